@@ -1,0 +1,1 @@
+"""Where the papers, as printed, fail: each as a pair, as printed and corrected."""

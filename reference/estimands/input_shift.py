@@ -1,0 +1,74 @@
+"""The influence measure FI of paper 004 (eqs 2.1-2.3), single-level softmax, corrected.
+
+    b = d L(z')/d omega = d_theta L(z') d theta/d omega
+    d theta/d omega     = -H^{-1} d_x d_theta L(z)      (004 prints +, and a second 1/n)
+    G = sum_c P(c|x) s_c s_c',   s_c = d log P(c|x + omega, theta(omega))/d omega  (total, eq. 2.3)
+    FI = b' G^+ b
+F here is a sum over instances plus the regulariser, so H carries no 1/n and neither does the shift.
+G has rank at most K - 1: its rows are weighted so that sum_c P(c) s_c = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from metainfl_reference.families.single_softmax import SingleSoftmax
+from metainfl_reference.family import Solution
+from metainfl_reference.losses import Jet
+from metainfl_reference.perturbation import shift
+
+Array = np.ndarray
+RCOND = 1e-10  # G is a Gram matrix of at most K - 1 independent rows: its zeros are rounding
+
+
+@dataclass(frozen=True)
+class InputInfluence:
+    """FI and what it is made of: b (d,), G (d, d), rank of G, and whether b lies in G's range."""
+
+    value: float
+    slope: Array
+    metric: Array
+    rank: int
+    in_range: bool
+
+
+def influence_measure(
+    family: SingleSoftmax,
+    at: Solution,
+    task: int,
+    instance: int,
+    x_test: Array,
+    y_test: Array,
+    *,
+    sign: Literal["corrected", "as printed"] = "corrected",
+) -> InputInfluence:
+    """FI of the shift of one training input on the loss at (x_test, y_test)."""
+    e, lam = family.episodes, at.lam
+    d = e.query_x.shape[2]
+    shifts = [shift("query", task, instance, a) for a in range(d)]
+    moves = family.influence(shifts, at)  # d theta/d omega, (d, p)
+    if sign == "as printed":
+        moves = -moves
+    mat = lam.reshape(d, -1)
+    test = Jet("softmax", (x_test @ mat)[None], y_test[None])
+    slope = moves @ np.outer(x_test, test.d1[0]).reshape(-1)
+    x = e.query_x[task, instance]
+    prob = Jet("softmax", (x @ mat)[None], np.zeros((1, mat.shape[1]))).s[0]
+    # d logit_c/d omega: through theta, and through x itself
+    by_theta = np.einsum("ode,d->oe", moves.reshape(d, d, -1), x)
+    logits = by_theta + mat
+    scores = logits - (logits @ prob)[:, None]  # (d, K)
+    metric = (scores * prob) @ scores.T
+    inverse = np.linalg.pinv(metric, rcond=RCOND, hermitian=True)
+    rank = int(np.linalg.matrix_rank(metric, tol=RCOND * np.linalg.norm(metric, 2)))
+    off = np.linalg.norm(metric @ inverse @ slope - slope)
+    return InputInfluence(
+        float(slope @ inverse @ slope),
+        slope,
+        metric,
+        rank,
+        bool(off <= 1e-8 * np.linalg.norm(slope)),
+    )

@@ -1,0 +1,240 @@
+"""The contract of every family: F(lam; weights), its minimiser, influence and removal.
+
+    F(lam; w, u, v) = sum_i w_i L_O^i(lam, theta_i(lam; u_i); v_i) + (d_out/2) |lam|^2
+    influence       = d lam*/d pi = -H^+ d(grad F)/d pi          (H total, d_out included)
+    removal         = solve again with those weights at 0
+
+The pseudo-inverse acts off the directions along which a known symmetry moves lam, and is the inverse
+where there is none.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from metainfl_reference.certificate import EPS, Certificate, certify, spectrum
+from metainfl_reference.episodes import Episodes, Weights
+from metainfl_reference.errors import InvalidProblem
+from metainfl_reference.local import Local, TaskData
+from metainfl_reference.perturbation import Perturbation, parts
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A certified minimiser: lam (p,), the weights it belongs to, H there, and its error bound."""
+
+    lam: Array
+    weights: Weights
+    hessian: Array
+    certificate: Certificate
+
+
+class Family(ABC):
+    """A bilevel problem with an exact answer. Subclasses give `local`, `n_meta` and their flags."""
+
+    name: ClassVar[str]
+    quadratic: ClassVar[bool] = False
+
+    def __init__(
+        self, episodes: Episodes, *, d_in: float = 1.0, d_out: float = 1.0, direct: float = 0.0
+    ) -> None:
+        """d_in, d_out: inner and outer regulariser; direct: weight of |theta_i - lam|^2/2 in L_O."""
+        for label, value in (("d_in", d_in), ("d_out", d_out), ("direct", direct)):
+            if not (np.isfinite(value) and value >= 0):
+                raise InvalidProblem(f"{label} must be finite and not negative, got {value}")
+        self.episodes, self.d_in, self.d_out, self.direct = episodes, d_in, d_out, direct
+
+    # -- what a family gives -----------------------------------------------------------------
+    @property
+    @abstractmethod
+    def n_meta(self) -> int:
+        """p, the number of meta-parameters."""
+
+    @abstractmethod
+    def local(self, data: TaskData, lam: Array) -> Local:
+        """One task at one lam."""
+
+    def tangent(self, lam: Array) -> Array:
+        """Orthonormal directions (p, f) along which a symmetry of F moves lam; none by default."""
+        return np.zeros((self.n_meta, 0))
+
+    def initial(self) -> Array:
+        """Where the first solve starts."""
+        return np.zeros(self.n_meta)
+
+    # -- what follows from it ----------------------------------------------------------------
+    def task(self, k: int, lam: Array, weights: Weights | None = None) -> Local:
+        """Task k at lam."""
+        return self.local(task_data(self.episodes, weights or Weights.ones(self.episodes), k), lam)
+
+    def objective(self, lam: Array, weights: Weights | None = None) -> complex:
+        """F."""
+        w = weights or Weights.ones(self.episodes)
+        terms = [
+            w.task[k] * self.task(k, lam, w).loss for k in range(len(w.task)) if w.task[k] != 0
+        ]
+        return sum(terms, start=0.5 * self.d_out * (lam @ lam))
+
+    def gradient(self, lam: Array, weights: Weights | None = None) -> Array:
+        """Grad F (p,)."""
+        w = weights or Weights.ones(self.episodes)
+        out = self.d_out * lam
+        for k in map(int, np.flatnonzero(w.task)):
+            out = out + w.task[k] * self.task(k, lam, w).gradient()
+        return out
+
+    def total_hessian(self, lam: Array, weights: Weights | None = None) -> Array:
+        """H (p, p), d_out included."""
+        return self.slope_and_curvature(lam, weights)[1]
+
+    def slope_and_curvature(
+        self, lam: Array, weights: Weights | None = None
+    ) -> tuple[Array, Array]:
+        """Grad F and H in one pass over the tasks."""
+        w = weights or Weights.ones(self.episodes)
+        gradient, hessian = self.d_out * lam, self.d_out * np.eye(self.n_meta, dtype=lam.dtype)
+        for k in map(int, np.flatnonzero(w.task)):
+            t = self.task(k, lam, w)
+            gradient = gradient + w.task[k] * t.gradient()
+            hessian = hessian + w.task[k] * t.hessian()
+        return gradient, hessian
+
+    def task_parameters(self, k: int, lam: Array) -> Array:
+        """theta_k(lam), flattened."""
+        return self.task(k, lam).theta
+
+    def task_jacobian(self, k: int, lam: Array) -> Array:
+        """d theta_k/d lam."""
+        return self.task(k, lam).jacobian
+
+    def solve(self, weights: Weights | None = None, start: Array | None = None) -> Solution:
+        """The minimiser for these weights, certified. Raises `NotCertified` otherwise."""
+        from metainfl_reference.newton import minimise
+
+        w = weights or Weights.ones(self.episodes)
+        lam = minimise(self, w, self.initial() if start is None else start)
+        return self.certified(lam, w)
+
+    def certified(self, lam: Array, weights: Weights) -> Solution:
+        """lam with its error bound; raises when it is no minimiser to working accuracy."""
+        gradient = self.d_out * lam
+        size, inner = float(np.linalg.norm(gradient)), 1.0
+        for k in map(int, np.flatnonzero(weights.task)):
+            t = self.task(k, lam, weights)
+            g = weights.task[k] * t.gradient()
+            gradient = gradient + g
+            size += float(np.linalg.norm(g))
+            inner = max(inner, t.inner_condition())
+        hessian = self.total_hessian(lam, weights)
+        # Each task gradient carries a relative rounding error of a few eps times the condition of
+        # its inner solve; eps |H| |lam| is the cancellation of the sum itself.
+        rounding = 4 * EPS * inner * size + EPS * float(np.linalg.norm(hessian @ lam))
+        certificate = certify(
+            gradient,
+            hessian,
+            rounding,
+            tangent=self.tangent(lam),
+            quadratic=self.quadratic,
+            hessian_at=lambda step: self.total_hessian(lam + step, weights),
+            where=self.name,
+        )
+        return Solution(lam, weights, hessian, certificate)
+
+    def cross_derivative(self, p: Perturbation, lam: Array, weights: Weights) -> Array:
+        """d(grad F)/d pi (p,) at lam; complex where lam or the weights are."""
+        return self.cross_derivatives([p], lam, weights)[:, 0]
+
+    def cross_derivatives(
+        self, perturbations: Sequence[Perturbation], lam: Array, weights: Weights
+    ) -> Array:
+        """The same for a list, one column each (p, n); every task is differentiated once."""
+        out = np.zeros((self.n_meta, len(perturbations)), dtype=np.result_type(lam, weights.task))
+        tasks: dict[int, Local] = {}
+        by: dict[tuple[int, str, int], Array] = {}
+        for column, p in enumerate(perturbations):
+            for m in parts(p):
+                if m.task not in tasks:
+                    tasks[m.task] = self.task(m.task, lam, weights)
+                t = tasks[m.task]
+                if m.kind == "task":
+                    out[:, column] += t.gradient()
+                    continue
+                shifted = m.kind.endswith("input")
+                key = (m.task, m.kind, m.instance if shifted else -1)
+                if key not in by:
+                    by[key] = _derivatives(t, m)
+                pick = m.axis if shifted else m.instance
+                out[:, column] += weights.task[m.task] * by[key][:, pick]
+        return out
+
+    def apply_inverse(self, at: Solution, rhs: Array) -> Array:
+        """H^+ rhs, the flat directions dropped."""
+        values, vectors = spectrum(at.hessian, self.tangent(at.lam), self.name)
+        return vectors @ ((vectors.T @ rhs) / (values if rhs.ndim == 1 else values[:, None]))
+
+    def influence(self, perturbations: Sequence[Perturbation], at: Solution) -> Array:
+        """d lam*/d pi, one row a perturbation: (n, p)."""
+        rhs = self.cross_derivatives(perturbations, at.lam, at.weights)
+        return -self.apply_inverse(at, rhs).T
+
+    def remove(self, p: Perturbation, at: Solution) -> Solution:
+        """The minimiser without the weights that p names, followed from `at` by continuation."""
+        from metainfl_reference.newton import follow
+
+        return follow(self, at, at.weights.without(p))
+
+    def target_loss(self, target: TaskData, lam: Array) -> complex:
+        """L_t(lam): adapt to the target's support set, loss on its query set."""
+        return self.local(target, lam).loss
+
+    def target_gradient(self, target: TaskData, lam: Array) -> Array:
+        """D L_t (p,), through the target's own adaptation."""
+        return self.local(target, lam).gradient()
+
+
+def _derivatives(t: Local, m: Perturbation) -> Array:
+    """d(D L)/d pi for all weights or features that stand beside m (p, k)."""
+    if m.kind == "support":
+        return t.by_support()
+    if m.kind == "query":
+        return t.by_query()
+    return t.by_input("support" if m.kind == "support_input" else "query", m.instance)
+
+
+def task_data(episodes: Episodes, weights: Weights, k: int) -> TaskData:
+    """Task k of the episodes with its instance weights."""
+    return TaskData(
+        episodes.support_x[k],
+        episodes.support_y[k],
+        episodes.query_x[k],
+        episodes.query_y[k],
+        weights.support[k],
+        weights.query[k],
+    )
+
+
+def orthogonal_tangent(lam: Array) -> Array:
+    """Orthonormal basis (r d, r(r-1)/2) of {S Lam : S skew}, the orbit of Lam under Q Lam."""
+    r = len(lam)
+    moves = []
+    for a in range(r):
+        for b in range(a):
+            s = np.zeros((r, r))
+            s[a, b], s[b, a] = 1, -1
+            moves.append((s @ lam).reshape(-1))
+    if not moves:
+        return np.zeros((lam.size, 0))
+    return np.linalg.qr(np.stack(moves, axis=1))[0]
+
+
+def targets(episodes: Episodes) -> list[TaskData]:
+    """All tasks of the episodes as targets, at weight 1."""
+    ones = Weights.ones(episodes)
+    return [task_data(episodes, ones, k) for k in range(episodes.n_tasks)]

@@ -1,0 +1,1 @@
+"""Independent confirmations: nothing in here uses the formulas that it confirms."""
