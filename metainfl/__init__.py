@@ -1,0 +1,71 @@
+"""Influence functions for meta-learning, and the oracle that says whether an implementation is right."""
+
+from metainfl.adaptation import (
+    NoAdaptation,
+    Prototypes,
+    Proximal,
+    ProximalRidge,
+    RidgeHead,
+    Unrolled,
+)
+from metainfl.claim import Claim, claims
+from metainfl.errors import (
+    InvalidProblem,
+    InvalidTasks,
+    MetainflError,
+    NotConverged,
+    NotStationary,
+    SingularHessian,
+)
+from metainfl.influence import influence, scores
+from metainfl.losses import cross_entropy, squared
+from metainfl.methods import (
+    Method,
+    direct_if,
+    instance_if_query,
+    instance_if_support,
+    task_if,
+    task_if_cg,
+)
+from metainfl.model import FromModule, Linear, LinearEmbedding
+from metainfl.problem import Problem
+from metainfl.tasks import Tasks
+from metainfl_reference.perturbation import Perturbation, group, query, shift, support, task
+
+__all__ = [
+    "Claim",
+    "FromModule",
+    "InvalidProblem",
+    "InvalidTasks",
+    "Linear",
+    "LinearEmbedding",
+    "MetainflError",
+    "Method",
+    "NoAdaptation",
+    "NotConverged",
+    "NotStationary",
+    "Perturbation",
+    "Problem",
+    "Prototypes",
+    "Proximal",
+    "ProximalRidge",
+    "RidgeHead",
+    "SingularHessian",
+    "Tasks",
+    "Unrolled",
+    "claims",
+    "cross_entropy",
+    "direct_if",
+    "group",
+    "influence",
+    "instance_if_query",
+    "instance_if_support",
+    "query",
+    "scores",
+    "shift",
+    "squared",
+    "support",
+    "task",
+    "task_if",
+    "task_if_cg",
+]

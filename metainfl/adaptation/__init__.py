@@ -1,0 +1,21 @@
+"""theta(lam) and its derivatives, one kind of adaptation a file."""
+
+from metainfl.adaptation.base import Adaptation, Frozen, Setting
+from metainfl.adaptation.none import NoAdaptation
+from metainfl.adaptation.prototypes import Prototypes
+from metainfl.adaptation.proximal import Proximal
+from metainfl.adaptation.ridge import ProximalRidge
+from metainfl.adaptation.ridge_head import RidgeHead
+from metainfl.adaptation.unrolled import Unrolled
+
+__all__ = [
+    "Adaptation",
+    "Frozen",
+    "NoAdaptation",
+    "Prototypes",
+    "Proximal",
+    "ProximalRidge",
+    "RidgeHead",
+    "Setting",
+    "Unrolled",
+]

@@ -1,0 +1,46 @@
+"""Prototypical networks: classes are the weighted means of their support embeddings.
+
+    C_k = sum_j u_j y_jk e_j / sum_j u_j y_jk,  e = model(lam, x),  outputs_k = -|model(lam, x) - C_k|^2
+
+Targets are one-hot (n, ways). Paper 002 prints the class probability with exp(+d); a distance needs
+the minus sign used here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metainfl.adaptation.base import Adaptation, Setting
+from metainfl.errors import InvalidProblem, InvalidTasks
+from metainfl.tasks import TaskView
+
+
+class Prototypes(Adaptation):
+    """Metric-based adaptation with squared Euclidean distance."""
+
+    same_space = False
+
+    def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
+        """Nothing to compute; every class of every task must have support weight."""
+        if not tasks.support_y.is_floating_point() or tasks.support_y.ndim != 3:
+            raise InvalidProblem("prototypes need one-hot targets (tasks, instances, ways)")
+        mass = (tasks.support_weight[:, :, None] * tasks.support_y).sum(1)
+        if (mass <= 0).any():
+            task, way = torch.nonzero(mass <= 0)[0].tolist()
+            raise InvalidTasks(f"way {way} of task {task} has no support weight: no prototype")
+        return ()
+
+    def adapt(self, s: Setting, lam: Tensor, task: TaskView, state: Any) -> Tensor:
+        """C (ways r,)."""
+        e = s.model(lam, task.support_x)
+        share = task.support_weight[:, None] * task.support_y
+        return ((share.T @ e) / share.sum(0)[:, None]).reshape(-1)
+
+    def outputs(self, s: Setting, lam: Tensor, theta: Tensor, x: Tensor) -> Tensor:
+        """Minus squared distances to each prototype (n, ways)."""
+        e = s.model(lam, x)
+        centres = theta.reshape(-1, e.shape[1])
+        return -(e[:, None, :] - centres).square().sum(2)

@@ -1,0 +1,54 @@
+"""Proximal ridge: the proximal adaptation of a linear model with squared loss, in closed form.
+
+theta = A^{-1} (X'UY + d_in lam),  A = X'UX + d_in I   (001, eqs 2-3 with squared loss)
+
+A is d x d, shared by the c outputs, so it is inverted once a task; the same two chord steps as in
+`proximal` then carry the derivatives with matrix products alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metainfl.adaptation.base import Adaptation, Setting
+from metainfl.errors import InvalidProblem
+from metainfl.losses import squared
+from metainfl.model import Linear
+from metainfl.tasks import TaskView
+
+
+class ProximalRidge(Adaptation):
+    """One d x d solve a task; torch differentiates through it, reusing its factorisation."""
+
+    def __init__(self, inner_reg: float) -> None:
+        if not (math.isfinite(inner_reg) and inner_reg > 0):
+            raise InvalidProblem(f"inner_reg must be positive and finite, got {inner_reg}")
+        self.inner_reg = inner_reg
+
+    def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
+        """theta* (T, d, c) and A^{-1} (T, d, d)."""
+        if not isinstance(s.model, Linear) or s.inner_loss is not squared:
+            raise InvalidProblem(
+                "ProximalRidge needs metainfl.Linear and the squared loss; use Proximal otherwise"
+            )
+        if not tasks.support_y.is_floating_point():
+            raise InvalidProblem("ridge needs floating-point targets; see metainfl.data.one_hot")
+        x, weighted = tasks.support_x, tasks.support_weight[:, :, None] * tasks.support_x
+        eye = torch.eye(s.model.d, dtype=lam.dtype, device=lam.device)
+        a = x.mT @ weighted + self.inner_reg * eye
+        rhs = weighted.mT @ tasks.support_y + self.inner_reg * lam.reshape(s.model.d, s.model.c)
+        return torch.linalg.solve(a, rhs), torch.linalg.inv(a)
+
+    def adapt(self, s: Setting, lam: Tensor, task: TaskView, state: Any) -> Tensor:
+        """Theta (d c,)."""
+        theta, inverse = state
+        mat = lam.reshape(theta.shape)
+        for _ in range(2):
+            error = task.support_x @ theta - task.support_y
+            g = task.support_x.mT @ (task.support_weight[:, None] * error)
+            theta = theta - inverse @ (g + self.inner_reg * (theta - mat))
+        return theta.reshape(-1)

@@ -1,0 +1,86 @@
+"""What a method says about itself; the oracle judges against this and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from metainfl.errors import InvalidProblem
+
+Estimand = Literal["derivative", "direct", "removal", "first_order", "second_order", "newton"]
+ESTIMANDS: dict[str, str] = {
+    "derivative": "d lam*/d weight",
+    "direct": "eq. 6 of paper 001: partial derivatives, adaptation ignored",
+    "removal": "lam* re-solved without the datum",
+    "first_order": "lam* minus the derivative",
+    "second_order": "the second-order Taylor estimate of removal",
+    "newton": "one Newton step on the removed objective",
+}
+Accuracy = Literal["exact", "rank"] | float
+KINDS = ("task", "support", "query", "support_input", "query_input", "group")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Estimand, sign and scale, accuracy, domain and determinism of a method.
+
+    The method returns sign * scale(T) * estimand, one row a perturbation, (n, p). `scale` is a number,
+    or "T" / "1/T" for a mean over tasks where the estimand has a sum. `accuracy`: "exact" (tolerance
+    derived from eps and condition numbers), a relative tolerance, or "rank". `families` None = all.
+    The default is the strictest claim.
+    """
+
+    estimand: Estimand = "derivative"
+    accuracy: Accuracy = "exact"
+    kinds: tuple[str, ...] = KINDS
+    families: tuple[str, ...] | None = None
+    sign: int = 1
+    scale: float | Literal["T", "1/T"] = 1.0
+    deterministic: bool = True
+
+    def __post_init__(self) -> None:
+        if self.estimand not in ESTIMANDS:
+            raise InvalidProblem(
+                f"unknown estimand {self.estimand!r}; one of {', '.join(ESTIMANDS)}"
+            )
+        if isinstance(self.accuracy, str) and self.accuracy not in ("exact", "rank"):
+            raise InvalidProblem(f"accuracy is 'exact', 'rank' or a number, got {self.accuracy!r}")
+        if not isinstance(self.accuracy, str) and not 0 < self.accuracy < 1:
+            raise InvalidProblem(
+                f"a claimed relative tolerance lies in (0, 1), got {self.accuracy}"
+            )
+        if self.sign not in (1, -1):
+            raise InvalidProblem(f"sign is 1 or -1, got {self.sign}")
+        unknown = set(self.kinds) - set(KINDS)
+        if unknown or not self.kinds:
+            raise InvalidProblem(f"kinds must be some of {', '.join(KINDS)}; got {sorted(unknown)}")
+
+    def factor(self, n_tasks: int) -> float:
+        """What the truth is multiplied by before comparison."""
+        scale = {"T": float(n_tasks), "1/T": 1.0 / n_tasks}.get(str(self.scale))
+        return self.sign * (float(self.scale) if scale is None else scale)
+
+    def __str__(self) -> str:
+        """`derivative, exact`."""
+        accuracy = self.accuracy if isinstance(self.accuracy, str) else f"rtol {self.accuracy:g}"
+        return f"{self.estimand}, {accuracy}"
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def claims(**fields: Any) -> Callable[[F], F]:
+    """Decorator that attaches a `Claim` to a method: `@claims(kinds=("task",), accuracy=1e-6)`."""
+
+    def attach(method: F) -> F:
+        method.claim = Claim(**fields)  # type: ignore[attr-defined]
+        return method
+
+    return attach
+
+
+def claim_of(method: object) -> Claim:
+    """The claim a method carries, or the strictest one."""
+    found = getattr(method, "claim", None)
+    return found if isinstance(found, Claim) else Claim()

@@ -1,0 +1,155 @@
+"""Right-hand sides of the implicit function theorem: d(grad F)/d pi for any list of perturbations.
+
+    task            D L_k
+    query instance  w_k d(D L_k)/dv_kj      = w_k D l(z_kj; theta_k(lam))       (001, Thm 4.5, total)
+    support         w_k d(D L_k)/du_kj      = - w_k D P(lam; z_kj)              (001, Prop. 4.8)
+    input shift     w_k d(D L_k)/dx_kj[a]                                     (004, eq. 2.2)
+    group           the sum of its members
+
+`columns` differentiates the task gradient forward in the weights, all instances of a task at once.
+`contract` differentiates s . D L_k backward instead: one pass gives s . (d grad F/d pi) for every
+perturbation of every task, which is why scores cost one solve a target whatever the number of tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import grad, jacfwd, jvp, vmap
+
+from metainfl.errors import InvalidProblem
+from metainfl.problem import Problem
+from metainfl.tasks import TaskView
+from metainfl_reference.perturbation import Perturbation, parts
+
+FIELD = {
+    "support": "support_weight",
+    "query": "query_weight",
+    "support_input": "support_x",
+    "query_input": "query_x",
+}
+
+
+def check(problem: Problem, perturbations: Sequence[Perturbation]) -> None:
+    """Raise `InvalidProblem` for a perturbation that names nothing in this problem."""
+    if len(perturbations) == 0:
+        raise InvalidProblem("no perturbations given; try [metainfl.task(0)]")
+    view = problem.tasks.view()
+    for p in perturbations:
+        for m in parts(p):
+            if not 0 <= m.task < problem.tasks.n_tasks:
+                raise InvalidProblem(f"{m}: tasks run from 0 to {problem.tasks.n_tasks - 1}")
+            if m.kind == "task":
+                continue
+            shape = getattr(view, FIELD[m.kind]).shape
+            if not 0 <= m.instance < shape[1]:
+                raise InvalidProblem(f"{m}: a task has {shape[1]} instances on that side")
+            if m.kind.endswith("input") and not 0 <= m.axis < shape[2:].numel():
+                raise InvalidProblem(f"{m}: an input has {shape[2:].numel()} features")
+
+
+def columns(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
+    """d(grad F)/d pi, one row a perturbation (n, p)."""
+    check(problem, perturbations)
+    out = problem.lam.new_zeros(len(perturbations), problem.n_meta)
+    for kind in ("task", *FIELD):
+        rows = [(i, m) for i, p in enumerate(perturbations) for m in parts(p) if m.kind == kind]
+        if not rows:
+            continue
+        where = torch.tensor([i for i, _ in rows], device=out.device)
+        out.index_add_(0, where, _members(problem, kind, [m for _, m in rows]))
+    return out
+
+
+def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor:
+    """Rows (n, p) for members of one kind, chunk by chunk over the tasks they name."""
+    lam = problem.lam
+    used = sorted({m.task for m in members})
+    place = {k: a for a, k in enumerate(used)}
+    tasks = problem.tasks.select(used)
+    row = torch.tensor([place[m.task] for m in members], device=lam.device)
+    out = lam.new_empty(len(members), problem.n_meta)
+    slope = grad(problem.task_loss)
+    if kind == "task":
+        return problem.task_gradients(lam, tasks)[row]
+
+    def by(value: Tensor, view: TaskView, state: Any) -> Tensor:
+        return slope(lam, view._replace(**{FIELD[kind]: value}), state)
+
+    start = 0
+    for view, w, state in problem.chunks(lam, tasks):
+        here = torch.nonzero((row >= start) & (row < start + len(w)))[:, 0]
+        chosen = [members[i] for i in here.tolist()]
+        local = row[here] - start
+        if kind.endswith("input"):
+            seeds = _unit_inputs(view, kind, chosen)
+            tasks_at = TaskView(*(t[local] for t in view))
+            own = _index(state, local)
+
+            def one(seed: Tensor, v: TaskView, s: Any) -> Tensor:
+                return jvp(lambda x: by(x, v, s), (getattr(v, FIELD[kind]),), (seed,))[1]
+
+            out[here] = w[local, None] * vmap(one)(seeds, tasks_at, own)
+        else:
+            field = FIELD[kind]
+            jac = vmap(lambda v, s, f=field: jacfwd(lambda x: by(x, v, s))(getattr(v, f)))(
+                view, state
+            )
+            at = torch.tensor([m.instance for m in chosen], device=lam.device)
+            out[here] = w[local, None] * jac[local, :, at]
+        start += len(w)
+    return out.detach()
+
+
+def contract(problem: Problem, directions: Tensor, perturbations: Sequence[Perturbation]) -> Tensor:
+    """S' d(grad F)/d pi for S (p, m): (n, m), by one reverse pass over all tasks a direction."""
+    check(problem, perturbations)
+    out = problem.lam.new_zeros(len(perturbations), directions.shape[1])
+    wanted = [(i, m) for i, p in enumerate(perturbations) for m in parts(p)]
+    fields = sorted({FIELD[m.kind] for _, m in wanted if m.kind != "task"})
+    for column in range(directions.shape[1]):
+        slopes, values = _slopes(problem, directions[:, column], fields)
+        for i, m in wanted:
+            if m.kind == "task":
+                out[i, column] += values[m.task]
+            else:
+                part = slopes[FIELD[m.kind]][m.task, m.instance]
+                out[i, column] += part if m.axis < 0 else part.reshape(-1)[m.axis]
+    return out
+
+
+def _slopes(problem: Problem, s: Tensor, fields: list[str]) -> tuple[dict[str, Tensor], Tensor]:
+    """d(s . w_k D L_k)/d field for all tasks, and s . D L_k itself (T,)."""
+    lam = problem.lam
+
+    def along(values: dict[str, Tensor], view: TaskView, state: Any) -> tuple[Tensor, Tensor]:
+        moved = view._replace(**values)
+        slope = jvp(lambda at: problem.task_loss(at, moved, state), (lam,), (s,))[1]
+        return slope, slope
+
+    parts_: dict[str, list[Tensor]] = {f: [] for f in fields}
+    totals = []
+    for view, w, state in problem.chunks(lam):
+        given = {f: getattr(view, f) for f in fields}
+        g, value = vmap(grad(along, has_aux=True))(given, view, state)
+        totals.append(value.detach())
+        for f in fields:
+            parts_[f].append((w.reshape(-1, *[1] * (g[f].ndim - 1)) * g[f]).detach())
+    return {f: torch.cat(v) for f, v in parts_.items()}, torch.cat(totals)
+
+
+def _unit_inputs(view: TaskView, kind: str, chosen: list[Perturbation]) -> Tensor:
+    """One-hot tangents in input space, one a perturbation."""
+    x = getattr(view, FIELD[kind])
+    seeds = x.new_zeros(len(chosen), *x.shape[1:])
+    flat = seeds.view(len(chosen), x.shape[1], -1)
+    for i, m in enumerate(chosen):
+        flat[i, m.instance, m.axis] = 1
+    return seeds
+
+
+def _index(state: Any, at: Tensor) -> Any:
+    return tuple(t[at] for t in state)

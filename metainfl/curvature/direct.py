@@ -1,0 +1,15 @@
+"""The direct Hessian of 001 eq. 7: second partial derivatives of L_O in lam, theta held fixed.
+
+H_direct = sum_i w_i d_lam d_lam L_O^i + outer_reg I
+"""
+
+from __future__ import annotations
+
+from metainfl.curvature.exact import exact
+from metainfl.curvature.operator import SymmetricOperator
+from metainfl.problem import Problem
+
+
+def direct(problem: Problem) -> SymmetricOperator:
+    """The exact Hessian of the problem whose adaptation is frozen."""
+    return exact(problem.replaced(adaptation=problem.adaptation.frozen()))

@@ -1,0 +1,15 @@
+"""The exact total Hessian: H = sum_i w_i D^2 L_O^i + outer_reg I (001, Def. 4.2 and Remark 4.4).
+
+Products by forward-over-reverse through the adaptation; d2 theta/d lam2 is in them, never formed.
+"""
+
+from __future__ import annotations
+
+from metainfl.curvature.operator import SymmetricOperator
+from metainfl.problem import Problem
+
+
+def exact(problem: Problem) -> SymmetricOperator:
+    """H at problem.lam."""
+    lam = problem.lam
+    return SymmetricOperator(problem.n_meta, lambda v: problem.hessian_product(lam, v), lam)

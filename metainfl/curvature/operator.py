@@ -1,0 +1,45 @@
+"""A symmetric matrix known by its products: what curvatures give and solvers take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+class SymmetricOperator:
+    """A (p, p), applied to (p,) or (p, k); `products` counts the columns it was applied to."""
+
+    def __init__(
+        self,
+        size: int,
+        apply: Callable[[Tensor], Tensor],
+        like: Tensor,
+        dense: Tensor | None = None,
+    ) -> None:
+        self.size, self._apply, self.like, self._dense = size, apply, like, dense
+        self.products = 0
+
+    def __matmul__(self, v: Tensor) -> Tensor:
+        """A v."""
+        self.products += 1 if v.ndim == 1 else v.shape[1]
+        return self._apply(v) if self._dense is None else self._dense @ v
+
+    def dense(self) -> Tensor:
+        """A as a matrix, made once."""
+        if self._dense is None:
+            eye = torch.eye(self.size, dtype=self.like.dtype, device=self.like.device)
+            a = self @ eye
+            self._dense = 0.5 * (a + a.T)
+        return self._dense
+
+    def damped(self, damping: float) -> SymmetricOperator:
+        """A + damping I."""
+        if damping == 0:
+            return self
+        dense = None
+        if self._dense is not None:
+            eye = torch.eye(self.size, dtype=self.like.dtype, device=self.like.device)
+            dense = self._dense + damping * eye
+        return SymmetricOperator(self.size, lambda v: self @ v + damping * v, self.like, dense)

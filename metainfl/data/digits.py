@@ -1,0 +1,65 @@
+"""scikit-learn's bundled handwritten digits (1,797 real images) as few-shot tasks.
+
+A task is a choice of `ways` digits out of ten: 252 five-way tasks. Its support and query images are
+drawn without replacement, disjoint within a task, from one seed. Way j is the j-th smallest digit.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from metainfl.errors import InvalidTasks
+from metainfl_reference.episodes import Episodes
+
+
+def digit_tasks(
+    *,
+    ways: int = 5,
+    shots: int = 5,
+    queries: int = 5,
+    components: int | None = None,
+    seed: int = 0,
+    tasks: int | None = None,
+) -> Episodes:
+    """All C(10, ways) tasks (or the first `tasks` of a seeded shuffle), one-hot targets.
+
+    Inputs are the 64 pixels scaled to 0..1 and centred, or their first `components` principal
+    components (of all 1,797 images). Shapes: support (T, ways shots, d), query (T, ways queries, d).
+    """
+    if not 2 <= ways <= 10:
+        raise InvalidTasks(f"ways must be between 2 and 10, got {ways}")
+    if shots < 1 or queries < 1:
+        raise InvalidTasks(f"shots and queries must be at least 1, got {shots} and {queries}")
+    from sklearn.datasets import load_digits  # slow to import
+
+    pixels, labels = load_digits(return_X_y=True)
+    x = pixels / 16.0
+    x = x - x.mean(axis=0)
+    if components is not None:
+        if not 1 <= components <= x.shape[1]:
+            raise InvalidTasks(f"components must be between 1 and {x.shape[1]}, got {components}")
+        x = x @ np.linalg.svd(x, full_matrices=False)[2][:components].T
+    pools = [np.flatnonzero(labels == digit) for digit in range(10)]
+    fewest = min(map(len, pools))
+    if shots + queries > fewest:
+        raise InvalidTasks(
+            f"{shots} shots and {queries} queries need {shots + queries} images of each digit; "
+            f"the rarest has {fewest}"
+        )
+    rng = np.random.default_rng(seed)
+    chosen = list(combinations(range(10), ways))
+    if tasks is not None:
+        if not 1 <= tasks <= len(chosen):
+            raise InvalidTasks(f"tasks must be between 1 and {len(chosen)}, got {tasks}")
+        chosen = [chosen[i] for i in rng.permutation(len(chosen))[:tasks]]
+    drawn = np.stack(
+        [[rng.permutation(pools[digit])[: shots + queries] for digit in task] for task in chosen]
+    )
+    support = drawn[:, :, :shots].reshape(len(chosen), -1)
+    query = drawn[:, :, shots:].reshape(len(chosen), -1)
+    eye = np.eye(ways)
+    s_y = np.broadcast_to(np.repeat(eye, shots, axis=0), (len(chosen), ways * shots, ways))
+    q_y = np.broadcast_to(np.repeat(eye, queries, axis=0), (len(chosen), ways * queries, ways))
+    return Episodes(x[support], s_y.copy(), x[query], q_y.copy())

@@ -1,0 +1,29 @@
+"""Errors of metainfl: each message says what is wrong, where, and what to do next."""
+
+
+class MetainflError(Exception):
+    """Base of every error raised by `metainfl`."""
+
+
+class InvalidTasks(MetainflError, ValueError):
+    """Task data or weights do not fit together, or hold NaN or inf."""
+
+
+class InvalidProblem(MetainflError, ValueError):
+    """A model, loss, regulariser or perturbation cannot be used as given."""
+
+
+class NotStationary(MetainflError, ArithmeticError):
+    """lam is not a minimiser of F, so the implicit function theorem does not apply there."""
+
+
+class SingularHessian(MetainflError, ArithmeticError):
+    """The matrix to be inverted has a zero or negative eigenvalue where a positive one is needed."""
+
+
+class NotConverged(MetainflError, ArithmeticError):
+    """An iterative solver stopped before its tolerance. `result` holds what it had."""
+
+    def __init__(self, message: str, result: object = None) -> None:
+        super().__init__(message)
+        self.result = result

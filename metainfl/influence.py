@@ -1,0 +1,105 @@
+"""The implicit function theorem, once, for every kind of data (GROUND TRUTH: one idea).
+
+    d lam*/d pi = - C^{-1} d(grad F)/d pi
+
+with C the chosen curvature (the exact total Hessian unless asked otherwise) plus damping. Sign: the
+derivative of lam* in the weight, so lam* without the datum ~ lam* - influence. Scale: weights are 1
+and F is a sum over tasks; for a mean over T tasks divide weights by T, which multiplies by 1.
+
+Scores on a target t: d L_t/d pi = D L_t . d lam*/d pi; the score of a *removal* is minus that, the
+loss after removal minus before: positive = the data helped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metainfl.cross import columns, contract
+from metainfl.curvature import Curvature, exact
+from metainfl.errors import InvalidProblem, MetainflError
+from metainfl.problem import Problem
+from metainfl.solve import Dense, Solver, SolveResult
+from metainfl.tasks import Tasks
+from metainfl_reference.perturbation import Perturbation
+
+
+@dataclass(frozen=True)
+class Influence:
+    """d lam*/d pi, rows in the order of the perturbations (n, p), and the solve behind it."""
+
+    value: Tensor
+    solve: SolveResult
+    residual: float
+
+
+def influence(
+    problem: Problem,
+    perturbations: Sequence[Perturbation],
+    *,
+    curvature: Curvature = exact,
+    solver: Solver | None = None,
+    damping: float = 0.0,
+    right_hand_side: Problem | None = None,
+    allow_nonstationary: bool = False,
+) -> Influence:
+    """d lam*/d pi at problem.lam.
+
+    `right_hand_side` takes the cross derivatives from another problem (a frozen adaptation, say).
+    Raises `NotStationary`, `SingularHessian`, `NotConverged`, `InvalidProblem`.
+    """
+    residual = problem.residual(problem.lam) if allow_nonstationary else problem.check_stationary()
+    rhs = columns(right_hand_side or problem, perturbations)
+    solved = _solve(problem, rhs.T, curvature, solver, damping)
+    return Influence(_finite(-solved.solution.T), solved, residual)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """d L_t/d pi (n, m) for m targets, and the solve behind it."""
+
+    value: Tensor
+    solve: SolveResult
+    residual: float
+
+
+def scores(
+    problem: Problem,
+    perturbations: Sequence[Perturbation],
+    targets: Tasks,
+    *,
+    curvature: Curvature = exact,
+    solver: Solver | None = None,
+    damping: float = 0.0,
+    allow_nonstationary: bool = False,
+) -> Scores:
+    """D L_t/d pi for each target task, by the adjoint: one solve a target, however many tasks.
+
+    Each target adapts on its own support set (002, eqs 6-7); weight of a removal's score: minus this.
+    """
+    residual = problem.residual(problem.lam) if allow_nonstationary else problem.check_stationary()
+    slopes = problem.task_gradients(problem.lam, targets)
+    solved = _solve(problem, slopes.T, curvature, solver, damping)
+    return Scores(_finite(-contract(problem, solved.solution, perturbations)), solved, residual)
+
+
+def _solve(
+    problem: Problem, rhs: Tensor, curvature: Curvature, solver: Solver | None, damping: float
+) -> SolveResult:
+    if not damping >= 0:
+        raise InvalidProblem(f"damping must not be negative, got {damping}")
+    operator = curvature(problem).damped(damping)
+    return (solver or Dense(off=problem.tangent()))(operator, rhs)
+
+
+def _finite(value: Tensor) -> Tensor:
+    if not torch.isfinite(value).all():
+        row = int(torch.nonzero(~torch.isfinite(value))[0, 0])
+        raise MetainflError(
+            f"influence of perturbation {row} is not finite; look at the scale of its inputs, or "
+            "compute in float64"
+        )
+    return value

@@ -1,0 +1,42 @@
+"""Losses: a function of outputs (n, ...) and targets that returns one loss an instance, (n,).
+
+Instance weights need the losses one by one; reduction is the problem's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from metainfl.errors import InvalidProblem
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def squared(outputs: Tensor, targets: Tensor) -> Tensor:
+    """|outputs - targets|^2 / 2 of each instance, (n,)."""
+    if not targets.is_floating_point():
+        raise InvalidProblem(
+            f"the squared loss needs floating-point targets, got {targets.dtype}; "
+            "one-hot encode class labels first (metainfl.data.one_hot)"
+        )
+    if outputs.shape != targets.shape:
+        raise InvalidProblem(
+            f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)} differ in shape"
+        )
+    return 0.5 * (outputs - targets).flatten(1).square().sum(1)
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Softmax cross-entropy of each instance, (n,); targets are labels (n,) or vectors (n, c)."""
+    log_total = torch.logsumexp(outputs, dim=1)
+    if targets.is_floating_point():
+        if outputs.shape != targets.shape:
+            raise InvalidProblem(
+                f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)} differ: the "
+                "model was built for another number of ways"
+            )
+        return targets.sum(1) * log_total - (targets * outputs).sum(1)
+    return log_total - outputs.gather(1, targets[:, None].long())[:, 0]

@@ -1,0 +1,18 @@
+"""The literature, one method a file, each a choice of parts."""
+
+from metainfl.methods.direct_if import direct_if
+from metainfl.methods.instance_if import instance_if_query, instance_if_support
+from metainfl.methods.method import Method
+from metainfl.methods.task_if import task_if, task_if_cg
+
+BUILT_IN = (task_if, task_if_cg, instance_if_query, instance_if_support, direct_if)
+
+__all__ = [
+    "BUILT_IN",
+    "Method",
+    "direct_if",
+    "instance_if_query",
+    "instance_if_support",
+    "task_if",
+    "task_if_cg",
+]

@@ -1,0 +1,82 @@
+"""A reference family as a production problem: the same data, the same numbers, in torch.
+
+The only place where truth and production meet. Parameter layouts agree entry by entry.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from metainfl.adaptation import (
+    Adaptation,
+    NoAdaptation,
+    Prototypes,
+    Proximal,
+    ProximalRidge,
+    RidgeHead,
+    Unrolled,
+)
+from metainfl.losses import cross_entropy, squared
+from metainfl.model import Linear, LinearEmbedding, Model
+from metainfl.problem import Problem
+from metainfl.symmetry import orthogonal
+from metainfl.tasks import Tasks
+from metainfl_reference.episodes import Episodes, Weights
+from metainfl_reference.family import Family
+
+
+def tasks_of(episodes: Episodes, weights: Weights | None = None, **to: Any) -> Tasks:
+    """Episodes as production tasks."""
+    w = weights or Weights.ones(episodes)
+    arrays = (
+        episodes.support_x,
+        episodes.support_y,
+        episodes.query_x,
+        episodes.query_y,
+        w.task,
+        w.support,
+        w.query,
+    )
+    return Tasks(*(torch.tensor(a, dtype=torch.float64) for a in arrays)).to(**to)
+
+
+def problem_of(
+    family: Family,
+    *,
+    weights: Weights | None = None,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float64,
+) -> Problem:
+    """The production problem that has this family as its truth; lam is not set."""
+    e = family.episodes
+    d, c = e.query_x.shape[2], e.query_y.shape[2]
+    rank = getattr(family, "rank", 0)
+    steps, alpha = getattr(family, "steps", 1), getattr(family, "alpha", 0.0)
+    linear, embedding = Linear(d, c), LinearEmbedding(d, rank)
+    rate = torch.tensor(alpha, dtype=dtype, device=device)
+    parts: dict[str, tuple[Model, Adaptation]] = {
+        "single_ridge": (linear, NoAdaptation()),
+        "single_softmax": (linear, NoAdaptation()),
+        "linear_representation": (embedding, RidgeHead(family.d_in or 1.0)),
+        "prototypes": (embedding, Prototypes()),
+    }
+    if family.name.startswith("maml"):
+        parts[family.name] = (linear, Unrolled(steps, rate, inner_reg=family.d_in))
+    elif family.name == "proximal_ridge":
+        parts[family.name] = (linear, ProximalRidge(family.d_in))
+    elif family.name == "proximal_softmax":
+        parts[family.name] = (linear, Proximal(family.d_in))
+    model, adaptation = parts[family.name]
+    softmax = "softmax" in family.name or family.name == "prototypes"
+    loss = cross_entropy if softmax else squared
+    return Problem(
+        model,
+        tasks_of(e, weights, device=device, dtype=dtype),
+        adaptation,
+        inner_loss=loss,
+        outer_reg=family.d_out,
+        direct=family.direct,
+        symmetry=orthogonal(rank) if rank else None,
+    )

@@ -1,0 +1,148 @@
+"""A case: one problem whose answers are known, with what the verdict needs to know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from metainfl.data import digit_tasks
+from metainfl.oracle.bridge import problem_of
+from metainfl.problem import Problem
+from metainfl_reference.certificate import EPS
+from metainfl_reference.episodes import Weights
+from metainfl_reference.errors import NotCertified
+from metainfl_reference.estimands import direct, removal
+from metainfl_reference.families import FAMILIES
+from metainfl_reference.family import Family, Solution
+from metainfl_reference.generators import small
+from metainfl_reference.perturbation import Perturbation, group, query, shift, support, task
+from metainfl_reference.second_route.richardson import aligned
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family at its certified solution. `code` rebuilds it by hand."""
+
+    name: str
+    family: Family
+    code: str
+    start: Array | None = None
+
+    @cached_property
+    def solution(self) -> Solution:
+        """lam*, certified."""
+        return self.family.solve(start=self.start)
+
+    def problem(
+        self,
+        dtype: torch.dtype = torch.float64,
+        device: str = "cpu",
+        weights: Weights | None = None,
+    ) -> Problem:
+        """A fresh production problem with lam set: methods may do to it what they like."""
+        lam = torch.tensor(self.solution.lam)
+        p = problem_of(self.family, dtype=dtype, device=device, weights=weights)
+        p.lam = lam
+        return p
+
+    @cached_property
+    def shared(self) -> Problem:
+        """One problem for all methods that can be trusted to leave it alone."""
+        return self.problem()
+
+    @cached_property
+    def condition(self) -> float:
+        """Condition number of the total Hessian off its flat directions."""
+        return self.solution.certificate.condition
+
+    @cached_property
+    def inner_condition(self) -> float:
+        """Largest condition number of an inner problem."""
+        f, s = self.family, self.solution
+        return max(f.task(k, s.lam, s.weights).inner_condition() for k in range(f.episodes.n_tasks))
+
+    def tolerance(self, dtype: torch.dtype = torch.float64) -> float:
+        """Relative error that rounding alone can cause: 16 p eps cond(H) cond(inner), and at most 1.
+
+        Solving H x = b backward-stably costs p eps cond(H); the inner solve enters b and H with its
+        own condition number; 16 covers the handful of such operations in a row.
+        """
+        eps = float(torch.finfo(dtype).eps)
+        here = 16 * self.family.n_meta * eps * self.condition * self.inner_condition
+        own = self.solution.certificate.bound / max(float(np.linalg.norm(self.solution.lam)), EPS)
+        return min(here + own, 1.0)
+
+    def truth(self, estimand: str, perturbations: Sequence[Perturbation]) -> Array:
+        """The estimand, exactly (n, p)."""
+        f, s = self.family, self.solution
+        if estimand == "derivative":
+            return f.influence(perturbations, s)
+        if estimand == "direct":
+            return direct.influence(f, perturbations, s)
+        if estimand == "removal":
+            return removal.exact_many(f, perturbations, s)
+        each: dict[str, Callable[[Family, Perturbation, Solution], Array]] = {
+            "first_order": removal.first_order,
+            "second_order": removal.second_order,
+            "newton": removal.newton,
+        }
+        return np.stack([each[estimand](f, p, s) for p in perturbations])
+
+    @cached_property
+    def _shifts(self) -> dict[Perturbation, Array | None]:
+        return {}
+
+    def removal_shift(self, p: Perturbation) -> Array | None:
+        """lam* without p, minus lam*, turned to the nearest orbit point; None off the branch. Cached."""
+        if p not in self._shifts:
+            try:
+                lam = self.truth("removal", [p])[0]
+                lam = aligned(self.family, lam, self.solution.lam)
+                self._shifts[p] = lam - self.solution.lam
+            except NotCertified:
+                self._shifts[p] = None
+        return self._shifts[p]
+
+    def perturbations(self, kinds: Sequence[str], limit: int | None = None) -> list[Perturbation]:
+        """Every perturbation of these kinds that the family knows, or `limit` spread evenly."""
+        e = self.family.episodes
+        t, ns, nq, d = e.n_tasks, e.support_x.shape[1], e.query_x.shape[1], e.query_x.shape[2]
+        single = self.family.name.startswith("single")
+        out: list[Perturbation] = []
+        if "task" in kinds:
+            out += [task(k) for k in range(t)]
+        if "support" in kinds and not single:
+            out += [support(k, j) for k in range(t) for j in range(ns)]
+        if "query" in kinds:
+            out += [query(k, j) for k in range(t) for j in range(nq)]
+        if "support_input" in kinds and not single:
+            out += [shift("support", k, 0, a) for k in range(t) for a in range(d)]
+        if "query_input" in kinds:
+            out += [shift("query", k, 0, a) for k in range(t) for a in range(d)]
+        if "group" in kinds and t > 2:
+            members = [task(1), query(2, 0)] + ([] if single else [support(0, 0)])
+            out += [group([task(0), task(2)]), group(members)]
+        if limit is None or len(out) <= limit:
+            return out
+        return [out[i] for i in np.linspace(0, len(out) - 1, limit).astype(int)]
+
+
+def small_case(name: str, seed: int = 0, **changes: float) -> Case:
+    """A generated problem of the named family."""
+    extra = "".join(f", {k}={v!r}" for k, v in changes.items())
+    code = f"metainfl.oracle.small_case({name!r}, {seed}{extra})"
+    return Case(f"{name}[{seed}]", small(name, seed, **changes), code)
+
+
+def digits_case(components: int = 32, shots: int = 5, queries: int = 5, seed: int = 0) -> Case:
+    """All 252 five-way digit tasks as proximal ridge: every removal is exact."""
+    episodes = digit_tasks(components=components, shots=shots, queries=queries, seed=seed)
+    family = FAMILIES["proximal_ridge"](episodes, d_in=1.0, d_out=1.0)
+    code = f"metainfl.oracle.digits_case({components}, {shots}, {queries}, {seed})"
+    return Case("digits (252 tasks)", family, code)

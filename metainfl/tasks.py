@@ -1,0 +1,146 @@
+"""A stacked, validated batch of tasks: support, query and the weight of everything in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from metainfl.errors import InvalidTasks
+
+
+class TaskView(NamedTuple):
+    """One task, or a stack of tasks with a leading dimension: what `vmap` sees."""
+
+    support_x: Tensor
+    support_y: Tensor
+    query_x: Tensor
+    query_y: Tensor
+    support_weight: Tensor
+    query_weight: Tensor
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """T tasks: support (T, n_s, ...), query (T, n_q, ...), targets likewise; all weights 1 at first.
+
+    Tasks of different sizes are padded and the padding given instance weight 0. Single-level
+    problems have no support instances: n_s = 0. Inputs are floating point and finite; targets are
+    floating point (squared loss, or class probabilities) or integer class labels.
+    """
+
+    support_x: Tensor
+    support_y: Tensor
+    query_x: Tensor
+    query_y: Tensor
+    task_weight: Tensor | None = None
+    support_weight: Tensor | None = None
+    query_weight: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("support_x", "support_y", "query_x", "query_y"):
+            t = getattr(self, name)
+            if not isinstance(t, Tensor):
+                raise InvalidTasks(f"{name} must be a torch tensor, got {type(t).__name__}")
+            if t.ndim < 2:
+                raise InvalidTasks(f"{name} must be (tasks, instances, ...), got {tuple(t.shape)}")
+            if name.endswith("_x") and not t.is_floating_point():
+                raise InvalidTasks(f"{name} must be floating point, got {t.dtype}; call .double()")
+            if t.is_floating_point() and not torch.isfinite(t).all():
+                where = torch.nonzero(~torch.isfinite(t))[0].tolist()
+                raise InvalidTasks(f"{name} is not finite at index {where}; clean or drop it")
+        n = {len(self.support_x), len(self.support_y), len(self.query_x), len(self.query_y)}
+        if len(n) > 1:
+            raise InvalidTasks(f"support and query disagree on the number of tasks: {sorted(n)}")
+        if self.n_tasks == 0:
+            raise InvalidTasks("no tasks: the first dimension is empty")
+        if self.query_x.shape[1] == 0:
+            raise InvalidTasks("tasks have no query instances: nothing is left to minimise")
+        for side in ("support", "query"):
+            x, y = getattr(self, f"{side}_x"), getattr(self, f"{side}_y")
+            if x.shape[1] != y.shape[1]:
+                raise InvalidTasks(
+                    f"{side} has {x.shape[1]} inputs but {y.shape[1]} targets a task"
+                )
+        if self.support_x.shape[2:] != self.query_x.shape[2:]:
+            raise InvalidTasks(
+                f"support inputs have shape {tuple(self.support_x.shape[2:])} but query inputs "
+                f"{tuple(self.query_x.shape[2:])}"
+            )
+        if self.support_y.shape[2:] != self.query_y.shape[2:]:
+            raise InvalidTasks(
+                f"support targets have shape {tuple(self.support_y.shape[2:])} but query targets "
+                f"{tuple(self.query_y.shape[2:])}"
+            )
+        self._weights("task_weight", self.query_x.shape[:1])
+        self._weights("support_weight", self.support_x.shape[:2])
+        self._weights("query_weight", self.query_x.shape[:2])
+
+    def _weights(self, name: str, shape: torch.Size) -> None:
+        """Fill in ones, or check what was given."""
+        w = getattr(self, name)
+        if w is None:
+            w = self.query_x.new_ones(shape)
+        elif w.shape != shape:
+            raise InvalidTasks(f"{name} must have shape {tuple(shape)}, got {tuple(w.shape)}")
+        elif not torch.isfinite(w).all() or (w < 0).any():
+            raise InvalidTasks(f"{name} must be finite and not negative; removal is weight 0")
+        object.__setattr__(self, name, w.to(self.query_x))
+
+    @property
+    def n_tasks(self) -> int:
+        """T."""
+        return len(self.query_x)
+
+    @property
+    def w(self) -> Tensor:
+        """Task weights (T,)."""
+        assert self.task_weight is not None
+        return self.task_weight
+
+    def view(self) -> TaskView:
+        """All tasks stacked, for batching over the first dimension."""
+        assert self.support_weight is not None and self.query_weight is not None
+        return TaskView(
+            self.support_x,
+            self.support_y,
+            self.query_x,
+            self.query_y,
+            self.support_weight,
+            self.query_weight,
+        )
+
+    def select(self, index: Sequence[int] | Tensor) -> Tasks:
+        """The tasks at `index`, weights included."""
+        i = torch.as_tensor(index, device=self.query_x.device)
+        return self._mapped(lambda t: t[i])
+
+    def reweighted(
+        self,
+        *,
+        task: Tensor | None = None,
+        support: Tensor | None = None,
+        query: Tensor | None = None,
+    ) -> Tasks:
+        """The same data with other weights."""
+        return replace(
+            self,
+            task_weight=self.task_weight if task is None else task,
+            support_weight=self.support_weight if support is None else support,
+            query_weight=self.query_weight if query is None else query,
+        )
+
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Tasks:
+        """Move to a device, and all floating-point tensors to a dtype."""
+        return self._mapped(
+            lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None)
+        )
+
+    def _mapped(self, f: Callable[[Tensor], Tensor]) -> Tasks:
+        """f applied to every tensor."""
+        return Tasks(**{field.name: f(getattr(self, field.name)) for field in fields(self)})
