@@ -1,0 +1,56 @@
+"""The README is executed: its Python runs, its commands exist, its table is what the code prints."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+pytestmark = pytest.mark.skipif(not README.exists(), reason="not run from a checkout")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("code", blocks("python"), ids=lambda c: c.split("\n")[0][:40])
+def test_python(code):
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_first_screen_is_short_and_asserts():
+    first = blocks("python")[0].strip().split("\n")
+    assert len(first) <= 9 and any(line.startswith("assert") for line in first)
+
+
+def test_make_targets_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z-]+)", "".join(blocks("console"))))
+    assert {"check", "test"} <= named <= targets
+
+
+def test_modules_named_in_commands_exist():
+    for name in set(re.findall(r"python -m (\S+?)[`\s]", README.read_text())):
+        path = ROOT / name.replace("metainfl_reference", "reference").replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
+
+
+def test_pictures_exist():
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", README.read_text()):
+        assert (ROOT / path).exists(), path
+
+
+def test_table_has_the_rows_that_check_prints():
+    """Numbers are written by `python -m bench.readme`; names, sizes and claims must be today's."""
+    from bench.readme import block
+    from metainfl.oracle import survey
+
+    plan = sys.modules[survey.__module__].plan(quick=False)
+    lines = [line.split(" | ") for line in block(README.read_text()).strip().split("\n")[2:]]
+    assert [(row[0].strip("| "), row[1]) for row in lines] == [(m.name, c.name) for m, c in plan]
+    for row, (method, _) in zip(lines, plan, strict=True):
+        assert row[6] == str(method.claim) and row[8].strip(" |") == "holds"
+        if method.claim.estimand == "derivative":
+            assert float(row[3]) < 1e-9
