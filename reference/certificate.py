@@ -58,17 +58,21 @@ def certify(
     rounding: float,
     *,
     tangent: Array,
-    quadratic: bool,
+    convexity: float | None,
     hessian_at: Callable[[Array], Array],
     where: str,
 ) -> Certificate:
-    """Certificate of a computed minimiser. `rounding` bounds the error of `gradient` itself."""
+    """Certificate of a computed minimiser. `rounding` bounds the error of `gradient` itself.
+
+    `convexity` is a global modulus mu of strong convexity; inf says that F is quadratic, so that the
+    smallest eigenvalue of H is one; None says that F is not convex.
+    """
     values, vectors = spectrum(hessian, tangent, where)
     flat = tangent.shape[1]
     smallest, largest = float(values[0]), float(values[-1])
     residual = float(np.linalg.norm(gradient))
-    bound = (residual + rounding) / smallest
-    if quadratic:
+    if convexity is not None:
+        bound = (residual + rounding) / (smallest if convexity == np.inf else convexity)
         return Certificate(bound, residual, smallest, largest, flat, "strong convexity")
     newton = vectors @ ((vectors.T @ gradient) / values)
     eta = float(np.linalg.norm(newton)) + rounding / smallest

@@ -61,6 +61,11 @@ class Family(ABC):
     def local(self, data: TaskData, lam: Array) -> Local:
         """One task at one lam."""
 
+    @property
+    def convexity(self) -> float | None:
+        """mu if F is mu-strongly convex everywhere, inf if it is quadratic, None if it is neither."""
+        return np.inf if self.quadratic else None
+
     def tangent(self, lam: Array) -> Array:
         """Orthonormal directions (p, f) along which a symmetry of F moves lam; none by default."""
         return np.zeros((self.n_meta, 0))
@@ -141,7 +146,7 @@ class Family(ABC):
             hessian,
             rounding,
             tangent=self.tangent(lam),
-            quadratic=self.quadratic,
+            convexity=self.convexity,
             hessian_at=lambda step: self.total_hessian(lam + step, weights),
             where=self.name,
         )

@@ -137,26 +137,41 @@ def with_null(episodes: Episodes) -> Episodes:
     return replace(episodes, **out)
 
 
+OPTIONS: dict[str, dict[str, float]] = {
+    "single_ridge": {"d_out": 0.5},
+    "single_softmax": {"d_out": 0.5},
+    "proximal_ridge": {"d_in": 1.0, "d_out": 0.5},
+    "proximal_softmax": {"d_in": 1.0, "d_out": 0.5},
+    "linear_representation": {"d_in": 0.5, "d_out": 0.2, "rank": 2},
+    "maml_linear": {"d_out": 0.5, "steps": 3, "alpha": 0.05},
+    "maml_softmax": {"d_out": 0.5, "steps": 2, "alpha": 0.1},
+    "prototypes": {"d_out": 0.3, "rank": 2},
+}
+
+
 def small(name: str, seed: int = 0, **changes: float) -> Family:
     """A small problem of the named family, non-degenerate for almost every seed.
 
     Non-convex families need d_out below the data's curvature, or lam = 0 would be the minimum;
     0.1 to 0.3 with the default sizes keeps the smallest eigenvalue of H well above zero.
     """
+    return build(
+        name, classification(seed) if name in CLASSIFICATION else regression(seed), **changes
+    )
+
+
+def tiny(name: str) -> Family:
+    """The smallest problem of the named family (2 tasks, 2 features): for 50-digit arithmetic."""
+    if name in CLASSIFICATION:
+        return build(name, classification(0, tasks=2, shots=2, queries=1, d=2, ways=2))
+    return build(name, regression(0, tasks=2, support=2, query=2, d=2, c=1))
+
+
+def build(name: str, episodes: Episodes, **changes: float) -> Family:
+    """The named family on these episodes, with its usual options unless changed."""
     if name not in FAMILIES:
         raise InvalidProblem(f"unknown family {name!r}; known: {', '.join(FAMILIES)}")
-    data = classification(seed) if name in CLASSIFICATION else regression(seed)
-    options: dict[str, dict[str, float]] = {
-        "single_ridge": {"d_out": 0.5},
-        "single_softmax": {"d_out": 0.5},
-        "proximal_ridge": {"d_in": 1.0, "d_out": 0.5},
-        "proximal_softmax": {"d_in": 1.0, "d_out": 0.5},
-        "linear_representation": {"d_in": 0.5, "d_out": 0.2, "rank": 2},
-        "maml_linear": {"d_out": 0.5, "steps": 3, "alpha": 0.05},
-        "maml_softmax": {"d_out": 0.5, "steps": 2, "alpha": 0.1},
-        "prototypes": {"d_out": 0.3, "rank": 2},
-    }
-    return FAMILIES[name](data, **{**options[name], **changes})
+    return FAMILIES[name](episodes, **{**OPTIONS[name], **changes})
 
 
 def _arrays(e: Episodes) -> dict[str, Array]:

@@ -54,7 +54,7 @@ def test_bound_covers_a_displaced_solution(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_point_that_is_no_minimum_is_refused(name):
     family = small(name)
-    if family.quadratic:
+    if family.convexity is not None:
         far = family.certified(np.ones(family.n_meta) * 5, Weights.ones(family.episodes))
         assert far.certificate.bound > 0.1  # no refusal needed: the bound says how far it is
     else:

@@ -11,7 +11,6 @@ G has rank at most K - 1: its rows are weighted so that sum_c P(c) s_c = 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -43,15 +42,16 @@ def influence_measure(
     x_test: Array,
     y_test: Array,
     *,
-    sign: Literal["corrected", "as printed"] = "corrected",
+    moves: Array | None = None,
 ) -> InputInfluence:
-    """FI of the shift of one training input on the loss at (x_test, y_test)."""
+    """FI of the shift of one training input on the loss at (x_test, y_test).
+
+    `moves` replaces d theta/d omega (d, p), one row a feature, by another formula for it.
+    """
     e, lam = family.episodes, at.lam
     d = e.query_x.shape[2]
-    shifts = [shift("query", task, instance, a) for a in range(d)]
-    moves = family.influence(shifts, at)  # d theta/d omega, (d, p)
-    if sign == "as printed":
-        moves = -moves
+    if moves is None:
+        moves = family.influence([shift("query", task, instance, a) for a in range(d)], at)
     mat = lam.reshape(d, -1)
     test = Jet("softmax", (x_test @ mat)[None], y_test[None])
     slope = moves @ np.outer(x_test, test.d1[0]).reshape(-1)

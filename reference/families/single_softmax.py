@@ -30,6 +30,11 @@ class SingleSoftmax(Family):
         """D c."""
         return self.episodes.query_x.shape[2] * self.episodes.query_y.shape[2]
 
+    @property
+    def convexity(self) -> float | None:
+        """d_out: cross-entropy of a linear model is convex."""
+        return np.inf if self.quadratic else self.d_out
+
     def local(self, data: TaskData, lam: Array) -> Local:
         """One group of instances."""
         return SingleLocal(data, lam, self.loss_name)
