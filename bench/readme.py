@@ -1,5 +1,6 @@
-"""Write the table of `metainfl check` into the README: python -m bench.readme."""
+"""Write the measured tables into the README: python -m bench.readme."""
 
+import json
 import math
 from pathlib import Path
 
@@ -7,11 +8,11 @@ from metainfl.oracle import survey
 from metainfl.report.tables import number
 
 README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- check -->", "<!-- /check -->"
+SCORES = Path(__file__).parent / "results" / "scoreboard.json"
 
 
-def table(rows):
-    """The rows as Markdown, without times: those belong to the machine."""
+def check_table(rows):
+    """The rows of `metainfl check` as Markdown, without times: those belong to the machine."""
     lines = [
         "| method | family | n | T1 error | T2 error | T2 rank | claim | off by | verdict |",
         "|---|---|---:|---:|---:|---:|---|---:|---|",
@@ -25,12 +26,37 @@ def table(rows):
     return "\n".join(lines)
 
 
-def block(text):
-    """The part of the README between the markers."""
-    return text.split(BEGIN)[1].split(END)[0]
+def scoreboard_table(rows):
+    """The committed scoreboard as Markdown."""
+    lines = [
+        "| library | method | verdict | error | after rescaling | Spearman | what it computes |",
+        "|---|---|---|---:|---:|---:|---|",
+    ]
+    for r in rows:
+        error, rescaled, rank = (
+            "-" if r[k] is None else f"{r[k]:{form}}"
+            for k, form in (("error", ".1e"), ("rescaled", ".1e"), ("spearman", ".3f"))
+        )
+        lines.append(
+            f"| {r['library']} {r['version']} | {r['method']} | {r['verdict']} | {error} | {rescaled} "
+            f"| {rank} | {r['computes']} |"
+        )
+    return "\n".join(lines)
+
+
+def block(text, name):
+    """The part of the README between the markers of one table."""
+    return text.split(f"<!-- {name} -->")[1].split(f"<!-- /{name} -->")[0]
+
+
+def replaced(text, name, table):
+    """The README with one table written anew."""
+    before, rest = text.split(f"<!-- {name} -->")
+    after = rest.split(f"<!-- /{name} -->")[1]
+    return f"{before}<!-- {name} -->\n{table}\n<!-- /{name} -->{after}"
 
 
 if __name__ == "__main__":
     text = README.read_text()
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n{table(list(survey()))}\n{END}{after}")
+    text = replaced(text, "scoreboard", scoreboard_table(json.loads(SCORES.read_text())["rows"]))
+    README.write_text(replaced(text, "check", check_table(list(survey()))))

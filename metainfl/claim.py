@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
 from metainfl.errors import InvalidProblem
@@ -56,6 +56,21 @@ class Claim:
         if unknown or not self.kinds:
             raise InvalidProblem(f"kinds must be some of {', '.join(KINDS)}; got {sorted(unknown)}")
 
+    @classmethod
+    def parse(cls, text: str) -> Claim:
+        """`"estimand=newton, kinds=task+query, accuracy=1e-6, sign=-1, scale=1/T"` as a claim."""
+        known = {f.name for f in fields(cls)}
+        out: dict[str, Any] = {}
+        for part in filter(None, (p.strip() for p in text.split(","))):
+            name, found, value = (s.strip() for s in part.partition("="))
+            if not found or name not in known:
+                raise InvalidProblem(
+                    f"cannot read {part!r} in a claim; write name=value with names from "
+                    + ", ".join(sorted(known))
+                )
+            out[name] = _value(name, value)
+        return cls(**out)
+
     def factor(self, n_tasks: int) -> float:
         """What the truth is multiplied by before comparison."""
         scale = {"T": float(n_tasks), "1/T": 1.0 / n_tasks}.get(str(self.scale))
@@ -65,6 +80,22 @@ class Claim:
         """`derivative, exact`."""
         accuracy = self.accuracy if isinstance(self.accuracy, str) else f"rtol {self.accuracy:g}"
         return f"{self.estimand}, {accuracy}"
+
+
+def _value(name: str, text: str) -> Any:
+    """One field of a claim from text."""
+    if name in ("kinds", "families"):
+        return tuple(text.split("+"))
+    try:
+        if name == "sign":
+            return int(text)
+        if name == "deterministic":
+            return {"true": True, "false": False}[text.lower()]
+        if name == "estimand" or text in ("exact", "rank", "T", "1/T"):
+            return text
+        return float(text)
+    except (ValueError, KeyError):
+        raise InvalidProblem(f"cannot read {text!r} as the {name} of a claim") from None
 
 
 F = TypeVar("F", bound=Callable[..., Any])

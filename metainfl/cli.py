@@ -1,4 +1,4 @@
-"""The command line: `metainfl check`."""
+"""The command line: `metainfl check`, `metainfl scoreboard`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from metainfl.commands.check import check
+from metainfl.commands.scoreboard import scoreboard
 
 app = typer.Typer(
     help="Influence functions for meta-learning, and the oracle that says whether they are right.",
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(check)
+app.command()(scoreboard)
 
 
 @app.callback()

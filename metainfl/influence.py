@@ -91,8 +91,12 @@ def _solve(
 ) -> SolveResult:
     if not damping >= 0:
         raise InvalidProblem(f"damping must not be negative, got {damping}")
-    operator = curvature(problem).damped(damping)
-    return (solver or Dense(off=problem.tangent()))(operator, rhs)
+    operator, tangent = curvature(problem).damped(damping), problem.tangent()
+    if solver is None:
+        return Dense(off=tangent)(operator, rhs)
+    if tangent is not None and not isinstance(solver, Dense):  # Dense was told what to leave out
+        operator, rhs = operator.deflated(tangent), rhs - tangent @ (tangent.T @ rhs)
+    return solver(operator, rhs)
 
 
 def _finite(value: Tensor) -> Tensor:

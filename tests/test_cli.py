@@ -7,7 +7,7 @@ import pytest
 from metainfl.cli import main
 from metainfl.methods import direct_if, task_if
 from metainfl.oracle import small_case
-from metainfl.oracle.survey import judge
+from metainfl.oracle.builtin_table import judge
 
 
 def run(*arguments):

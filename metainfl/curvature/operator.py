@@ -34,6 +34,20 @@ class SymmetricOperator:
             self._dense = 0.5 * (a + a.T)
         return self._dense
 
+    def deflated(self, basis: Tensor) -> SymmetricOperator:
+        """P A P + B B', P = I - B B': A off the orthonormal `basis` (p, f), and definite on it.
+
+        Iterations started off the basis stay off it; without this, rounding lets them drift along
+        directions in which A is singular.
+        """
+
+        def apply(v: Tensor) -> Tensor:
+            along = basis.T @ v
+            inside = self @ (v - basis @ along)
+            return inside - basis @ (basis.T @ inside) + basis @ along
+
+        return SymmetricOperator(self.size, apply, self.like)
+
     def damped(self, damping: float) -> SymmetricOperator:
         """A + damping I."""
         if damping == 0:

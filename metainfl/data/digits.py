@@ -32,15 +32,7 @@ def digit_tasks(
         raise InvalidTasks(f"ways must be between 2 and 10, got {ways}")
     if shots < 1 or queries < 1:
         raise InvalidTasks(f"shots and queries must be at least 1, got {shots} and {queries}")
-    from sklearn.datasets import load_digits  # slow to import
-
-    pixels, labels = load_digits(return_X_y=True)
-    x = pixels / 16.0
-    x = x - x.mean(axis=0)
-    if components is not None:
-        if not 1 <= components <= x.shape[1]:
-            raise InvalidTasks(f"components must be between 1 and {x.shape[1]}, got {components}")
-        x = x @ np.linalg.svd(x, full_matrices=False)[2][:components].T
+    x, labels = principal_pixels(components)
     pools = [np.flatnonzero(labels == digit) for digit in range(10)]
     fewest = min(map(len, pools))
     if shots + queries > fewest:
@@ -63,3 +55,17 @@ def digit_tasks(
     s_y = np.broadcast_to(np.repeat(eye, shots, axis=0), (len(chosen), ways * shots, ways))
     q_y = np.broadcast_to(np.repeat(eye, queries, axis=0), (len(chosen), ways * queries, ways))
     return Episodes(x[support], s_y.copy(), x[query], q_y.copy())
+
+
+def principal_pixels(components: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """All 1,797 images, scaled to 0..1 and centred (n, 64) or projected (n, components), and labels."""
+    from sklearn.datasets import load_digits  # slow to import
+
+    pixels, labels = load_digits(return_X_y=True)
+    x = pixels / 16.0
+    x = x - x.mean(axis=0)
+    if components is not None:
+        if not 1 <= components <= x.shape[1]:
+            raise InvalidTasks(f"components must be between 1 and {x.shape[1]}, got {components}")
+        x = x @ np.linalg.svd(x, full_matrices=False)[2][:components].T
+    return x, labels

@@ -1,17 +1,25 @@
 """The correctness oracle: claims, cases, truths and verdicts."""
 
 from metainfl.claim import Claim, claim_of, claims
+from metainfl.oracle.builtin_table import Row, judge, survey
 from metainfl.oracle.case import Case, digits_case, small_case
-from metainfl.oracle.survey import Row, judge, survey
+from metainfl.oracle.measurements import Retraining
+from metainfl.oracle.pytest_plugin import parametrize_with_checks
+from metainfl.oracle.report import Report
+from metainfl.oracle.verdict import check_method
 
 __all__ = [
     "Case",
     "Claim",
+    "Report",
+    "Retraining",
     "Row",
+    "check_method",
     "claim_of",
     "claims",
     "digits_case",
     "judge",
+    "parametrize_with_checks",
     "small_case",
     "survey",
 ]

@@ -19,7 +19,10 @@ from metainfl_reference.estimands import direct, removal
 from metainfl_reference.families import FAMILIES
 from metainfl_reference.family import Family, Solution
 from metainfl_reference.generators import small
+from metainfl_reference.newton import correct
 from metainfl_reference.perturbation import Perturbation, group, query, shift, support, task
+from metainfl_reference.second_route import richardson
+from metainfl_reference.second_route.perturbed import perturbed
 from metainfl_reference.second_route.richardson import aligned
 
 Array = np.ndarray
@@ -108,6 +111,30 @@ class Case:
             except NotCertified:
                 self._shifts[p] = None
         return self._shifts[p]
+
+    @cached_property
+    def _moves(self) -> dict[tuple[Perturbation, float], Array | None]:
+        return {}
+
+    def move(self, p: Perturbation, step: float) -> Array | None:
+        """lam*(weights + step p) - lam*, nearest orbit point; None where the minimum ends. Cached."""
+        key = (p, step)
+        if key not in self._moves:
+            s = self.solution
+            other, weights = perturbed(self.family, s.weights, p, step)
+            lam = correct(other, weights, s.lam)
+            self._moves[key] = None if lam is None else aligned(self.family, lam, s.lam) - s.lam
+        return self._moves[key]
+
+    @cached_property
+    def _slopes(self) -> dict[Perturbation, Array]:
+        return {}
+
+    def slope_by_resolving(self, p: Perturbation) -> Array:
+        """The derivative by extrapolated finite weights: the reference's formula is not used. Cached."""
+        if p not in self._slopes:
+            self._slopes[p] = richardson.solution_derivative(self.family, p, self.solution)[0]
+        return self._slopes[p]
 
     def perturbations(self, kinds: Sequence[str], limit: int | None = None) -> list[Perturbation]:
         """Every perturbation of these kinds that the family knows, or `limit` spread evenly."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from metainfl.oracle.survey import Row
+from metainfl.oracle.builtin_table import Row
+from metainfl.oracle.self_check import SelfCheck
 
 
 def number(value: float) -> str:
@@ -49,4 +50,19 @@ def survey_table(rows: Sequence[Row]) -> Table:
             "[green]holds[/green]" if good else "[red]FAILS[/red]",
             f"{r.seconds:.2f} s",
         )
+    return table
+
+
+def self_check_table(found: SelfCheck) -> Table:
+    """The table of `metainfl check --self`: what each check kills, and what only it kills."""
+    from metainfl.oracle.checks import CHECKS
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("check", no_wrap=True)
+    table.add_column("kills", justify="right")
+    table.add_column("mutants that only it kills")
+    sole = found.sole_killers
+    for name in CHECKS:
+        kills = sum(name in checks for checks in found.kills.values())
+        table.add_row(name, str(kills), ", ".join(sole.get(name, [])))
     return table

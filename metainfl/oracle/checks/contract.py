@@ -1,0 +1,151 @@
+"""Contract: what comes back is a finite (n, p) array of the right kind, and nothing else happens."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+
+import numpy as np
+import torch
+
+from metainfl.oracle.case import Case
+from metainfl.oracle.checks.registry import check
+from metainfl.oracle.context import Context
+from metainfl.oracle.measure import distance
+from metainfl.oracle.outcome import Failed, Skipped
+from metainfl.oracle.runner import answer, call
+
+
+@check("contract", "returns a finite floating-point (perturbations, parameters) array in time")
+def returns_an_array(ctx: Context) -> None:
+    for case, pis in ctx.usable(limit=2):
+        answer(ctx.method, case.problem(), pis, seconds=ctx.seconds)
+
+
+@check("contract", "float64 in, float64 out")
+def keeps_the_dtype(ctx: Context) -> None:
+    case, pis = ctx.usable(limit=2)[0]
+    got = call(ctx.method, case.problem(), pis, seconds=ctx.seconds)
+    if str(getattr(got, "dtype", "")).removeprefix("torch.") != "float64":
+        raise Failed(
+            f"float64 in, {getattr(got, 'dtype', type(got).__name__)} out", where=case.name
+        )
+
+
+@check("contract", "prints nothing to stdout")
+def is_quiet(ctx: Context) -> None:
+    case, pis = ctx.usable(limit=1)[0]
+    caught = io.StringIO()
+    with contextlib.suppress(Failed):  # that it raises is for returns_an_array to say
+        call(ctx.method, case.problem(), pis, seconds=ctx.seconds, printed=caught)
+    if caught.getvalue():
+        raise Failed(f"printed {caught.getvalue()[:80]!r} to stdout; use logging or warnings")
+
+
+@check("contract", "the same call twice gives the same answer")
+def is_reentrant(ctx: Context) -> None:
+    case, pis = ctx.usable(limit=3)[0]
+    first, second = ctx.ask(case, pis), ctx.ask(case, pis)
+    gap = distance(second, first).relative
+    allowed = 1e-14 if ctx.claim.deterministic else ctx.tolerance(case)[0]
+    if gap > allowed:
+        raise Failed(
+            "two equal calls disagree; claim deterministic=False, or fix the seed inside",
+            where=case.name,
+            error=gap,
+            tolerance=allowed,
+        )
+
+
+@check("contract", "the answer on one problem does not depend on the problem seen before")
+def has_no_hidden_state(ctx: Context) -> None:
+    case, pis = ctx.usable(limit=3)[0]
+    other = type(ctx)(ctx.method, ctx.claim, quick=True, seed=ctx.seed + 1000).case
+    alone = ctx.ask(case, pis)
+    ctx.ask(other, pis)
+    again = ctx.ask(case, pis)
+    fresh = ctx.ask(other, pis)
+    want = ctx.truth(other, pis) if ctx.claim.accuracy != "rank" else None
+    if distance(again, alone).relative > max(1e-14, ctx.tolerance(case)[0]):
+        raise Failed("the answer changed after another problem was seen", where=case.name)
+    if want is not None:
+        ctx.compare(other, pis, fresh, want, "wrong on the second problem it sees")
+
+
+@check("contract", "lam, tasks, weights and the list of perturbations are left as they were")
+def leaves_its_inputs_alone(ctx: Context) -> None:
+    case, pis = ctx.usable(limit=3)[0]
+    problem, given = case.problem(), list(pis)
+    before = {n: t.clone() for n, t in problem.tasks.view()._asdict().items()}
+    before.update(lam=problem.lam.clone(), task_weight=problem.tasks.w.clone())
+    tasks, adaptation = problem.tasks, problem.adaptation
+    with contextlib.suppress(Failed):
+        call(ctx.method, problem, given, seconds=ctx.seconds)
+    after = {**problem.tasks.view()._asdict(), "lam": problem.lam, "task_weight": problem.tasks.w}
+    changed = [n for n, t in before.items() if not torch.equal(t, after[n])]
+    if given != list(pis):
+        changed.append("the list of perturbations")
+    if problem.tasks is not tasks or problem.adaptation is not adaptation:
+        changed.append("the problem's parts")
+    if changed:
+        raise Failed(f"changed its input: {', '.join(changed)}", where=case.name)
+
+
+@check("contract", "the global random state is the caller's")
+def leaves_the_random_state_alone(ctx: Context) -> None:
+    case, pis = ctx.usable(limit=1)[0]
+    problem = case.problem()
+    before = (torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate())  # type: ignore[index]
+    call(ctx.method, problem, pis, seconds=ctx.seconds)
+    same = (
+        torch.equal(before[0], torch.get_rng_state()),
+        np.array_equal(before[1], np.random.get_state()[1]),  # type: ignore[index]
+        before[2] == random.getstate(),
+    )
+    named = [n for n, s in zip(("torch", "numpy", "random"), same, strict=True) if not s]
+    if named:
+        raise Failed(
+            f"moved the global random state of {', '.join(named)}; use a generator of its own"
+        )
+
+
+@check("contract", "row i answers perturbation i, whatever the order")
+def rows_follow_the_order_asked(ctx: Context) -> None:
+    case, pis = ctx.usable(limit=4)[0]
+    if len(pis) < 2:
+        raise Skipped("one perturbation has no order")
+    turned = list(reversed(pis))
+    here, there = ctx.ask(case, pis), ctx.ask(case, turned)[::-1]
+    _same(ctx, case, here, there, "reversing the perturbations did not reverse the rows")
+
+
+@check("contract", "an answer does not depend on what else is asked with it")
+def rows_do_not_mix(ctx: Context) -> None:
+    case, pis = ctx.usable(limit=3)[0]
+    whole = ctx.ask(case, pis)
+    for i in {0, len(pis) - 1}:
+        _same(ctx, case, ctx.ask(case, [pis[i]]), whole[i : i + 1], f"{pis[i]} alone differs")
+    twice = ctx.ask(case, [pis[0], pis[0]])
+    _same(ctx, case, twice, np.stack([whole[0], whole[0]]), "the same perturbation twice differs")
+
+
+@check("contract", "more perturbations than parameters are no problem")
+def more_perturbations_than_parameters(ctx: Context) -> None:
+    case, _ = ctx.usable()[0]
+    pis = [p for p in case.perturbations(ctx.claim.kinds) if ctx._known(case, p)]
+    while len(pis) <= case.family.n_meta:
+        pis = pis + pis
+    got = ctx.ask(case, pis)
+    if ctx.claim.accuracy != "rank":
+        ctx.compare(
+            case, pis, got, ctx.truth(case, pis), "wrong with more perturbations than parameters"
+        )
+
+
+def _same(ctx: Context, case: Case, got: np.ndarray, want: np.ndarray, words: str) -> None:
+    """Both are the method's own answers: they agree to the claim's tolerance (for ranks, to 1e-6)."""
+    allowed = 1e-6 if ctx.claim.accuracy == "rank" else 2 * ctx.tolerance(case)[0]
+    gap = distance(got, want).relative
+    if gap > allowed:
+        raise Failed(words, where=case.name, error=gap, tolerance=allowed)

@@ -1,0 +1,145 @@
+"""Truth: the answer against exact ones, in two independent ways."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from metainfl.claim import ESTIMANDS, Claim
+from metainfl.oracle.bridge import problem_of
+from metainfl.oracle.case import Case
+from metainfl.oracle.checks.registry import check
+from metainfl.oracle.context import Context, cached_case
+from metainfl.oracle.measure import spearman
+from metainfl.oracle.outcome import Failed, Skipped
+from metainfl_reference.families import FAMILIES
+from metainfl_reference.generators import conditioned
+
+
+@check("truth", "equals the claimed estimand, exactly known, on every family in the domain")
+def agrees_with_the_truth(ctx: Context) -> None:
+    if ctx.claim.accuracy == "rank":
+        raise Skipped("a rank claim makes no statement about values")
+    words = ESTIMANDS[ctx.claim.estimand]
+    for case, pis in ctx.usable():
+        got = ctx.ask(case, pis)
+        for kind in ctx.claim.kinds:
+            rows = [i for i, p in enumerate(pis) if p.kind == kind]
+            if rows:
+                own = [pis[i] for i in rows]
+                ctx.compare(case, own, got[rows], ctx.truth(case, own), f"not {words} ({kind})")
+
+
+@check("truth", "the error of lam* + eps * influence falls as eps^2 (no tolerance of taste)")
+def order_of_the_remainder(ctx: Context) -> None:
+    ctx.needs_derivative()
+    if isinstance(ctx.claim.accuracy, float):
+        raise Skipped(
+            "a claimed relative tolerance limits the order test; see agrees_with_the_truth"
+        )
+    for case, pis in ctx.usable(limit=1):
+        slopes = ctx.ask(case, pis) / ctx.claim.factor(case.family.episodes.n_tasks)
+        for p, slope in zip(pis, slopes, strict=True):
+            moves = [case.move(p, eps) for eps in (5e-3, 2.5e-3)]
+            if any(m is None for m in moves):
+                continue
+            gaps = [
+                float(np.abs(m - eps * slope).max())
+                for m, eps in zip(moves, (5e-3, 2.5e-3), strict=True)
+            ]
+            size = float(np.abs(moves[-1]).max())  # type: ignore[arg-type]
+            if gaps[-1] <= 1e-9 * size + 1e-14:
+                continue  # nothing moves, or the remainder is rounding: no order to see
+            order = float(np.log2(gaps[0] / gaps[1]))
+            if order < 1.5:
+                raise Failed(
+                    f"the remainder falls as eps^{order:.2f}, not eps^2: the first-order term is wrong",
+                    where=f"{case.name}, {p}",
+                    error=gaps[-1] / max(size, 1e-300),
+                )
+
+
+@check("truth", "ranks removals as exact removal does, with confidence and not by a bare threshold")
+def ranks_removals(ctx: Context) -> None:
+    if ctx.claim.accuracy != "rank":
+        raise Skipped("no rank claim")
+    values = []
+    names = ctx.families[: 2 if ctx.quick else 4]
+    for name in names:
+        for seed in range(4 if ctx.quick else 8):
+            case = type(ctx)(
+                ctx.method, _only(ctx, name), quick=True, seed=ctx.seed + 50 + seed
+            ).case
+            pis = [
+                p for p in case.perturbations(ctx.claim.kinds, 12) if not p.kind.endswith("input")
+            ]
+            shifts = [case.removal_shift(p) for p in pis]
+            kept = [i for i, s in enumerate(shifts) if s is not None]
+            if len(kept) < 4:
+                continue
+            sizes = np.array([np.linalg.norm(shifts[i]) for i in kept])  # type: ignore[arg-type]
+            got = ctx.ask(case, [pis[i] for i in kept])
+            rank = spearman(np.linalg.norm(got, axis=1), sizes)
+            values.append(0.0 if np.isnan(rank) else rank)
+    if len(values) < 3:
+        raise Skipped("too few removals in the domain to rank")
+    mean, spread = float(np.mean(values)), float(np.std(values, ddof=1)) / np.sqrt(len(values))
+    lower = mean - 2.5 * spread  # one-sided, about 99 per cent at these sizes
+    if lower <= 0.2:
+        raise Failed(
+            f"mean rank correlation with exact removal {mean:.2f} +- {spread:.2f} over {len(values)} "
+            "problems: its lower confidence limit does not exceed 0.2",
+            error=1 - mean,
+            tolerance=0.8,
+        )
+
+
+@check("truth", "holds as inner and total Hessian become ill-conditioned (1e1 to 1e6)")
+def conditioning_sweep(ctx: Context) -> None:
+    if ctx.claim.accuracy == "rank":
+        raise Skipped("a rank claim makes no statement about values")
+    if "proximal_ridge" not in ctx.families:
+        raise Skipped("the conditioned problems are proximal ridge; not in the claimed domain")
+    pairs = ((1e4, 1e4),) if ctx.quick else ((1e1, 1e6), (1e6, 1e1), (1e3, 1e3), (1e5, 1e5))
+    for inner, total in pairs:
+        family = conditioned(ctx.seed, inner=inner, total=total)
+        code = f"# metainfl_reference.generators.conditioned({ctx.seed}, inner={inner:g}, total={total:g})"
+        case = Case(f"proximal_ridge, cond {inner:.0e} inner, {total:.0e} total", family, code)
+        pis = [p for p in ctx.perturbations(case) if ctx._known(case, p)]
+        if not pis:
+            raise Skipped("the estimand is not defined for the claimed kinds on proximal ridge")
+        got = ctx.ask(case, pis)
+        # Measured on these problems, errors follow eps (inner + total); 1e3 covers p and the rest.
+        rounding = 1e3 * 2.2e-16 * (inner + total) + 1e-11
+        claimed = ctx.claim.accuracy if isinstance(ctx.claim.accuracy, float) else 0.0
+        allowed = max(rounding, claimed)
+        ctx.compare(case, pis, got, ctx.truth(case, pis), "wrong where it is ill-conditioned",
+                    allowed=(allowed, "1e3 eps (cond inner + cond total)"), code=code)  # fmt: skip
+
+
+@check("truth", "an unrolled learner's answer tends to the implicit one as its steps grow")
+def unrolled_tends_to_implicit(ctx: Context) -> None:
+    ctx.needs_derivative()
+    if "maml_linear" not in ctx.families or "proximal_ridge" not in ctx.families:
+        raise Skipped("needs maml_linear and proximal_ridge in the domain")
+    base = cached_case("proximal_ridge", ctx.seed).family
+    top = max(np.linalg.norm(x, 2) ** 2 for x in base.episodes.support_x)
+    d_in = 9.0 * float(top)  # gradient descent with rate 1/(top + d_in) contracts by 1/10 a step
+    options = {"d_in": d_in, "d_out": base.d_out}
+    implicit = Case(
+        "proximal_ridge, stiff", FAMILIES["proximal_ridge"](base.episodes, **options), ""
+    )
+    steps = 17  # 10^-17 is below rounding: the two problems have the same solution to eps
+    maml = FAMILIES["maml_linear"](base.episodes, **options, steps=steps, alpha=1 / (top + d_in))
+    problem = problem_of(maml)
+    problem.lam = torch.tensor(implicit.solution.lam)
+    pis = ctx.perturbations(implicit, limit=2)
+    ctx.compare(implicit, pis, ctx.ask(implicit, pis, problem), ctx.truth(implicit, pis),
+                "many unrolled steps do not approach the argmin",
+                code=f"# MAML with {steps} steps against proximal ridge, inner_reg {d_in:.3g}")  # fmt: skip
+
+
+def _only(ctx: Context, name: str) -> Claim:
+    from dataclasses import replace
+
+    return replace(ctx.claim, families=(name,))

@@ -1,0 +1,212 @@
+"""What every check works with: the method, its claim, cases in its domain, and how to compare."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from metainfl.claim import Claim
+from metainfl.oracle.case import Case, small_case
+from metainfl.oracle.diagnosis import diagnose
+from metainfl.oracle.measure import distance
+from metainfl.oracle.outcome import Failed, Skipped
+from metainfl.oracle.runner import Method, answer
+from metainfl.problem import Problem
+from metainfl_reference.errors import NotCertified
+from metainfl_reference.families import FAMILIES
+from metainfl_reference.perturbation import Perturbation
+
+Array = np.ndarray
+#: the order in which families are taken when only a few are
+ORDER = (
+    "proximal_ridge",
+    "linear_representation",
+    "maml_softmax",
+    "proximal_softmax",
+    "single_softmax",
+    "prototypes",
+    "maml_linear",
+    "single_ridge",
+)
+cached_case = lru_cache(maxsize=512)(small_case)
+
+
+class Context:
+    """One method under judgement."""
+
+    def __init__(
+        self,
+        method: Method,
+        claim: Claim,
+        *,
+        quick: bool = False,
+        seed: int = 0,
+        seconds: float = 60.0,
+    ) -> None:
+        self.method, self.claim, self.quick, self.seed, self.seconds = (
+            method,
+            claim,
+            quick,
+            seed,
+            seconds,
+        )
+        domain = claim.families or tuple(FAMILIES)
+        self.families = [n for n in ORDER if n in domain]
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """One case a family (two families when quick), weights 1."""
+        names = self.families[:2] if self.quick else self.families
+        return [cached_case(n, self.seed) for n in names]
+
+    @property
+    def case(self) -> Case:
+        """The simplest case in the domain."""
+        return self.cases[0]
+
+    def perturbations(self, case: Case, limit: int | None = None) -> list[Perturbation]:
+        """Of the claimed kinds; a few of each when quick. `Skipped` if the case has none."""
+        out: list[Perturbation] = []
+        for kind in self.claim.kinds:
+            own = case.perturbations([kind])
+            most = (2 if self.quick else 4) if limit is None else limit
+            keep = np.linspace(0, len(own) - 1, min(len(own), most)).astype(int)
+            out += [own[i] for i in sorted(set(keep.tolist()))]
+        if not out:
+            raise Skipped(f"{case.family.name} has none of the claimed kinds of perturbation")
+        return out
+
+    def usable(self, limit: int | None = None) -> list[tuple[Case, list[Perturbation]]]:
+        """Cases with perturbations whose truth exists."""
+        out = []
+        for case in self.cases:
+            try:
+                pis = [p for p in self.perturbations(case, limit) if self._known(case, p)]
+            except Skipped:
+                continue
+            if pis:
+                out.append((case, pis))
+        if not out:
+            raise Skipped("no family in the domain has the claimed kinds of perturbation")
+        return out
+
+    def _known(self, case: Case, p: Perturbation) -> bool:
+        if self.claim.estimand == "derivative":
+            return True
+        if self.claim.estimand == "direct":
+            return p.kind == "task" or (
+                all(m.kind == "task" for m in p.members) and p.kind == "group"
+            )
+        if p.kind.endswith("input"):
+            return False
+        try:
+            case.truth(self.claim.estimand, [p])
+        except NotCertified:
+            return False
+        return True
+
+    def needs_derivative(self) -> None:
+        """Skip a law that only the derivative obeys."""
+        if self.claim.estimand != "derivative":
+            raise Skipped(f"a law of the derivative; the claim is {self.claim.estimand}")
+        if self.claim.accuracy == "rank":
+            raise Skipped("a rank claim makes no statement about values")
+
+    def needs_kind(self, *kinds: str) -> None:
+        """Skip a check for perturbations that are not claimed."""
+        missing = [k for k in kinds if k not in self.claim.kinds]
+        if missing:
+            raise Skipped(f"needs {', '.join(missing)} perturbations; not claimed")
+
+    def truth(self, case: Case, pis: Sequence[Perturbation]) -> Array:
+        """The estimand with the claimed sign and scale; edited parameters as shifts from lam*."""
+        value = case.truth(self.claim.estimand, pis)
+        if self.is_edit:
+            value = value - case.solution.lam
+        return self.claim.factor(case.family.episodes.n_tasks) * value
+
+    @property
+    def is_edit(self) -> bool:
+        """The method returns edited parameters, which are compared as shifts from lam*."""
+        return self.claim.estimand in ("removal", "first_order", "second_order", "newton")
+
+    def ask(
+        self,
+        case: Case,
+        pis: Sequence[Perturbation],
+        problem: Problem | None = None,
+        **options: Any,
+    ) -> Array:
+        """The method's answer (n, p), as shifts from lam* where it returns edits."""
+        problem = case.problem() if problem is None else problem
+        with np.errstate(all="ignore"):
+            got = answer(self.method, problem, pis, seconds=self.seconds, **options)
+        return got - case.solution.lam if self.is_edit else got
+
+    def tolerance(self, case: Case, dtype: torch.dtype = torch.float64) -> tuple[float, str]:
+        """Allowed relative error and where it comes from."""
+        rounding = case.tolerance(dtype)
+        if isinstance(self.claim.accuracy, float) and self.claim.accuracy > rounding:
+            return self.claim.accuracy, "claimed"
+        return rounding, "16 p eps cond(H) cond(inner), and the truth's own bound"
+
+    def compare(
+        self,
+        case: Case,
+        pis: Sequence[Perturbation],
+        got: Array,
+        want: Array,
+        what: str,
+        *,
+        allowed: tuple[float, str] | None = None,
+        code: str = "",
+    ) -> None:
+        """`Failed` with numbers and a diagnosis when got is further from want than allowed."""
+        tolerance, source = allowed or self.tolerance(case)
+        d = distance(got, want)
+        if d.relative <= tolerance:
+            return
+        truth = self.truth(case, pis)
+        same = truth.shape == want.shape and distance(want, truth).relative <= tolerance
+        plain = self.claim.estimand == "derivative" and self.claim.factor(3) == 1.0
+        words = diagnose(got, want, case, pis, "derivative" if plain and same else "other")
+        raise Failed(
+            what,
+            where=f"{case.name}, {len(pis)} perturbations, first {pis[0]}",
+            error=d.relative,
+            tolerance=tolerance,
+            tolerance_from=source,
+            condition=case.condition,
+            ratio=d.ratio,
+            diagnosis=words,
+            code=code or f"method({case.code}.problem(), {_code(pis[:1])})",
+        )
+
+    def takes(self, *names: str) -> str | None:
+        """The first of these keyword options that the method accepts."""
+        try:
+            parameters = inspect.signature(self.method).parameters
+        except (TypeError, ValueError):
+            return None
+        return next((n for n in names if n in parameters), None)
+
+
+def _code(pis: Sequence[Perturbation]) -> str:
+    """Perturbations as runnable code."""
+
+    def one(p: Perturbation) -> str:
+        if p.kind == "group":
+            return "metainfl.group([" + ", ".join(one(m) for m in p.members) + "])"
+        if p.kind == "task":
+            return f"metainfl.task({p.task})"
+        if p.kind in ("support", "query"):
+            return f"metainfl.{p.kind}({p.task}, {p.instance})"
+        side = p.kind.removesuffix("_input")
+        return f"metainfl.shift({side!r}, {p.task}, {p.instance}, {p.axis})"
+
+    return "[" + ", ".join(map(one, pis)) + "]"

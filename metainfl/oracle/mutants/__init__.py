@@ -1,0 +1,21 @@
+"""Specimens: at least forty wrong methods, each with its defect, and right ones that look different."""
+
+from metainfl.oracle.mutants import (
+    adaptation_slips,
+    curvature_and_solver,
+    manners,
+    right_ones,
+    scale_and_sign,
+)
+from metainfl.oracle.mutants.registry import MUTANTS, RIGHT, Specimen
+
+__all__ = [
+    "MUTANTS",
+    "RIGHT",
+    "Specimen",
+    "adaptation_slips",
+    "curvature_and_solver",
+    "manners",
+    "right_ones",
+    "scale_and_sign",
+]

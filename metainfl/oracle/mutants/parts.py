@@ -1,0 +1,37 @@
+"""What the specimens are built from: the exact pieces, before anything is broken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metainfl.cross import columns
+from metainfl.problem import Problem
+from metainfl.solve import Dense
+
+__all__ = ["columns", "eye", "solved", "truth"]
+
+
+def eye(problem: Problem) -> Tensor:
+    """Identity (p, p)."""
+    return torch.eye(problem.n_meta, dtype=problem.lam.dtype, device=problem.lam.device)
+
+
+def solved(problem: Problem, hessian: Tensor, rhs: Tensor) -> Tensor:
+    """-H^{-1} rhs, rows (n, p), off the problem's symmetry; least squares where H is singular."""
+    off = problem.tangent()
+    if off is None:
+        off = hessian.new_zeros(len(hessian), 0)
+    rest = torch.linalg.qr(off, mode="complete")[0][:, off.shape[1] :]
+    inner = rest.T @ hessian @ rest
+    return -(rest @ torch.linalg.lstsq(inner, rest.T @ rhs.T, driver="gelsd").solution).T
+
+
+def truth(problem: Problem, pis: list[Any]) -> Tensor:
+    """The exact derivative (n, p), without the stationarity check."""
+    from metainfl.influence import influence
+
+    solver = Dense(off=problem.tangent())
+    return influence(problem, pis, solver=solver, allow_nonstationary=True).value

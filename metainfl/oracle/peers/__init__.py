@@ -1,0 +1,1 @@
+"""Other libraries' influence functions, judged on a single-level problem whose truth is known."""

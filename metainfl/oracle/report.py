@@ -1,0 +1,150 @@
+"""The verdict as data: print it, save it as JSON or as one HTML page."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from metainfl.claim import Claim
+from metainfl.environment import environment
+from metainfl.oracle.checks import CHECKS
+from metainfl.oracle.measurements import Measurement
+from metainfl.oracle.outcome import Outcome
+
+MARK = {"pass": "ok", "fail": "FAIL", "skip": "skip", "xfail": "xfail"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """All outcomes of one method; `passed` decides, `measurements` inform."""
+
+    method: str
+    claim: Claim
+    outcomes: Sequence[Outcome]
+    measurements: Sequence[Measurement]
+    quick: bool
+    seed: int
+    seconds: float
+    interrupted: bool = False
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """Checks that failed and were not expected to."""
+        return [o for o in self.outcomes if o.status == "fail"]
+
+    @property
+    def passed(self) -> bool:
+        """Nothing failed, something passed, and the run was complete."""
+        ran = any(o.status in ("pass", "xfail") for o in self.outcomes)
+        return not self.failures and ran and not self.interrupted
+
+    @property
+    def diagnosis(self) -> str:
+        """The first diagnosis that names a known variant, else the first there is."""
+        found = [o.diagnosis for o in self.failures if o.diagnosis]
+        named = [d for d in found if not d.startswith("no known variant")]
+        return (named or found or [""])[0]
+
+    @property
+    def verdict(self) -> str:
+        """One line."""
+        if self.interrupted:
+            return f"interrupted after {len(self.outcomes)} checks"
+        if self.passed:
+            return f"holds its claim: {self.claim}"
+        if not self.failures:
+            return "nothing was checked: every check was skipped"
+        words = f"; {self.diagnosis}" if self.diagnosis else ""
+        return f"does not hold its claim ({self.claim}): {len(self.failures)} checks fail{words}"
+
+    def __str__(self) -> str:
+        """The whole report in plain text."""
+        lines = [f"{self.method}: {self.verdict}", ""]
+        for o in self.outcomes:
+            lines.append(f"  {MARK[o.status]:5} {o.check:38} {CHECKS[o.check].meaning}")
+            if o.status == "skip":
+                lines.append(f"        {o.message}")
+            elif o.status != "pass":
+                lines.extend(f"        {line}" for line in o.lines())
+        if self.measurements:
+            lines += ["", "  usefulness (measured, never judged):"]
+            for m in self.measurements:
+                floor = "" if m.noise_floor is None else f", noise floor {m.noise_floor:.2f}"
+                lines.append(
+                    f"        {m.truth} {m.where}: relative error {m.error:.2g}, "
+                    f"Spearman {m.spearman:.2f}{floor}"
+                )
+        counts = {s: sum(o.status == s for o in self.outcomes) for s in MARK}
+        total = ", ".join(f"{n} {MARK[s]}" for s, n in counts.items() if n)
+        return "\n".join([*lines, "", f"{total} in {self.seconds:.1f} s"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "method": self.method,
+            "verdict": self.verdict,
+            "passed": self.passed,
+            "claim": asdict(self.claim),
+            "quick": self.quick,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 3),
+            "outcomes": [o.as_dict() for o in self.outcomes],
+            "measurements": [m.as_dict() for m in self.measurements],
+            "environment": environment(),
+        }
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """JSON text, also written to `path` if given."""
+        text = json.dumps(self.as_dict(), indent=1) + "\n"
+        if path is not None:
+            Path(path).write_text(text)
+        return text
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """One self-contained page, light and dark, also written to `path` if given."""
+        rows = "\n".join(_row(o) for o in self.outcomes)
+        title = html.escape(f"{self.method}: {self.verdict}")
+        useful = "".join(
+            f"<li>{m.truth} {html.escape(m.where)}: relative error {m.error:.2g}, "
+            f"Spearman {m.spearman:.2f}</li>"
+            for m in self.measurements
+        )
+        page = PAGE.format(title=title, rows=rows, useful=useful)
+        if path is not None:
+            Path(path).write_text(page)
+        return page
+
+
+def _row(o: Outcome) -> str:
+    words = html.escape("\n".join(o.lines()))
+    meaning = html.escape(CHECKS[o.check].meaning)
+    detail = f"<pre>{words}</pre>" if words else ""
+    return (
+        f'<tr class="{o.status}"><td>{MARK[o.status]}</td><td><b>{o.check}</b><br>{meaning}{detail}</td>'
+        f"<td>{CHECKS[o.check].group}</td></tr>"
+    )
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; font: 16px/1.45 system-ui, sans-serif; }}
+body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+td {{ border-top: 1px solid #8884; padding: .4rem .6rem; vertical-align: top; }}
+pre {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0 0; }}
+tr.fail td:first-child {{ color: light-dark(#a33600, #ff9d5c); font-weight: 700; }}
+tr.pass td:first-child {{ color: light-dark(#00568a, #7cc4f0); }}
+tr.skip {{ opacity: .65; }}
+</style></head><body>
+<h1>{title}</h1>
+<table>{rows}</table>
+<h2>Usefulness (measured, never judged)</h2><ul>{useful}</ul>
+</body></html>
+"""

@@ -1,0 +1,62 @@
+"""Other libraries, where they are installed: judged in their own convention."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from metainfl.oracle.measure import distance
+from metainfl.oracle.peers import fisher
+from metainfl.oracle.peers.libraries import PEERS
+from metainfl.oracle.peers.problem import PeerProblem
+from metainfl.oracle.peers.recognise import per_batch, recognise
+from metainfl.oracle.peers.scoreboard import judge
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+PROBLEM = PeerProblem(n=60, m=5, components=6)
+EXPECTED = {
+    ("curvlinops", "Hessian"): ("exact", "equals the exact Hessian"),
+    ("captum", "NaiveInfluenceFunction"): ("exact", "equals the exact Hessian"),
+    ("dattri", "Explicit, one batch"): ("exact", "equals the exact Hessian"),
+    ("dattri", "Explicit, two batches"): ("WRONG", "sum of per-batch inverses"),
+    ("dattri", "CG, one batch"): ("exact", "equals the exact Hessian"),
+    ("dattri", "CG, two batches"): ("WRONG", "sum of per-batch inverses"),
+    ("kronfluence", "ekfac, empirical"): ("approximates", "equals EK-FAC, empirical"),
+    ("kronfluence", "ekfac"): ("approximates", "sampled Fisher"),
+    ("curvlinops", "EK-FAC, type-2"): ("approximates", "equals EK-FAC, type-2"),
+    ("curvlinops", "EK-FAC, empirical"): ("approximates", "equals EK-FAC, empirical"),
+    ("curvlinops", "EK-FAC, default"): ("approximates", "sampled Fisher"),
+}
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda p: f"{p.library}-{p.name}")
+def test_library(peer):
+    if importlib.util.find_spec(peer.library) is None:
+        pytest.skip(f"{peer.library} is not installed: pip install 'metainfl[peers]'")
+    score = judge(peer, PROBLEM)
+    if (peer.library, peer.name) in EXPECTED:
+        verdict, words = EXPECTED[peer.library, peer.name]
+        assert score.verdict == verdict and words in score.computes, score
+    assert score.computes
+
+
+def test_recognition_needs_no_library():
+    mean = PROBLEM.n * PROBLEM.truth
+    assert recognise(PROBLEM, mean, 60) == "equals the exact Hessian"
+    assert recognise(PROBLEM, 3 * mean, 60) == "equals 3 times the exact Hessian"
+    assert "batches of 20" in recognise(PROBLEM, per_batch(PROBLEM, 20), 20)
+    assert distance(per_batch(PROBLEM, 60), mean).relative < 1e-12
+    for kind in ("type-2", "empirical"):
+        for corrected in (True, False):
+            name = recognise(PROBLEM, fisher.scores(PROBLEM, kind, corrected=corrected), 60)
+            assert kind in name and name.startswith(f"equals {'EK-FAC' if corrected else 'K-FAC'}")
+    draw = fisher.scores(PROBLEM, "sampled", corrected=True, seed=123)
+    assert "sampled Fisher" in recognise(PROBLEM, draw, 60)
+    assert recognise(PROBLEM, np.full_like(mean, np.nan), 60) == "not finite"
+
+
+def test_kronecker_is_exact_for_one_datum():
+    """A (x) S is the Fisher itself when there is one datum."""
+    one = PeerProblem(n=1, m=3, components=4, d=0.5)
+    value = fisher.scores(one, "type-2", corrected=False)
+    assert distance(value, one.n * one.truth).relative < 1e-12
