@@ -8,7 +8,18 @@ from typing import Any, Literal, TypeVar
 
 from metainfl.errors import InvalidProblem
 
-Estimand = Literal["derivative", "direct", "removal", "first_order", "second_order", "newton"]
+Estimand = Literal[
+    "derivative",
+    "direct",
+    "removal",
+    "first_order",
+    "second_order",
+    "newton",
+    "score",
+    "removal_score",
+    "shapley",
+    "banzhaf",
+]
 ESTIMANDS: dict[str, str] = {
     "derivative": "d lam*/d weight",
     "direct": "eq. 6 of paper 001: partial derivatives, adaptation ignored",
@@ -16,7 +27,13 @@ ESTIMANDS: dict[str, str] = {
     "first_order": "lam* minus the derivative",
     "second_order": "the second-order Taylor estimate of removal",
     "newton": "one Newton step on the removed objective",
+    "score": "d L_t/d weight for target tasks",
+    "removal_score": "loss of target tasks after removal minus before",
+    "shapley": "Shapley value of the tasks for minus the loss of target tasks",
+    "banzhaf": "Banzhaf value of the tasks for minus the loss of target tasks",
 }
+EDITS = ("removal", "first_order", "second_order", "newton")
+SCORES = ("score", "removal_score", "shapley", "banzhaf")
 Accuracy = Literal["exact", "rank"] | float
 KINDS = ("task", "support", "query", "support_input", "query_input", "group")
 
@@ -25,7 +42,8 @@ KINDS = ("task", "support", "query", "support_input", "query_input", "group")
 class Claim:
     """Estimand, sign and scale, accuracy, domain and determinism of a method.
 
-    The method returns sign * scale(T) * estimand, one row a perturbation, (n, p). `scale` is a number,
+    The method returns sign * scale(T) * estimand, one row a perturbation, (n, p); for scores and values
+    it is called with the target tasks too, and returns (n, targets). `scale` is a number,
     or "T" / "1/T" for a mean over tasks where the estimand has a sum. `accuracy`: "exact" (tolerance
     derived from eps and condition numbers), a relative tolerance, or "rank". `families` None = all.
     The default is the strictest claim.

@@ -9,16 +9,19 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from metainfl.claim import SCORES
 from metainfl.data import digit_tasks
 from metainfl.oracle.bridge import problem_of
 from metainfl.problem import Problem
+from metainfl.tasks import Tasks
 from metainfl_reference.certificate import EPS
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import NotCertified
-from metainfl_reference.estimands import direct, removal
+from metainfl_reference.estimands import direct, removal, values
 from metainfl_reference.families import FAMILIES
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family, Solution, targets
 from metainfl_reference.generators import small
+from metainfl_reference.local import TaskData
 from metainfl_reference.newton import correct
 from metainfl_reference.perturbation import Perturbation, group, query, shift, support, task
 from metainfl_reference.second_route import richardson
@@ -26,6 +29,8 @@ from metainfl_reference.second_route.perturbed import perturbed
 from metainfl_reference.second_route.richardson import aligned
 
 Array = np.ndarray
+N_TARGETS = 2
+TARGET_SEED = 90_001
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ class Case:
             return f.influence(perturbations, s)
         if estimand == "direct":
             return direct.influence(f, perturbations, s)
+        if estimand in SCORES:
+            return self._values(estimand, perturbations)
         if estimand == "removal":
             return removal.exact_many(f, perturbations, s)
         each: dict[str, Callable[[Family, Perturbation, Solution], Array]] = {
@@ -135,6 +142,46 @@ class Case:
         if p not in self._slopes:
             self._slopes[p] = richardson.solution_derivative(self.family, p, self.solution)[0]
         return self._slopes[p]
+
+    @cached_property
+    def targets(self) -> list[TaskData]:
+        """Target tasks, drawn like the family's own but not among them."""
+        other = small(self.family.name, TARGET_SEED)
+        e = other.episodes
+        same = e.query_x.shape[2:] == self.family.episodes.query_x.shape[2:]
+        return targets(e if same else self.family.episodes)[:N_TARGETS]
+
+    def target_tasks(self, like: Problem) -> Tasks:
+        """The targets as production tasks, on the problem's device and in its precision."""
+        fields = ("support_x", "support_y", "query_x", "query_y")
+        arrays = (np.stack([getattr(t, name) for t in self.targets]) for name in fields)
+        where = like.tasks.query_x
+        return Tasks(*(torch.tensor(a) for a in arrays)).to(where.device, where.dtype)
+
+    @cached_property
+    def target_gradients(self) -> Array:
+        """D L_t at lam* (p, targets)."""
+        rows = [self.family.target_gradient(t, self.solution.lam) for t in self.targets]
+        return np.stack(rows, axis=1)
+
+    def _values(self, estimand: str, perturbations: Sequence[Perturbation]) -> Array:
+        """Scores and values (n, targets)."""
+        f, s = self.family, self.solution
+        if estimand == "score":
+            return f.influence(perturbations, s) @ self.target_gradients
+        if estimand == "removal_score":
+            edits = removal.exact_many(f, perturbations, s)
+            return np.array(
+                [[removal.score(f, t, s.lam, lam) for t in self.targets] for lam in edits]
+            )
+        value = values.shapley if estimand == "shapley" else values.banzhaf
+        phi = np.stack([value(g) for g in self._games], axis=1)
+        return phi[[p.task for p in perturbations]]
+
+    @cached_property
+    def _games(self) -> list[Array]:
+        """v(S) over subsets of tasks, for each target."""
+        return [values.game(self.family, t, self.solution) for t in self.targets]
 
     def perturbations(self, kinds: Sequence[str], limit: int | None = None) -> list[Perturbation]:
         """Every perturbation of these kinds that the family knows, or `limit` spread evenly."""

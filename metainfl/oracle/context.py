@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from metainfl.claim import Claim
-from metainfl.oracle.case import Case, small_case
+from metainfl.claim import EDITS, SCORES, Claim
+from metainfl.oracle.case import N_TARGETS, Case, small_case
 from metainfl.oracle.diagnosis import diagnose
 from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
-from metainfl.oracle.runner import Method, answer
+from metainfl.oracle.runner import Method, as_array, call
 from metainfl.problem import Problem
 from metainfl_reference.errors import NotCertified
 from metainfl_reference.families import FAMILIES
@@ -96,16 +96,19 @@ class Context:
         return out
 
     def _known(self, case: Case, p: Perturbation) -> bool:
-        if self.claim.estimand == "derivative":
+        estimand = self.claim.estimand
+        if estimand in ("derivative", "score"):
             return True
-        if self.claim.estimand == "direct":
-            return p.kind == "task" or (
-                all(m.kind == "task" for m in p.members) and p.kind == "group"
-            )
         if p.kind.endswith("input"):
             return False
+        if estimand in ("shapley", "banzhaf"):
+            return p.kind == "task" and case.family.quadratic
+        if estimand == "direct":
+            return p.kind == "task" or (
+                p.kind == "group" and all(m.kind == "task" for m in p.members)
+            )
         try:
-            case.truth(self.claim.estimand, [p])
+            case.truth(estimand, [p])
         except NotCertified:
             return False
         return True
@@ -133,7 +136,12 @@ class Context:
     @property
     def is_edit(self) -> bool:
         """The method returns edited parameters, which are compared as shifts from lam*."""
-        return self.claim.estimand in ("removal", "first_order", "second_order", "newton")
+        return self.claim.estimand in EDITS
+
+    @property
+    def is_score(self) -> bool:
+        """The method is called with target tasks and returns (perturbations, targets)."""
+        return self.claim.estimand in SCORES
 
     def ask(
         self,
@@ -142,11 +150,17 @@ class Context:
         problem: Problem | None = None,
         **options: Any,
     ) -> Array:
-        """The method's answer (n, p), as shifts from lam* where it returns edits."""
+        """The method's answer (n, p) or (n, targets), as shifts from lam* where it returns edits."""
         problem = case.problem() if problem is None else problem
         with np.errstate(all="ignore"):
-            got = answer(self.method, problem, pis, seconds=self.seconds, **options)
+            value = self.raw(case, pis, problem, **options)
+        got = as_array(value, (len(pis), N_TARGETS if self.is_score else problem.n_meta))
         return got - case.solution.lam if self.is_edit else got
+
+    def raw(self, case: Case, pis: Sequence[Perturbation], problem: Problem, **options: Any) -> Any:
+        """Whatever the method returns; `pis` itself is passed on."""
+        extra = (case.target_tasks(problem),) if self.is_score else ()
+        return call(self.method, problem, pis, *extra, seconds=self.seconds, **options)
 
     def tolerance(self, case: Case, dtype: torch.dtype = torch.float64) -> tuple[float, str]:
         """Allowed relative error and where it comes from."""
@@ -173,8 +187,9 @@ class Context:
             return
         truth = self.truth(case, pis)
         same = truth.shape == want.shape and distance(want, truth).relative <= tolerance
-        plain = self.claim.estimand == "derivative" and self.claim.factor(3) == 1.0
-        words = diagnose(got, want, case, pis, "derivative" if plain and same else "other")
+        plain = self.claim.estimand in ("derivative", "score") and self.claim.factor(3) == 1.0
+        project = case.target_gradients if self.claim.estimand == "score" else None
+        words = diagnose(got, want, case, pis, "derivative" if plain and same else "other", project)
         raise Failed(
             what,
             where=f"{case.name}, {len(pis)} perturbations, first {pis[0]}",

@@ -17,9 +17,17 @@ MATCH = 1e-6  # a variant is recognised when it is a thousand times nearer than 
 
 
 def diagnose(
-    answer: Array, truth: Array, case: Case, pis: Sequence[Perturbation], estimand: str
+    answer: Array,
+    truth: Array,
+    case: Case,
+    pis: Sequence[Perturbation],
+    estimand: str,
+    project: Array | None = None,
 ) -> str:
-    """Words for the variant that the answer equals to 1e-6, or what is known about its error."""
+    """Words for the variant that the answer equals to 1e-6, or what is known about its error.
+
+    `project` (p, targets) turns the variants, which are influences, into scores.
+    """
     d = distance(answer, truth)
     if d.relative <= 1e-3 and d.relative <= 1e3 * float(np.finfo(np.float32).eps):
         return (
@@ -33,6 +41,8 @@ def diagnose(
             found = _tried(f, case, pis)
             if found is None or not np.isfinite(found).all():
                 continue
+            if project is not None:
+                found = found @ project
             for sign, prefix in ((1, ""), (-1, "minus ")):
                 if (
                     np.linalg.norm(sign * found)

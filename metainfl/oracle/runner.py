@@ -29,32 +29,22 @@ def call(
     method: Method,
     problem: Problem,
     perturbations: Sequence[Perturbation],
-    *,
+    *targets: Any,
     seconds: float = 60.0,
     printed: io.StringIO | None = None,
     **options: Any,
 ) -> Any:
-    """method(problem, perturbations, **options) with stdout swallowed; whatever it does is a `Failed`.
+    """method(problem, perturbations, [targets], **options) with stdout swallowed; all errors are `Failed`.
 
     `printed` collects what it writes to stdout.
     """
     try:
         with contextlib.redirect_stdout(printed or io.StringIO()), _limit(seconds):
-            return method(problem, perturbations, **options)
+            return method(problem, perturbations, *targets, **options)
     except TimedOut:
         raise Failed(f"still running after {seconds:g} s; the call was stopped") from None
     except (Exception, SystemExit) as error:
         raise Failed(f"raised {type(error).__name__}: {_short(error)}") from error
-
-
-def answer(
-    method: Method, problem: Problem, perturbations: Sequence[Perturbation], **options: Any
-) -> Array:
-    """The answer as a checked array (n, p) of finite numbers."""
-    return as_array(
-        call(method, problem, list(perturbations), **options),
-        (len(perturbations), problem.n_meta),
-    )
 
 
 def as_array(value: Any, shape: tuple[int, ...]) -> Array:

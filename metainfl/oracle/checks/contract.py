@@ -14,19 +14,18 @@ from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context
 from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
-from metainfl.oracle.runner import answer, call
 
 
 @check("contract", "returns a finite floating-point (perturbations, parameters) array in time")
 def returns_an_array(ctx: Context) -> None:
     for case, pis in ctx.usable(limit=2):
-        answer(ctx.method, case.problem(), pis, seconds=ctx.seconds)
+        ctx.ask(case, pis)
 
 
 @check("contract", "float64 in, float64 out")
 def keeps_the_dtype(ctx: Context) -> None:
     case, pis = ctx.usable(limit=2)[0]
-    got = call(ctx.method, case.problem(), pis, seconds=ctx.seconds)
+    got = ctx.raw(case, pis, case.problem())
     if str(getattr(got, "dtype", "")).removeprefix("torch.") != "float64":
         raise Failed(
             f"float64 in, {getattr(got, 'dtype', type(got).__name__)} out", where=case.name
@@ -38,7 +37,7 @@ def is_quiet(ctx: Context) -> None:
     case, pis = ctx.usable(limit=1)[0]
     caught = io.StringIO()
     with contextlib.suppress(Failed):  # that it raises is for returns_an_array to say
-        call(ctx.method, case.problem(), pis, seconds=ctx.seconds, printed=caught)
+        ctx.raw(case, pis, case.problem(), printed=caught)
     if caught.getvalue():
         raise Failed(f"printed {caught.getvalue()[:80]!r} to stdout; use logging or warnings")
 
@@ -81,7 +80,7 @@ def leaves_its_inputs_alone(ctx: Context) -> None:
     before.update(lam=problem.lam.clone(), task_weight=problem.tasks.w.clone())
     tasks, adaptation = problem.tasks, problem.adaptation
     with contextlib.suppress(Failed):
-        call(ctx.method, problem, given, seconds=ctx.seconds)
+        ctx.raw(case, given, problem)
     after = {**problem.tasks.view()._asdict(), "lam": problem.lam, "task_weight": problem.tasks.w}
     changed = [n for n, t in before.items() if not torch.equal(t, after[n])]
     if given != list(pis):
@@ -97,7 +96,7 @@ def leaves_the_random_state_alone(ctx: Context) -> None:
     case, pis = ctx.usable(limit=1)[0]
     problem = case.problem()
     before = (torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate())  # type: ignore[index]
-    call(ctx.method, problem, pis, seconds=ctx.seconds)
+    ctx.raw(case, pis, problem)
     same = (
         torch.equal(before[0], torch.get_rng_state()),
         np.array_equal(before[1], np.random.get_state()[1]),  # type: ignore[index]

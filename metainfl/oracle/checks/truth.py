@@ -37,18 +37,20 @@ def order_of_the_remainder(ctx: Context) -> None:
         raise Skipped(
             "a claimed relative tolerance limits the order test; see agrees_with_the_truth"
         )
-    for case, pis in ctx.usable(limit=1):
+    steps = (
+        2e-5,
+        1e-5,
+    )  # resolves first-order errors above about 1e-5; smaller ones are for T1 to see
+    for case, pis in ctx.usable():
         slopes = ctx.ask(case, pis) / ctx.claim.factor(case.family.episodes.n_tasks)
-        for p, slope in zip(pis, slopes, strict=True):
-            moves = [case.move(p, eps) for eps in (5e-3, 2.5e-3)]
+        for i in sorted({*range(0, len(pis), 3), len(pis) - 1}):
+            p, slope = pis[i], slopes[i]
+            moves = [case.move(p, eps) for eps in steps]
             if any(m is None for m in moves):
                 continue
-            gaps = [
-                float(np.abs(m - eps * slope).max())
-                for m, eps in zip(moves, (5e-3, 2.5e-3), strict=True)
-            ]
+            gaps = [float(np.abs(m - e * slope).max()) for m, e in zip(moves, steps, strict=True)]  # type: ignore[operator]
             size = float(np.abs(moves[-1]).max())  # type: ignore[arg-type]
-            if gaps[-1] <= 1e-9 * size + 1e-14:
+            if gaps[-1] <= 1e-7 * size + 1e-13:
                 continue  # nothing moves, or the remainder is rounding: no order to see
             order = float(np.log2(gaps[0] / gaps[1]))
             if order < 1.5:

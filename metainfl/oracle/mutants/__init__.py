@@ -6,6 +6,7 @@ from metainfl.oracle.mutants import (
     manners,
     right_ones,
     scale_and_sign,
+    values,
 )
 from metainfl.oracle.mutants.registry import MUTANTS, RIGHT, Specimen
 
@@ -18,4 +19,5 @@ __all__ = [
     "manners",
     "right_ones",
     "scale_and_sign",
+    "values",
 ]

@@ -1,0 +1,96 @@
+"""Slips in scores and values of tasks, and the solve over subsets that they share."""
+
+import itertools
+from math import comb
+
+import torch
+from torch.func import vmap
+
+from metainfl.influence import scores
+from metainfl.oracle.mutants.parts import truth
+from metainfl.oracle.mutants.registry import mutant, right
+
+QUADRATIC = ("proximal_ridge", "single_ridge", "maml_linear")
+
+
+def games(problem, targets):
+    """v(S) = -target losses for every subset of tasks, (2^T, m): two Newton steps each, F quadratic."""
+    n, out = problem.tasks.n_tasks, []
+    for s in range(2**n):
+        w = torch.tensor([float((s >> i) & 1) for i in range(n)]).to(problem.lam) * problem.tasks.w
+        other = problem.replaced(tasks=problem.tasks.reweighted(task=w))
+        lam = torch.zeros_like(problem.lam)
+        for _ in range(2):
+            lam = lam - torch.linalg.solve(other.hessian(lam), other.gradient(lam))
+        out.append(-problem.losses(lam, targets))
+    return torch.stack(out)
+
+
+def semivalue(problem, pis, targets, weight):
+    v, n = games(problem, targets), problem.tasks.n_tasks
+    rows = []
+    for p in pis:
+        bit = 1 << p.task
+        without = [s for s in range(2**n) if not s & bit]
+        rows.append(sum(weight(n, s.bit_count()) * (v[s | bit] - v[s]) for s in without))
+    return torch.stack(rows)
+
+
+@right(estimand="shapley", kinds=("task",), families=QUADRATIC[:2])
+def shapley_by_permutations(problem, pis, targets):
+    v, n = games(problem, targets), problem.tasks.n_tasks
+    phi = torch.zeros(n, v.shape[1]).to(v)
+    orders = list(itertools.permutations(range(n))) if n <= 5 else None
+    if orders is None:
+        return semivalue(problem, pis, targets, lambda n, s: 1 / (n * comb(n - 1, s)))
+    for order in orders:
+        s = 0
+        for i in order:
+            phi[i] += v[s | (1 << i)] - v[s]
+            s |= 1 << i
+    return phi[[p.task for p in pis]] / len(orders)
+
+
+@right(estimand="banzhaf", kinds=("task",), families=QUADRATIC[:2])
+def banzhaf_by_enumeration(problem, pis, targets):
+    return semivalue(problem, pis, targets, lambda n, s: 0.5 ** (n - 1))
+
+
+@right(estimand="score")
+def adjoint_scores(problem, pis, targets):
+    return scores(problem, pis, targets, allow_nonstationary=True).value
+
+
+@mutant(
+    "Banzhaf weights sold as Shapley", estimand="shapley", kinds=("task",), families=QUADRATIC[:1]
+)
+def banzhaf_as_shapley(problem, pis, targets):
+    return semivalue(problem, pis, targets, lambda n, s: 0.5 ** (n - 1))
+
+
+@mutant("weights the first task's subsets twice", estimand="banzhaf", kinds=("task",),
+        families=QUADRATIC[:1])  # fmt: skip
+def biased_banzhaf(problem, pis, targets):
+    out = semivalue(problem, pis, targets, lambda n, s: 0.5 ** (n - 1))
+    factor = torch.tensor([2.0 if p.task == 0 else 1.0 for p in pis]).to(out)
+    return factor[:, None] * out + 1e-3
+
+
+@mutant("influence score without the target's own adaptation (001, Def. 5.2)", estimand="score",
+        kinds=("task", "query"), families=("proximal_ridge", "maml_softmax"))  # fmt: skip
+def score_without_target_adaptation(problem, pis, targets):
+    lam, s, view = problem.lam, problem.setting, targets.view()
+    state = problem.adaptation.prepare(s, lam, view)
+    theta = vmap(lambda t, st: problem.adaptation.adapt(s, lam, t, st))(view, state)
+
+    def outer(th, t):
+        return (t.query_weight * problem.outer_loss(s.model(th, t.query_x), t.query_y)).sum()
+
+    slopes = vmap(torch.func.grad(outer))(theta, view)
+    return truth(problem, pis) @ slopes.T
+
+
+@mutant("removal scores to first order, sold as removal", estimand="removal_score", kinds=("task",),
+        families=("proximal_ridge",))  # fmt: skip
+def linear_removal_score(problem, pis, targets):
+    return -scores(problem, pis, targets, allow_nonstationary=True).value
