@@ -48,7 +48,7 @@ def order_of_the_remainder(ctx: Context) -> None:
             moves = [case.move(p, eps) for eps in steps]
             if any(m is None for m in moves):
                 continue
-            gaps = [float(np.abs(m - e * slope).max()) for m, e in zip(moves, steps, strict=True)]  # type: ignore[operator]
+            gaps = [float(np.abs(m - e * slope).max()) for m, e in zip(moves, steps, strict=True)]
             size = float(np.abs(moves[-1]).max())  # type: ignore[arg-type]
             if gaps[-1] <= 1e-7 * size + 1e-13:
                 continue  # nothing moves, or the remainder is rounding: no order to see
