@@ -110,20 +110,31 @@ class Problem:
         return Problem(**{**own, **changes})
 
     # -- one task ------------------------------------------------------------------------------
-    def task_loss(self, lam: Tensor, task: TaskView, state: Any) -> Tensor:
-        """L_O of one task through its adaptation: the scalar that everything is a derivative of."""
-        theta = self.adaptation.adapt(self.setting, lam, task, state)
-        outputs = self.adaptation.outputs(self.setting, lam, theta, task.query_x)
+    def outputs(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
+        """The learner's outputs on the query set, with lam split: what is read directly, and through
+        adaptation. Equal in value where both are lam; partial derivatives come from the split.
+        """
+        theta = self.adaptation.adapt(self.setting, adapted, task, state)
+        return self.adaptation.outputs(self.setting, direct, theta, task.query_x)
+
+    def split_loss(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
+        """L_O of one task with lam split in the same way."""
+        theta = self.adaptation.adapt(self.setting, adapted, task, state)
+        outputs = self.adaptation.outputs(self.setting, direct, theta, task.query_x)
         losses = self.outer_loss(outputs, task.query_y)
         if losses.shape != task.query_weight.shape:
             raise InvalidProblem(
-                f"the outer loss must return one loss an instance, {tuple(task.query_weight.shape)}, "
-                f"got {tuple(losses.shape)}; use reduction='none'"
+                "the outer loss must return one loss an instance, "
+                f"{tuple(task.query_weight.shape)}, got {tuple(losses.shape)}; use reduction='none'"
             )
         value = (task.query_weight * losses).sum()
         if self.direct:
-            value = value + 0.5 * self.direct * (theta - lam).square().sum()
+            value = value + 0.5 * self.direct * (theta - direct).square().sum()
         return value
+
+    def task_loss(self, lam: Tensor, task: TaskView, state: Any) -> Tensor:
+        """L_O of one task through its adaptation: the scalar that everything is a derivative of."""
+        return self.split_loss(lam, lam, task, state)
 
     # -- all tasks -----------------------------------------------------------------------------
     def chunks(

@@ -189,6 +189,36 @@ class Family(ABC):
         rhs = self.cross_derivatives(perturbations, at.lam, at.weights)
         return -self.apply_inverse(at, rhs).T
 
+    def influence_bound(
+        self, perturbations: Sequence[Perturbation], at: Solution, values: Array
+    ) -> Array:
+        """Bounds on |influence - truth| (2-norm), one a perturbation (n,), for computed `values`.
+
+        (residual + rounding of H and of the right-hand side) / smallest eigenvalue, plus what the error
+        of lam* itself can do: 2 K bound |x| with K the largest sampled rate of change of H and of the
+        right-hand side along random directions (zero where F is quadratic in lam and c is affine).
+        """
+        p, smallest = self.n_meta, at.certificate.smallest
+        rhs = self.cross_derivatives(perturbations, at.lam, at.weights)
+        residual = np.linalg.norm(at.hessian @ values.T + rhs, axis=0)
+        inner = max(
+            self.task(int(k), at.lam, at.weights).inner_condition()
+            for k in np.flatnonzero(at.weights.task)
+        )
+        sizes = np.linalg.norm(values, axis=1)
+        rounding = (
+            4 * p * EPS * inner * (np.linalg.norm(rhs, axis=0) + at.certificate.largest * sizes)
+        )
+        rng, step, drift = np.random.default_rng(0), 1e-4, np.zeros(len(perturbations))
+        for _ in range(3):
+            d = rng.standard_normal(p)
+            d *= step / np.linalg.norm(d)
+            change = self.total_hessian(at.lam + d, at.weights) - at.hessian
+            moved = self.cross_derivatives(perturbations, at.lam + d, at.weights) - rhs
+            rate = np.linalg.norm(change, 2) * sizes + np.linalg.norm(moved, axis=0)
+            drift = np.maximum(drift, rate / step)
+        return (residual + rounding + 10 * drift * at.certificate.bound) / smallest
+
     def remove(self, p: Perturbation, at: Solution) -> Solution:
         """The minimiser without the weights that p names, followed from `at` by continuation."""
         from metainfl_reference.newton import follow

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from metainfl_reference.estimands import (
+    cook,
+    input_shift,
     knn_shapley,
     removal,
     representer,
@@ -19,9 +22,9 @@ from metainfl_reference.estimands import (
     trajectory,
     values,
 )
-from metainfl_reference.families import FAMILIES
+from metainfl_reference.families import FAMILIES, SingleRidge, SingleSoftmax
 from metainfl_reference.family import Family, Solution, targets
-from metainfl_reference.generators import conditioned, small, tiny
+from metainfl_reference.generators import classification, conditioned, regression, small, tiny
 from metainfl_reference.perturbation import Perturbation, group, query, shift, support, task
 from metainfl_reference.second_route import complex_step, richardson
 
@@ -54,6 +57,7 @@ def routes(seed: int = 0) -> Iterator[Agreement]:
         yield from _removals(family, at)
         yield _fifty_digits(name)
     yield from _values()
+    yield from _more_estimands()
     yield from _trajectories()
     yield from _conditioning()
 
@@ -170,6 +174,103 @@ def _values() -> Iterator[Agreement]:
         for k in (1, 3, 5)
     )
     yield Agreement("k-NN", "k-NN Shapley", "enumeration", off, 1e-12, 0)
+
+
+def _more_estimands() -> Iterator[Agreement]:
+    """Banzhaf, expectations over subsets, second-order removal, Cook's distance and FI."""
+    family = small("proximal_ridge", 1)
+    at = family.solve()
+    v, n = values.game(family, targets(small("proximal_ridge", 9).episodes)[0], at), 5
+    index, bound = np.arange(2**n), at.certificate.bound
+    has = [(index >> i) & 1 == 1 for i in range(n)]
+    means = np.array([v[h].mean() - v[~h].mean() for h in has])
+    yield Agreement(
+        family.name,
+        "Banzhaf",
+        "mean with minus without",
+        _off(values.banzhaf(v), means),
+        1e-12,
+        bound,
+    )
+    drawn = [sum(1 << i for i in c) for c in combinations(range(n), 3)]
+    inside = [[s for s in drawn if s >> i & 1] for i in range(n)]
+    outside = [[s for s in drawn if not s >> i & 1] for i in range(n)]
+    means = np.array([v[a].mean() - v[b].mean() for a, b in zip(inside, outside, strict=True)])
+    off = _off(subsampling.downsampling(v, 3), means)
+    yield Agreement(family.name, "Downsampling", "listed subsets", off, 1e-12, bound)
+    profile = np.array([subsampling.consistency_profile(v, 3), subsampling.c_score(v)])
+    listed = [
+        np.mean([v[sum(1 << i for i in c)] for c in combinations(range(n), m)]) for m in range(1, 6)
+    ]
+    second = np.array([listed[2], np.mean(listed)])
+    yield Agreement(
+        family.name, "consistency, C-score", "listed subsets", _off(profile, second), 1e-12, bound
+    )
+    for name in ("proximal_softmax", "linear_representation"):
+        yield _second_order(name)
+    yield _cook()
+    yield _input_shift()
+
+
+def _second_order(name: str) -> Agreement:
+    """lam'' by a Neville table of second differences of re-solved problems."""
+    family = small(name, 1)
+    at = family.solve()
+    p = task(1)
+    slope = family.influence([p], at)[0]
+    bend = 2 * (removal.second_order(family, p, at) - at.lam + slope)
+    rows: list[list[Array]] = []
+    for level in range(5):
+        h = 0.04 / 2**level
+        ends = [family.solve(at.weights.moved(p, s), start=at.lam).lam for s in (h, -h)]
+        ahead, behind = (richardson.aligned(family, x, at.lam) for x in ends)
+        row = [(ahead - 2 * at.lam + behind) / h**2]
+        for m in range(level):
+            row.append(row[m] + (row[m] - rows[-1][m]) / (4 ** (m + 1) - 1))
+        rows.append(row)
+    best = min((row[m] for row in rows for m in range(len(row))), key=lambda x: _off(x, bend))
+    # A second difference of solutions good to 1e-15 with steps of 0.01 resolves about 1e-10.
+    return Agreement(
+        name,
+        "second-order removal",
+        "second differences",
+        _off(bend, best),
+        1e-7,
+        at.certificate.bound,
+    )
+
+
+def _cook() -> Agreement:
+    family = SingleRidge(regression(3, tasks=6, query=1, support=1, c=1), d_out=1e-9)
+    at = family.solve()
+    x = family.episodes.query_x[:, 0]
+    hat = x @ np.linalg.solve(x.T @ x + 1e-9 * np.eye(3), x.T)
+    r = family.episodes.query_y[:, 0, 0] - x @ at.lam
+    leverage = np.diag(hat)
+    want = r**2 * np.diag(hat @ hat) / (3 * (r @ r / 3) * (1 - leverage) ** 2)
+    got = np.array([cook.classical(family, task(k), at) for k in range(6)])
+    return Agreement(
+        family.name, "Cook's distance", "hat matrix", _off(got, want), 1e-9, at.certificate.bound
+    )
+
+
+def _input_shift() -> Agreement:
+    family = SingleSoftmax(classification(1), d_out=0.5)
+    at = family.solve()
+    pis = [shift("query", 0, 1, a) for a in range(3)]
+    moves = np.stack([complex_step.solution_derivative(family, p, at) for p in pis])
+    x, y = np.ones(3), np.eye(3)[1]
+    one, two = (
+        input_shift.influence_measure(family, at, 0, 1, x, y, moves=m).value for m in (None, moves)
+    )
+    return Agreement(
+        family.name,
+        "FI of an input shift",
+        "complex step",
+        abs(one / two - 1),
+        1e-9,
+        at.certificate.bound,
+    )
 
 
 def _trajectories() -> Iterator[Agreement]:

@@ -129,3 +129,24 @@ def test_every_family_speaks_the_same_contract():
         assert local.by_support().shape == (p, e.support_x.shape[1])
         assert local.by_query().shape == (p, e.query_x.shape[1])
         assert local.by_input("query", 0).shape == (p, e.query_x.shape[2])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_influence_bounds_cover_the_second_route(name, seed):
+    from metainfl_reference.second_route import complex_step
+
+    case = small_case(name, seed)
+    pis = case.perturbations(("task", "query", "support"), limit=6)
+    values = case.truth("derivative", pis)
+    bounds = case.family.influence_bound(pis, case.solution, values)
+    second = np.stack(
+        [complex_step.solution_derivative(case.family, p, case.solution) for p in pis]
+    )
+    gaps = np.linalg.norm(values - second, axis=1)
+    assert (gaps <= bounds).all() and (bounds <= 1e-8 * np.linalg.norm(values)).all()
+    off = values + 1e-6 * np.random.default_rng(0).standard_normal(values.shape)
+    tangent = case.family.tangent(case.solution.lam)
+    off -= (off - values) @ tangent @ tangent.T
+    bounds = case.family.influence_bound(pis, case.solution, off)
+    assert (np.linalg.norm(off - second, axis=1) <= bounds).all()

@@ -3,10 +3,23 @@
 from collections.abc import Callable
 
 from metainfl.curvature.direct import direct
+from metainfl.curvature.empirical_fisher import empirical_fisher
 from metainfl.curvature.exact import exact
+from metainfl.curvature.gamma import gamma
+from metainfl.curvature.gauss_newton import gauss_newton
+from metainfl.curvature.identity import identity
 from metainfl.curvature.operator import SymmetricOperator
 from metainfl.problem import Problem
 
 Curvature = Callable[[Problem], SymmetricOperator]
 
-__all__ = ["Curvature", "SymmetricOperator", "direct", "exact"]
+__all__ = [
+    "Curvature",
+    "SymmetricOperator",
+    "direct",
+    "empirical_fisher",
+    "exact",
+    "gamma",
+    "gauss_newton",
+    "identity",
+]

@@ -185,6 +185,7 @@ class Context:
         d = distance(got, want)
         if d.relative <= tolerance:
             return
+        worst = min(_first_bad(got, want, tolerance), len(pis) - 1)
         truth = self.truth(case, pis)
         same = truth.shape == want.shape and distance(want, truth).relative <= tolerance
         plain = self.claim.estimand in ("derivative", "score") and self.claim.factor(3) == 1.0
@@ -192,14 +193,14 @@ class Context:
         words = diagnose(got, want, case, pis, "derivative" if plain and same else "other", project)
         raise Failed(
             what,
-            where=f"{case.name}, {len(pis)} perturbations, first {pis[0]}",
+            where=f"{case.name}, {pis[worst]} of {len(pis)} perturbations",
             error=d.relative,
             tolerance=tolerance,
             tolerance_from=source,
             condition=case.condition,
             ratio=d.ratio,
             diagnosis=words,
-            code=code or f"method({case.code}.problem(), {_code(pis[:1])})",
+            code=code or f"method({case.code}.problem(), {_code([pis[worst]])})",
         )
 
     def takes(self, *names: str) -> str | None:
@@ -209,6 +210,13 @@ class Context:
         except (TypeError, ValueError):
             return None
         return next((n for n in names if n in parameters), None)
+
+
+def _first_bad(got: Array, want: Array, tolerance: float) -> int:
+    """The first row that alone exceeds the tolerance, on the scale of the whole."""
+    gaps = np.linalg.norm(got - want, axis=1)
+    bad = np.flatnonzero(gaps > tolerance * np.linalg.norm(want) / max(len(want), 1) ** 0.5)
+    return int(bad[0]) if len(bad) else int(gaps.argmax())
 
 
 def _code(pis: Sequence[Perturbation]) -> str:

@@ -2,6 +2,8 @@
 
 from metainfl.solve.cg import CG
 from metainfl.solve.dense import Dense
+from metainfl.solve.low_rank import Lanczos, PseudoInverse
+from metainfl.solve.neumann import Neumann
 from metainfl.solve.result import Solver, SolveResult
 
-__all__ = ["CG", "Dense", "SolveResult", "Solver"]
+__all__ = ["CG", "Dense", "Lanczos", "Neumann", "PseudoInverse", "SolveResult", "Solver"]

@@ -14,15 +14,16 @@ QUADRATIC = ("proximal_ridge", "single_ridge", "maml_linear")
 
 
 def games(problem, targets):
-    """v(S) = -target losses for every subset of tasks, (2^T, m): two Newton steps each, F quadratic."""
-    n, out = problem.tasks.n_tasks, []
+    """v(S) = -target losses for every subset of tasks, (2^T, m); F quadratic, so one solve each."""
+    n, zero = problem.tasks.n_tasks, torch.zeros_like(problem.lam)
+    slopes = problem.tasks.w[:, None] * problem.task_gradients(zero)
+    each = [problem.replaced(tasks=problem.tasks.select([k]), outer_reg=0.0) for k in range(n)]
+    curves = torch.stack([p.hessian(zero) for p in each])
+    own, out = problem.outer_reg * torch.eye(len(zero)).to(zero), []
     for s in range(2**n):
-        w = torch.tensor([float((s >> i) & 1) for i in range(n)]).to(problem.lam) * problem.tasks.w
-        other = problem.replaced(tasks=problem.tasks.reweighted(task=w))
-        lam = torch.zeros_like(problem.lam)
-        for _ in range(2):
-            lam = lam - torch.linalg.solve(other.hessian(lam), other.gradient(lam))
-        out.append(-problem.losses(lam, targets))
+        member = torch.tensor([float((s >> i) & 1) for i in range(n)]).to(zero)
+        h = own + torch.einsum("t,tpq->pq", member, curves)
+        out.append(-problem.losses(-torch.linalg.solve(h, member @ slopes), targets))
     return torch.stack(out)
 
 

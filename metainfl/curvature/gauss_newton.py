@@ -1,0 +1,92 @@
+"""Gauss-Newton at the meta level (002, eqs 10-11): second derivatives of the outputs left out.
+
+    G = sum_i w_i sum_j v_ij (dy_ij/dlam)' l''(y_ij) (dy_ij/dlam) + outer_reg I,   G = V V' + outer_reg I
+The derivative dy/dlam goes through adaptation. Exact where outputs are affine in lam (linear MAML and
+proximal ridge). `direct` counts as outputs theta - lam with l'' = direct. Cost of a product: a forward
+and a reverse pass a task. V (p, columns) has c columns an instance; rank at most (c - 1) n M for softmax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import grad, jacrev, jvp, vjp, vmap
+
+from metainfl.curvature.operator import SymmetricOperator
+from metainfl.errors import InvalidProblem
+from metainfl.losses import cross_entropy, squared
+from metainfl.problem import Problem
+from metainfl.tasks import TaskView
+
+
+def gauss_newton(problem: Problem) -> SymmetricOperator:
+    """G at problem.lam, as products."""
+    lam = problem.lam
+
+    def one(v: Tensor, task: TaskView, state: Any) -> Tensor:
+        def outputs(at: Tensor) -> tuple[Tensor, Tensor]:
+            return problem.outputs(at, at, task, state), gap(problem, at, task, state)
+
+        def loss(y: Tensor) -> Tensor:
+            return (task.query_weight * problem.outer_loss(y, task.query_y)).sum()
+
+        primals, tangents = jvp(outputs, (lam,), (v,))[:2]
+        y, (dy, dr) = primals[0], tangents
+        curved = jvp(grad(loss), (y,), (dy,))[1]
+        return vjp(outputs, lam)[1]((curved, problem.direct * dr))[0]
+
+    def apply(vectors: Tensor) -> Tensor:
+        columns = vectors.reshape(len(vectors), -1).T
+        total = problem.outer_reg * columns
+        for view, w, state in problem.chunks(lam):
+            width = max(1, 4096 // len(w))  # columns at a time: bounds tasks x columns in flight
+            tasks = vmap(one, in_dims=(None, 0, 0))
+            for start in range(0, len(columns), width):
+                part = slice(start, start + width)
+                each = vmap(tasks, in_dims=(0, None, None))(columns[part], view, state)
+                total[part] += torch.einsum("t,ktp->kp", w, each)
+        return total.T.reshape(vectors.shape).detach()
+
+    return SymmetricOperator(problem.n_meta, apply, lam)
+
+
+def gap(problem: Problem, lam: Tensor, task: TaskView, state: Any) -> Tensor:
+    """theta - lam where the outer loss has a direct term, else nothing."""
+    if not problem.direct:
+        return lam.new_zeros(0)
+    return problem.adaptation.adapt(problem.setting, lam, task, state) - lam
+
+
+def factors(problem: Problem) -> Iterator[Tensor]:
+    """V task by task, each (p, columns), so that G = sum V V' + outer_reg I (002, eq. 11).
+
+    Squared loss and softmax only: there l'' = L L' is known, L = I and diag(sqrt s) - s sqrt(s)'.
+    """
+    lam = problem.lam
+    if problem.outer_loss not in (squared, cross_entropy):
+        raise InvalidProblem("the factored form is written for squared and cross_entropy")
+
+    def one(task: TaskView, state: Any) -> Tensor:
+        def outputs(at: Tensor) -> Tensor:
+            return problem.outputs(at, at, task, state)
+
+        y, jacobian = outputs(lam), jacrev(outputs)(lam)  # (n, c), (n, c, p)
+        root = torch.eye(y.shape[1], dtype=y.dtype, device=y.device).expand(len(y), -1, -1)
+        if problem.outer_loss is cross_entropy:
+            s = torch.softmax(y, dim=1)
+            root = torch.diag_embed(s.sqrt()) - s[:, :, None] * s.sqrt()[:, None, :]
+            if task.query_y.is_floating_point():
+                root = root * task.query_y.sum(1).sqrt()[:, None, None]
+        v = torch.einsum("ncp,nck,n->pnk", jacobian, root, task.query_weight.sqrt())
+        return v.reshape(len(lam), -1)
+
+    def pull(task: TaskView, state: Any) -> Tensor:
+        return jacrev(lambda at: gap(problem, at, task, state))(lam).T * problem.direct**0.5
+
+    for view, w, state in problem.chunks(lam):
+        stacks = [vmap(one)(view, state)] + ([vmap(pull)(view, state)] if problem.direct else [])
+        for weight, *blocks in zip(w, *stacks, strict=True):
+            yield weight.sqrt() * torch.cat(blocks, dim=1).detach()

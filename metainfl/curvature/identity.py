@@ -1,0 +1,15 @@
+"""The identity in place of H: influence becomes minus the total gradient (a gradient dot product)."""
+
+from __future__ import annotations
+
+import torch
+
+from metainfl.curvature.operator import SymmetricOperator
+from metainfl.problem import Problem
+
+
+def identity(problem: Problem) -> SymmetricOperator:
+    """I."""
+    lam = problem.lam
+    eye = torch.eye(len(lam), dtype=lam.dtype, device=lam.device)
+    return SymmetricOperator(len(lam), lambda v: v, lam, eye)

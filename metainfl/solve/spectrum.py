@@ -1,0 +1,58 @@
+"""Extreme eigenvalues and leading eigenvectors by Lanczos with full reorthogonalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metainfl.curvature.operator import SymmetricOperator
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Ritz values (ascending) and vectors (p, k), with the residual |A u - s u| of each."""
+
+    values: Tensor
+    vectors: Tensor
+    residuals: Tensor
+
+    @property
+    def high(self) -> float:
+        """An upper bound on the largest eigenvalue, to the residual of its Ritz pair."""
+        return float(self.values[-1] + self.residuals[-1])
+
+    @property
+    def low(self) -> float:
+        """An estimate of the smallest eigenvalue, from above; exact once k reaches p."""
+        return float(self.values[0])
+
+
+def lanczos(a: SymmetricOperator, steps: int, seed: int = 0) -> Spectrum:
+    """`steps` products with A; fewer when the Krylov space is exhausted. Deterministic by seed."""
+    steps = min(steps, a.size)
+    generator = torch.Generator().manual_seed(seed)
+    q = torch.randn(a.size, generator=generator, dtype=torch.float64).to(a.like)
+    basis = [q / q.norm()]
+    diagonal: list[Tensor] = []
+    off: list[Tensor] = []
+    eps = torch.finfo(a.like.dtype).eps
+    for _ in range(steps):
+        w = a @ basis[-1]
+        diagonal.append(basis[-1] @ w)
+        seen = torch.stack(basis, dim=1)
+        for _ in range(2):  # twice is enough
+            w = w - seen @ (seen.T @ w)
+        off.append(w.norm())
+        if float(off[-1]) <= eps * a.size * float(torch.stack(diagonal).abs().max()):
+            break
+        basis.append(w / off[-1])
+    k = len(diagonal)
+    t = torch.diag(torch.stack(diagonal))
+    if k > 1:
+        side = torch.stack(off[: k - 1])
+        t = t + torch.diag(side, 1) + torch.diag(side, -1)
+    values, inner = torch.linalg.eigh(t)
+    vectors = torch.stack(basis[:k], dim=1) @ inner
+    return Spectrum(values, vectors, off[k - 1] * inner[-1].abs())
