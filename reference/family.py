@@ -255,20 +255,6 @@ def task_data(episodes: Episodes, weights: Weights, k: int) -> TaskData:
     )
 
 
-def orthogonal_tangent(lam: Array) -> Array:
-    """Orthonormal basis (r d, r(r-1)/2) of {S Lam : S skew}, the orbit of Lam under Q Lam."""
-    r = len(lam)
-    moves = []
-    for a in range(r):
-        for b in range(a):
-            s = np.zeros((r, r))
-            s[a, b], s[b, a] = 1, -1
-            moves.append((s @ lam).reshape(-1))
-    if not moves:
-        return np.zeros((lam.size, 0))
-    return np.linalg.qr(np.stack(moves, axis=1))[0]
-
-
 def targets(episodes: Episodes) -> list[TaskData]:
     """All tasks of the episodes as targets, at weight 1."""
     ones = Weights.ones(episodes)

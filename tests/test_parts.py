@@ -205,3 +205,53 @@ def test_adapted_parameters_and_their_influence(name):
     )
     want = np.stack([moves @ family.task_jacobian(k, lam).T for k in (0, 3)])
     assert_close(got, want, 1e-11)
+
+
+def test_batch_statistics_written_out_are_batch_norm():
+    """The same numbers as torch's, and a third derivative, which torch's does not have."""
+    from metainfl.layers import BatchStatNorm2d
+
+    torch.manual_seed(0)
+    ours, theirs = BatchStatNorm2d(3).double(), torch.nn.BatchNorm2d(3, track_running_stats=False)
+    with torch.no_grad():
+        ours.weight.uniform_(0.5, 2)
+        ours.bias.normal_()
+    theirs.double().load_state_dict(ours.state_dict())
+    x = torch.randn(5, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    assert_close(ours(x).detach(), theirs(x).detach(), 1e-13)
+    value = ours(x).pow(3).sum()
+    for _ in range(3):
+        (g,) = torch.autograd.grad(value, x, create_graph=True)
+        value = g.square().sum()
+    assert torch.isfinite(value)
+
+
+def test_a_convolutional_meta_learner():
+    """Any module: the product agrees with a central difference of the meta-gradient."""
+    from metainfl.layers import BatchStatNorm2d
+
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 3, 3, padding=1),
+        BatchStatNorm2d(3),
+        torch.nn.Softplus(),
+        torch.nn.AvgPool2d(4),
+        torch.nn.Flatten(),
+        torch.nn.Linear(12, 2),
+    ).double()
+    eye = torch.eye(2, dtype=torch.float64)
+    tasks = mi.Tasks(
+        torch.randn(3, 4, 1, 8, 8, dtype=torch.float64),
+        eye.repeat(3, 2, 1),
+        torch.randn(3, 6, 1, 8, 8, dtype=torch.float64),
+        eye.repeat(3, 3, 1),
+    )
+    problem = mi.Problem(
+        net, tasks, mi.Unrolled(2, 0.1), inner_loss=mi.cross_entropy, outer_reg=0.1
+    )
+    lam = mi.FromModule(net).current()
+    v = torch.randn_like(lam)
+    product, h = problem.hessian_product(lam, v), 1e-4
+    ends = [problem.gradient(lam + s * h * v) - problem.gradient(lam - s * h * v) for s in (1, 0.5)]
+    once, twice = ends[0] / (2 * h), ends[1] / h
+    assert_close(product, (4 * twice - once) / 3, 1e-8)

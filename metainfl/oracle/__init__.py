@@ -1,7 +1,7 @@
 """The correctness oracle: claims, cases, truths and verdicts."""
 
 from metainfl.claim import Claim, claim_of, claims
-from metainfl.oracle.builtin_table import Row, judge, survey
+from metainfl.oracle.builtin_table import Row, survey
 from metainfl.oracle.case import Case, digits_case, small_case
 from metainfl.oracle.measurements import Retraining
 from metainfl.oracle.pytest_plugin import parametrize_with_checks
@@ -18,7 +18,6 @@ __all__ = [
     "claim_of",
     "claims",
     "digits_case",
-    "judge",
     "parametrize_with_checks",
     "small_case",
     "survey",

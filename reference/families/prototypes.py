@@ -17,15 +17,15 @@ import numpy as np
 
 from metainfl_reference.episodes import Episodes
 from metainfl_reference.errors import InvalidProblem
-from metainfl_reference.family import Family, orthogonal_tangent
 from metainfl_reference.local import ReducedLocal, Side, TaskData
 from metainfl_reference.losses import Jet
+from metainfl_reference.orthogonal import OrthogonalFamily
 from metainfl_reference.reduced import Blocks, Curved, Direction
 
 Array = np.ndarray
 
 
-class Prototypes(Family):
+class Prototypes(OrthogonalFamily):
     """Metric-based adaptation; not convex, with known flat directions."""
 
     name = "prototypes"
@@ -34,24 +34,7 @@ class Prototypes(Family):
         self, episodes: Episodes, *, d_out: float = 1.0, rank: int = 2, seed: int = 0
     ) -> None:
         """`rank` is r, `seed` draws the start of the first solve."""
-        super().__init__(episodes, d_in=0.0, d_out=d_out)
-        self.d = episodes.query_x.shape[2]
-        if not 1 <= rank <= self.d:
-            raise InvalidProblem(f"rank must be between 1 and the {self.d} features, got {rank}")
-        self.rank, self.seed = rank, seed
-
-    @property
-    def n_meta(self) -> int:
-        """R d."""
-        return self.rank * self.d
-
-    def tangent(self, lam: Array) -> Array:
-        """The orbit of the orthogonal group, r (r - 1) / 2 directions."""
-        return orthogonal_tangent(lam.reshape(self.rank, self.d))
-
-    def initial(self) -> Array:
-        """A random start: zero is a stationary point."""
-        return np.random.default_rng(self.seed).standard_normal(self.n_meta)
+        super().__init__(episodes, d_in=0.0, d_out=d_out, rank=rank, seed=seed)
 
     def local(self, data: TaskData, lam: Array) -> PrototypeLocal:
         """One task."""
