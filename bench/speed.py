@@ -148,6 +148,7 @@ def hvp(tasks=4):
     out = {"parameters": problem.n_meta, "tasks": tasks}
     for chunk in (1, tasks):
         p = problem.replaced(chunk=chunk)
+        out["mode"] = p.product_mode
         gradient = seconds(lambda p=p: p.gradient(lam))
         product = seconds(lambda p=p: p.hessian_product(lam, v))
         out[f"chunk {chunk}"] = {

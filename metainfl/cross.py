@@ -6,7 +6,7 @@
     input shift     w_k d(D L_k)/dx_kj[a]                                     (004, eq. 2.2)
     group           the sum of its members
 
-`columns` differentiates the task gradient forward in the weights, all instances of a task at once.
+`columns` differentiates the task gradient in the weights, all instances of a task at once.
 `contract` differentiates s . D L_k backward instead: one pass gives s . (d grad F/d pi) for every
 perturbation of every task, which is why scores cost one solve a target whatever the number of tasks.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, jacfwd, jvp, vmap
+from torch.func import grad, jvp, vmap
 
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Problem
@@ -76,8 +76,22 @@ def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor
     if kind == "task":
         return problem.task_gradients(lam, tasks)[row]
 
-    def by(value: Tensor, view: TaskView, state: Any) -> Tensor:
-        return slope(lam, view._replace(**{FIELD[kind]: value}), state)
+    reverse = kind != "task" and problem.product_mode == "reverse"
+
+    def mixed(seed: Tensor, view: TaskView, state: Any) -> Tensor:
+        """d(D L)/d field along `seed` (p,), in whichever order is faster."""
+        value = getattr(view, FIELD[kind])
+
+        def along(at: Tensor) -> Tensor:
+            def loss(x: Tensor) -> Tensor:
+                return problem.task_loss(at, view._replace(**{FIELD[kind]: x}), state)
+
+            return (grad(loss)(value) * seed).sum()
+
+        def moved(x: Tensor) -> Tensor:
+            return slope(lam, view._replace(**{FIELD[kind]: x}), state)
+
+        return grad(along)(lam) if reverse else jvp(moved, (value,), (seed,))[1]
 
     start = 0
     for view, w, state in problem.chunks(lam, tasks):
@@ -89,17 +103,15 @@ def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor
             tasks_at = TaskView(*(t[local] for t in view))
             own = _index(state, local)
 
-            def one(seed: Tensor, v: TaskView, s: Any) -> Tensor:
-                return jvp(lambda x: by(x, v, s), (getattr(v, FIELD[kind]),), (seed,))[1]
-
-            out[here] = w[local, None] * vmap(one)(seeds, tasks_at, own)
+            out[here] = w[local, None] * vmap(mixed)(seeds, tasks_at, own)
         else:
-            field = FIELD[kind]
-            jac = vmap(lambda v, s, f=field: jacfwd(lambda x: by(x, v, s))(getattr(v, f)))(
-                view, state
+            weights = getattr(view, FIELD[kind])
+            seeds = torch.eye(weights.shape[1], dtype=lam.dtype, device=lam.device)
+            jac = vmap(vmap(mixed, in_dims=(0, None, None)), in_dims=(None, 0, 0))(
+                seeds, view, state
             )
             at = torch.tensor([m.instance for m in chosen], device=lam.device)
-            out[here] = w[local, None] * jac[local, :, at]
+            out[here] = w[local, None] * jac[local, at]
         start += len(w)
     return out.detach()
 

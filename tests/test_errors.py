@@ -66,6 +66,7 @@ def problem(**changes):
         (lambda: problem(outer_reg=float("nan")), "outer_reg"),
         (lambda: problem(direct=-1.0), "direct"),
         (lambda: problem(chunk=0), "chunk"),
+        (lambda: problem(product="sideways"), "product"),
         (lambda: problem(lam=torch.zeros(3, dtype=torch.float64)), r"shape \(2,\)"),
         (lambda: problem(lam=torch.tensor([0.0, float("inf")])), "not finite at index 1"),
         (lambda: problem().lam, "lam is not set"),

@@ -83,6 +83,24 @@ def test_hessian_gradient_objective(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_forward_and_reverse_products_agree(name):
+    case = small_case(name, 2)
+    lam = torch.tensor(case.solution.lam + 0.1)
+    problem = problem_of(case.family)
+    assert problem.product_mode == "reverse"
+    forward, reverse = (
+        problem.replaced(product=mode).hessian(lam) for mode in ("forward", "reverse")
+    )
+    assert_close(forward, reverse, 1e-12)
+    pis = case.perturbations(KINDS, limit=12)
+    forward, reverse = (
+        mi.influence(case.problem().replaced(product=mode), pis).value
+        for mode in ("forward", "reverse")
+    )
+    assert_close(forward, reverse, 1e-11)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_solve_finds_the_reference_minimiser(name):
     case = small_case(name, 1)
     lam = problem_of(case.family).solve(torch.tensor(case.family.initial()))

@@ -1,6 +1,7 @@
 """The exact total Hessian: H = sum_i w_i D^2 L_O^i + outer_reg I (001, Def. 4.2 and Remark 4.4).
 
-Products by forward-over-reverse through the adaptation; d2 theta/d lam2 is in them, never formed.
+Products by a second derivative through the adaptation (forward over reverse, or reverse over reverse
+where that is faster: `Problem.product_mode`); d2 theta/d lam2 is in them, never formed.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def retraining(problem, pis):
     for p in pis:
         other = problem.replaced(tasks=removal.without(problem.tasks, p))
         lam = problem.lam
-        for _ in range(3):
+        for _ in range(2):
             lam = lam - torch.linalg.solve(other.hessian(lam), other.gradient(lam))
         rows.append(lam)
     return torch.stack(rows)
