@@ -3,7 +3,7 @@
 loo        reference: exact leave-one-out of 252 digit tasks with 320 meta-parameters, seconds
 digits     influence of all 252 digit tasks against re-solving 252 times, both in production
 targets    scores of all tasks on m targets, against m solves
-scaling    time of influence against the number of tasks: log-log slope
+scaling    time of the dense total Hessian against the number of tasks: log-log slope
 hvp        total-Hessian product of a four-block CNN against one meta-gradient and double backward
 """
 
@@ -94,7 +94,7 @@ def targets():
 
 
 def scaling():
-    """Influence of ten tasks by CG with T tasks in the problem, 64 to 4,096."""
+    """The dense total Hessian of 32 meta-parameters, 64 to 4,096 tasks."""
     sizes, times = (64, 256, 1024, 4096), []
     for t in sizes:
         family = FAMILIES["proximal_ridge"](regression(0, tasks=t, d=8, c=4), d_in=1.0, d_out=1.0)
