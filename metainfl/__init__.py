@@ -1,5 +1,6 @@
 """Influence functions for meta-learning, and the oracle that says whether an implementation is right."""
 
+from metainfl import curvature, removal, solve
 from metainfl.adaptation import (
     NoAdaptation,
     Prototypes,
@@ -55,14 +56,17 @@ __all__ = [
     "Unrolled",
     "claims",
     "cross_entropy",
+    "curvature",
     "direct_if",
     "group",
     "influence",
     "instance_if_query",
     "instance_if_support",
     "query",
+    "removal",
     "scores",
     "shift",
+    "solve",
     "squared",
     "support",
     "task",

@@ -196,7 +196,7 @@ def test_first_order_removal_error_falls_with_the_number_of_tasks(seed):
         problem = problem_of(family)
         problem.solve()
         pis = [task(k) for k in range(t)]
-        shift = removal.exact_many(family, pis, family.solve()) - problem.lam.numpy()
+        shift = removal.exact_many(family, pis, family.solve()).value - problem.lam.numpy()
         gap = shift + mi.influence(problem, pis).value.numpy()
         errors.append(np.median(np.linalg.norm(gap, axis=1) / np.linalg.norm(shift, axis=1)))
     slope = np.polyfit(np.log(sizes), np.log(errors), 1)[0]

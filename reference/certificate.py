@@ -26,7 +26,8 @@ class Certificate:
     """Bound on |lam - lam*| (2-norm) and what it rests on."""
 
     bound: float
-    residual: float
+    residual: float  # |grad F| as computed, and how far rounding can hide more of it
+    rounding: float
     smallest: float
     largest: float
     flat: int
@@ -73,7 +74,7 @@ def certify(
     residual = float(np.linalg.norm(gradient))
     if convexity is not None:
         bound = (residual + rounding) / (smallest if convexity == np.inf else convexity)
-        return Certificate(bound, residual, smallest, largest, flat, "strong convexity")
+        return Certificate(bound, residual, rounding, smallest, largest, flat, "strong convexity")
     newton = vectors @ ((vectors.T @ gradient) / values)
     eta = float(np.linalg.norm(newton)) + rounding / smallest
     rng = np.random.default_rng(0)
@@ -89,4 +90,4 @@ def certify(
             f"{where}: Newton-Kantorovich quantity {h:.3g} exceeds 1/2 (step {eta:.3g}, Lipschitz "
             f"{lipschitz:.3g}, smallest eigenvalue {smallest:.3g}); solve to a smaller residual."
         )
-    return Certificate(2 * eta, residual, smallest, largest, flat, "Newton-Kantorovich")
+    return Certificate(2 * eta, residual, rounding, smallest, largest, flat, "Newton-Kantorovich")

@@ -17,11 +17,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from metainfl_reference.certificate import EPS, Certificate, certify, spectrum
+from metainfl_reference import implicit
+from metainfl_reference.answer import Answer
+from metainfl_reference.certificate import EPS, Certificate, certify
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.local import Local, TaskData
-from metainfl_reference.perturbation import Perturbation, parts
+from metainfl_reference.perturbation import Perturbation
 
 Array = np.ndarray
 
@@ -160,64 +162,15 @@ class Family(ABC):
         self, perturbations: Sequence[Perturbation], lam: Array, weights: Weights
     ) -> Array:
         """The same for a list, one column each (p, n); every task is differentiated once."""
-        out = np.zeros((self.n_meta, len(perturbations)), dtype=np.result_type(lam, weights.task))
-        tasks: dict[int, Local] = {}
-        by: dict[tuple[int, str, int], Array] = {}
-        for column, p in enumerate(perturbations):
-            for m in parts(p):
-                if m.task not in tasks:
-                    tasks[m.task] = self.task(m.task, lam, weights)
-                t = tasks[m.task]
-                if m.kind == "task":
-                    out[:, column] += t.gradient()
-                    continue
-                shifted = m.kind.endswith("input")
-                key = (m.task, m.kind, m.instance if shifted else -1)
-                if key not in by:
-                    by[key] = _derivatives(t, m)
-                pick = m.axis if shifted else m.instance
-                out[:, column] += weights.task[m.task] * by[key][:, pick]
-        return out
+        return implicit.cross_derivatives(self, perturbations, lam, weights)
 
     def apply_inverse(self, at: Solution, rhs: Array) -> Array:
         """H^+ rhs, the flat directions dropped."""
-        values, vectors = spectrum(at.hessian, self.tangent(at.lam), self.name)
-        return vectors @ ((vectors.T @ rhs) / (values if rhs.ndim == 1 else values[:, None]))
+        return implicit.apply_inverse(self, at, rhs)
 
-    def influence(self, perturbations: Sequence[Perturbation], at: Solution) -> Array:
-        """d lam*/d pi, one row a perturbation: (n, p)."""
-        rhs = self.cross_derivatives(perturbations, at.lam, at.weights)
-        return -self.apply_inverse(at, rhs).T
-
-    def influence_bound(
-        self, perturbations: Sequence[Perturbation], at: Solution, values: Array
-    ) -> Array:
-        """Bounds on |influence - truth| (2-norm), one a perturbation (n,), for computed `values`.
-
-        (residual + rounding of H and of the right-hand side) / smallest eigenvalue, plus what the error
-        of lam* itself can do: 2 K bound |x| with K the largest sampled rate of change of H and of the
-        right-hand side along random directions (zero where F is quadratic in lam and c is affine).
-        """
-        p, smallest = self.n_meta, at.certificate.smallest
-        rhs = self.cross_derivatives(perturbations, at.lam, at.weights)
-        residual = np.linalg.norm(at.hessian @ values.T + rhs, axis=0)
-        inner = max(
-            self.task(int(k), at.lam, at.weights).inner_condition()
-            for k in np.flatnonzero(at.weights.task)
-        )
-        sizes = np.linalg.norm(values, axis=1)
-        rounding = (
-            4 * p * EPS * inner * (np.linalg.norm(rhs, axis=0) + at.certificate.largest * sizes)
-        )
-        rng, step, drift = np.random.default_rng(0), 1e-4, np.zeros(len(perturbations))
-        for _ in range(3):
-            d = rng.standard_normal(p)
-            d *= step / np.linalg.norm(d)
-            change = self.total_hessian(at.lam + d, at.weights) - at.hessian
-            moved = self.cross_derivatives(perturbations, at.lam + d, at.weights) - rhs
-            rate = np.linalg.norm(change, 2) * sizes + np.linalg.norm(moved, axis=0)
-            drift = np.maximum(drift, rate / step)
-        return (residual + rounding + 10 * drift * at.certificate.bound) / smallest
+    def influence(self, perturbations: Sequence[Perturbation], at: Solution) -> Answer:
+        """d lam*/d pi, one row a perturbation: (n, p), with a bound a row."""
+        return implicit.influence(self, perturbations, at)
 
     def remove(self, p: Perturbation, at: Solution) -> Solution:
         """The minimiser without the weights that p names, followed from `at` by continuation."""
@@ -232,15 +185,6 @@ class Family(ABC):
     def target_gradient(self, target: TaskData, lam: Array) -> Array:
         """D L_t (p,), through the target's own adaptation."""
         return self.local(target, lam).gradient()
-
-
-def _derivatives(t: Local, m: Perturbation) -> Array:
-    """d(D L)/d pi for all weights or features that stand beside m (p, k)."""
-    if m.kind == "support":
-        return t.by_support()
-    if m.kind == "query":
-        return t.by_query()
-    return t.by_input("support" if m.kind == "support_input" else "query", m.instance)
 
 
 def task_data(episodes: Episodes, weights: Weights, k: int) -> TaskData:

@@ -77,45 +77,6 @@ def classification(
     return Episodes(sx, np.broadcast_to(eye[s_lab], (tasks, len(s_lab), ways)), qx, eye[q_all])
 
 
-def conditioned(
-    seed: int,
-    *,
-    inner: float,
-    total: float,
-    tasks: int = 4,
-    d: int = 4,
-    c: int = 2,
-    d_in: float = 1.0,
-) -> Family:
-    """Proximal ridge with chosen condition numbers of the inner and of the total Hessian.
-
-    All tasks share right singular vectors V. Support singular values s give A = V (s^2 + d_in) V',
-    with (s_max^2 + d_in)/(s_min^2 + d_in) = inner exactly (s_min = 0). H is then diagonal in V too,
-    sum_i (d_in q / (s^2 + d_in))^2 + d_out with q the query singular values. The q of the softest
-    inner direction puts an eigenvalue at 1, that of the stiffest is 0 and leaves d_out =
-    1/(total - 1), and those between are spread geometrically as far as q <= 1 allows: larger queries
-    would make H a small difference of large numbers, which no condition number shows.
-    """
-    rng = np.random.default_rng(seed)
-    v = np.linalg.qr(rng.standard_normal((d, d)))[0]
-    s2 = d_in * (np.geomspace(1.0, inner, d) - 1)
-    j = d_in / (s2 + d_in)
-    d_out = 1 / (total - 1) if total > 1 else 1.0
-    wanted = np.geomspace(1.0, d_out, d)
-    wanted[-1] = 0.0
-    q2 = np.minimum(wanted / (j**2 * tasks), 1.0)
-    n = d + 1
-    sx, qx = np.empty((tasks, n, d)), np.empty((tasks, n, d))
-    for i in range(tasks):
-        for x, square in ((sx, s2), (qx, q2)):
-            left = np.linalg.qr(rng.standard_normal((n, d)))[0]
-            x[i] = left @ (np.sqrt(square)[:, None] * v.T)
-    b = rng.standard_normal((tasks, d, c))
-    noise = 0.3 * rng.standard_normal((2, tasks, n, c))
-    episodes = Episodes(sx, sx @ b + noise[0], qx, qx @ b + noise[1])
-    return FAMILIES["proximal_ridge"](episodes, d_in=d_in, d_out=d_out)
-
-
 def with_duplicate(episodes: Episodes, k: int) -> Episodes:
     """The same tasks with task k once more at the end: weight 2 by another name."""
     return replace(

@@ -14,6 +14,7 @@ from metainfl.data import digit_tasks
 from metainfl.oracle.bridge import problem_of
 from metainfl.problem import Problem
 from metainfl.tasks import Tasks
+from metainfl_reference.answer import Answer
 from metainfl_reference.certificate import EPS
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import NotCertified
@@ -94,19 +95,19 @@ class Case:
         """The estimand, exactly (n, p)."""
         f, s = self.family, self.solution
         if estimand == "derivative":
-            return f.influence(perturbations, s)
+            return f.influence(perturbations, s).value
         if estimand == "direct":
-            return direct.influence(f, perturbations, s)
+            return direct.influence(f, perturbations, s).value
         if estimand in SCORES:
             return self._values(estimand, perturbations)
         if estimand == "removal":
-            return removal.exact_many(f, perturbations, s)
-        each: dict[str, Callable[[Family, Perturbation, Solution], Array]] = {
+            return removal.exact_many(f, perturbations, s).value
+        each: dict[str, Callable[[Family, Perturbation, Solution], Answer]] = {
             "first_order": removal.first_order,
             "second_order": removal.second_order,
             "newton": removal.newton,
         }
-        return np.stack([each[estimand](f, p, s) for p in perturbations])
+        return np.stack([each[estimand](f, p, s).value for p in perturbations])
 
     @cached_property
     def _shifts(self) -> dict[Perturbation, Array | None]:
@@ -172,18 +173,21 @@ class Case:
         """Scores and values (n, targets)."""
         f, s = self.family, self.solution
         if estimand == "score":
-            return f.influence(perturbations, s) @ self.target_gradients
+            return f.influence(perturbations, s).value @ self.target_gradients
         if estimand == "removal_score":
             edits = removal.exact_many(f, perturbations, s)
             return np.array(
-                [[removal.score(f, t, s.lam, lam) for t in self.targets] for lam in edits]
+                [
+                    [removal.score(f, t, s, edits[i]).value for t in self.targets]
+                    for i in range(len(perturbations))
+                ]
             )
         value = values.shapley if estimand == "shapley" else values.banzhaf
-        phi = np.stack([value(g) for g in self._games], axis=1)
+        phi = np.stack([value(g).value for g in self.games], axis=1)
         return phi[[p.task for p in perturbations]]
 
     @cached_property
-    def _games(self) -> list[Array]:
+    def games(self) -> list[Answer]:
         """v(S) over subsets of tasks, for each target."""
         return [values.game(self.family, t, self.solution) for t in self.targets]
 

@@ -77,7 +77,7 @@ def _outer_twice(case: Case, pis: Sequence[Perturbation]) -> Array:
 def _direct(case: Case, pis: Sequence[Perturbation]) -> Array | None:
     if any(m.kind != "task" for p in pis for m in parts(p)):
         return None
-    return direct.influence(case.family, pis, case.solution)
+    return direct.influence(case.family, pis, case.solution).value
 
 
 @variant("partial gradient on the right-hand side (adaptation ignored there), total Hessian")

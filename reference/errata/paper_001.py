@@ -44,7 +44,7 @@ def prop_4_8_inverse_as_printed(family: Family, pis: Sequence[Perturbation], at:
 
 def prop_4_8_corrected(family: Family, pis: Sequence[Perturbation], at: Solution) -> Array:
     """+(d_out I + H)^{-1} D P, with P = -(dL_O/dtheta) . inner-IF, hence D P = -d(D L_O)/du."""
-    return family.influence(pis, at)
+    return family.influence(pis, at).value
 
 
 # -- Theorem 4.5: query instance --------------------------------------------------------------------
@@ -56,7 +56,7 @@ def thm_4_5_as_printed(family: Family, pis: Sequence[Perturbation], at: Solution
 
 def thm_4_5_corrected(family: Family, pis: Sequence[Perturbation], at: Solution) -> Array:
     """The total derivative through theta_k(lam), as Algorithm 5 has it."""
-    return family.influence(pis, at)
+    return family.influence(pis, at).value
 
 
 def _partial(family: Family, p: Perturbation, at: Solution) -> Array:
@@ -100,7 +100,7 @@ def thm_5_1_as_printed(family: Family, pis: Sequence[Perturbation], at: Solution
 
 def thm_5_1_corrected(family: Family, pis: Sequence[Perturbation], at: Solution) -> Array:
     """The total Hessian."""
-    return family.influence(pis, at)
+    return family.influence(pis, at).value
 
 
 def outer_gradient(family: Family, k: int, at: Solution) -> Array:
@@ -133,7 +133,7 @@ def def_5_2_as_printed(
     family: Family, pis: Sequence[Perturbation], at: Solution, target: int
 ) -> Array:
     """IS = sum_z dl(z; theta')/dtheta' . IF, without dtheta'/dlam."""
-    return family.influence(pis, at) @ outer_gradient(family, target, at)
+    return family.influence(pis, at).value @ outer_gradient(family, target, at)
 
 
 def def_5_2_corrected(
@@ -141,7 +141,7 @@ def def_5_2_corrected(
 ) -> Array:
     """D L_t . IF, through the target's own adaptation (002, eqs 6-7)."""
     slope = family.target_gradient(targets(family.episodes)[target], at.lam)
-    return family.influence(pis, at) @ slope
+    return family.influence(pis, at).value @ slope
 
 
 # -- measurements -----------------------------------------------------------------------------------
@@ -196,9 +196,9 @@ def _neumann() -> Measured:
 def _direct() -> Measured:
     family, at = _ridge()
     pis = [task(k) for k in range(5)]
-    printed = direct.influence(family, pis, at)
+    printed = direct.influence(family, pis, at).value
     other = small("proximal_ridge", 0, direct=0.5)
-    with_direct = direct.influence(other, pis, other.solve())
+    with_direct = direct.influence(other, pis, other.solve()).value
     unit = "largest entry; corrected: with the proximal term that A.8 adds to L_O"
     return Measured(float(np.abs(printed).max()), float(np.abs(with_direct).max()), unit, 1e-3)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metainfl_reference.answer import Answer
 from metainfl_reference.certificate import EPS
 from metainfl_reference.errata.erratum import Erratum, Measured
 from metainfl_reference.estimands import knn_shapley, subsampling, values
@@ -14,12 +15,12 @@ from metainfl_reference.generators import regression, small
 Array = np.ndarray
 
 
-def eq_25_as_printed(match: Array, k: int) -> Array:
+def eq_25_as_printed(match: Array, k: int) -> Answer:
     """The game v(S) = -(1/k) #{matches among the k nearest}."""
-    return -knn_shapley.game(match, k)
+    return Answer.exactly(-knn_shapley.game(match, k).value)
 
 
-def eq_25_corrected(match: Array, k: int) -> Array:
+def eq_25_corrected(match: Array, k: int) -> Answer:
     """Plus: the value whose Shapley value eq. 26 is."""
     return knn_shapley.game(match, k)
 
@@ -53,10 +54,10 @@ def representer_gap(family: Family, lam: Array) -> float:
 
 def _knn() -> Measured:
     match = np.array([1.0, 0, 1, 1, 0, 0])
-    phi = knn_shapley.closed_form(match, 3)
+    phi = knn_shapley.closed_form(match, 3).value
     scale = np.abs(phi).max()
-    printed = np.abs(values.shapley(eq_25_as_printed(match, 3)) - phi).max() / scale
-    corrected = np.abs(values.shapley(eq_25_corrected(match, 3)) - phi).max() / scale
+    printed = np.abs(values.shapley(eq_25_as_printed(match, 3)).value - phi).max() / scale
+    corrected = np.abs(values.shapley(eq_25_corrected(match, 3)).value - phi).max() / scale
     return Measured(
         float(printed), float(corrected), "relative gap of eq. 26 to the enumeration", 1.9
     )
@@ -74,9 +75,10 @@ def c_score_correlation() -> float:
     family = small("proximal_ridge", 1)
     at = family.solve()
     games = [values.game(family, t, at) for t in targets(regression(7, tasks=6, noise=1.0))]
-    scores = [subsampling.c_score(v) for v in games]
+    scores = [float(subsampling.c_score(v).value) for v in games]
     losses = [
-        float(np.mean([-subsampling.consistency_profile(v, m) for m in range(1, 6)])) for v in games
+        float(np.mean([-subsampling.consistency_profile(v, m).value for m in range(1, 6)]))
+        for v in games
     ]
     return float(np.corrcoef(scores, losses)[0, 1])
 

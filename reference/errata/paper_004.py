@@ -33,7 +33,7 @@ def eq_2_2_as_printed(family: SingleSoftmax, pis: Sequence[Perturbation], at: So
 
 def eq_2_2_corrected(family: SingleSoftmax, pis: Sequence[Perturbation], at: Solution) -> Array:
     """d theta/d omega = - H^{-1} d_x d_theta L."""
-    return family.influence(pis, at)
+    return family.influence(pis, at).value
 
 
 def _by_complex_step(family: SingleSoftmax, pis: Sequence[Perturbation], at: Solution) -> Array:
@@ -47,7 +47,9 @@ def fi_values(ways: int, d: int, moves: Moves) -> Array:
     out = []
     for j in range(family.episodes.query_x.shape[1]):
         pis = [shift("query", 0, j, a) for a in range(d)]
-        out.append(influence_measure(family, at, 0, j, x, y, moves=moves(family, pis, at)).value)
+        out.append(
+            influence_measure(family, at, 0, j, x, y, moves=moves(family, pis, at)).value.value
+        )
     return np.array(out)
 
 
@@ -62,7 +64,7 @@ def fi_after_reparametrisation(ways: int, d: int, factors: Array) -> tuple[Array
     scale = np.diag(1 / factors)
     for j in range(family.episodes.query_x.shape[1]):
         fi = influence_measure(family, at, 0, j, np.ones(d), np.eye(ways)[0])
-        before.append(fi.value)
+        before.append(fi.value.value)
         inverse = np.linalg.pinv(scale @ fi.metric @ scale, rcond=1e-10, hermitian=True)
         after.append(float(fi.slope @ scale @ inverse @ scale @ fi.slope))
     return np.array(before), np.array(after)

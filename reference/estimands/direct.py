@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metainfl_reference.answer import Answer, carried, inner_condition
+from metainfl_reference.certificate import EPS
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.families.proximal_ridge import RidgeLocal
 from metainfl_reference.family import Family, Solution
@@ -19,19 +21,39 @@ from metainfl_reference.perturbation import Perturbation, parts
 Array = np.ndarray
 
 
-def influence(family: Family, perturbations: Sequence[Perturbation], at: Solution) -> Array:
+def influence(family: Family, perturbations: Sequence[Perturbation], at: Solution) -> Answer:
     """One row a perturbation (n, p); tasks and groups of tasks only."""
-    p = family.n_meta
-    locals_ = [family.task(k, at.lam, at.weights) for k in range(family.episodes.n_tasks)]
-    hessian = family.d_out * np.eye(p)
-    for k, t in enumerate(locals_):
-        hessian = hessian + at.weights.task[k] * partials(t, p)[1]
-    rows = []
     for q in perturbations:
         if any(m.kind != "task" for m in parts(q)):
             raise InvalidProblem(f"eq. 6 is written for tasks; {q} is not one")
-        rows.append(sum(partials(locals_[m.task], p)[0] for m in parts(q)))
-    return -np.linalg.solve(hessian, np.stack(rows, axis=1)).T
+    hessian, rhs = _system(family, perturbations, at)
+    value = -np.linalg.solve(hessian, rhs).T
+
+    def bound() -> Array:
+        own = carried(family, at, lambda s: np.linalg.solve(*_system(family, perturbations, s)).T)
+        noise = 16 * family.n_meta * EPS * inner_condition(family, at)
+        # rhs may be a small difference of large numbers: theta - lam, each good to eps relative.
+        size = np.linalg.norm(rhs, axis=0) + family.direct * float(np.linalg.norm(at.lam))
+        return own + noise * np.linalg.cond(hessian) * (
+            np.linalg.norm(value, axis=1) + size / np.linalg.norm(hessian, 2)
+        )
+
+    return Answer(value, bound)
+
+
+def _system(
+    family: Family, perturbations: Sequence[Perturbation], at: Solution
+) -> tuple[Array, Array]:
+    """The direct Hessian (p, p) and d_lam L_O of each perturbation (p, n)."""
+    p = family.n_meta
+    tasks = [
+        partials(family.task(k, at.lam, at.weights), p) for k in range(family.episodes.n_tasks)
+    ]
+    hessian = family.d_out * np.eye(p)
+    for k, (_, curvature) in enumerate(tasks):
+        hessian = hessian + at.weights.task[k] * curvature
+    rows = [np.sum([tasks[m.task][0] for m in parts(q)], axis=0) for q in perturbations]
+    return hessian, np.stack(rows, axis=1)
 
 
 def partials(local: Local, p: int) -> tuple[Array, Array]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metainfl_reference.answer import Answer, carried, rounding
 from metainfl_reference.families.single_softmax import SingleSoftmax
 from metainfl_reference.family import Solution
 from metainfl_reference.losses import Jet
@@ -25,9 +26,9 @@ RCOND = 1e-10  # G is a Gram matrix of at most K - 1 independent rows: its zeros
 
 @dataclass(frozen=True)
 class InputInfluence:
-    """FI and what it is made of: b (d,), G (d, d), rank of G, and whether b lies in G's range."""
+    """FI (an `Answer`) and what it is made of: b (d,), G (d, d), rank of G, b in G's range or not."""
 
-    value: float
+    value: Answer
     slope: Array
     metric: Array
     rank: int
@@ -48,27 +49,45 @@ def influence_measure(
 
     `moves` replaces d theta/d omega (d, p), one row a feature, by another formula for it.
     """
-    e, lam = family.episodes, at.lam
-    d = e.query_x.shape[2]
-    if moves is None:
-        moves = family.influence([shift("query", task, instance, a) for a in range(d)], at)
-    mat = lam.reshape(d, -1)
-    test = Jet("softmax", (x_test @ mat)[None], y_test[None])
-    slope = moves @ np.outer(x_test, test.d1[0]).reshape(-1)
-    x = e.query_x[task, instance]
-    prob = Jet("softmax", (x @ mat)[None], np.zeros((1, mat.shape[1]))).s[0]
-    # d logit_c/d omega: through theta, and through x itself
-    by_theta = np.einsum("ode,d->oe", moves.reshape(d, d, -1), x)
-    logits = by_theta + mat
-    scores = logits - (logits @ prob)[:, None]  # (d, K)
-    metric = (scores * prob) @ scores.T
-    inverse = np.linalg.pinv(metric, rcond=RCOND, hermitian=True)
-    rank = int(np.linalg.matrix_rank(metric, tol=RCOND * np.linalg.norm(metric, 2)))
+    d = family.episodes.query_x.shape[2]
+    axes = [shift("query", task, instance, a) for a in range(d)]
+    x = family.episodes.query_x[task, instance]
+
+    def parts(s: Solution) -> tuple[Array, Array]:
+        """b and G."""
+        turned = family.influence(axes, s).value if moves is None else moves
+        mat = s.lam.reshape(d, -1)
+        test = Jet("softmax", (x_test @ mat)[None], y_test[None])
+        slope = turned @ np.outer(x_test, test.d1[0]).reshape(-1)
+        prob = Jet("softmax", (x @ mat)[None], np.zeros((1, mat.shape[1]))).s[0]
+        # d logit_c/d omega: through theta, and through x itself
+        logits = np.einsum("ode,d->oe", turned.reshape(d, d, -1), x) + mat
+        scores = logits - (logits @ prob)[:, None]  # (d, K)
+        return slope, (scores * prob) @ scores.T
+
+    def measure(s: Solution) -> Array:
+        slope, metric = parts(s)
+        return np.atleast_1d(slope @ _inverse(metric) @ slope)
+
+    slope, metric = parts(at)
+    inverse, top = _inverse(metric), float(np.linalg.norm(metric, 2))
+    rank = int(np.linalg.matrix_rank(metric, tol=RCOND * top))
     off = np.linalg.norm(metric @ inverse @ slope - slope)
+
+    def bound() -> Array:
+        condition = top * float(np.linalg.norm(inverse, 2))
+        noise = rounding(family, at) * condition * float(np.linalg.norm(slope)) ** 2
+        return carried(family, at, measure) + noise * float(np.linalg.norm(inverse, 2))
+
     return InputInfluence(
-        float(slope @ inverse @ slope),
+        Answer(float(slope @ inverse @ slope), bound),
         slope,
         metric,
         rank,
         bool(off <= 1e-8 * np.linalg.norm(slope)),
     )
+
+
+def _inverse(metric: Array) -> Array:
+    """G^+."""
+    return np.linalg.pinv(metric, rcond=RCOND, hermitian=True)

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from metainfl_reference.answer import Answer
+from metainfl_reference.certificate import EPS
+
 Array = np.ndarray
 
 
-def closed_form(match: Array, k: int) -> Array:
+def closed_form(match: Array, k: int) -> Answer:
     """Phi (n,) from match[i] = [y_i = y], sorted nearest first."""
     n = len(match)
     phi = np.empty(n)
@@ -20,14 +23,14 @@ def closed_form(match: Array, k: int) -> Array:
     for i in range(n - 2, -1, -1):
         step = (float(match[i]) - float(match[i + 1])) / k * min(k, i + 1) / (i + 1)
         phi[i] = phi[i + 1] + step
-    return phi
+    return Answer(phi, n * EPS * np.cumsum(np.abs(phi)[::-1])[::-1] + EPS)  # a running sum
 
 
-def game(match: Array, k: int) -> Array:
+def game(match: Array, k: int) -> Answer:
     """v(S) for all subsets (2^n,)."""
     n = len(match)
     out = np.empty(2**n)
     for s in range(2**n):
         members = [i for i in range(n) if (s >> i) & 1][:k]
         out[s] = sum(float(match[i]) for i in members) / k
-    return out
+    return Answer(out, EPS * out)

@@ -1,11 +1,12 @@
 """Removal of one weight or a group: exact, first order, second order and one Newton step.
 
-With lam(s) the minimiser along weights + s p, the full problem at s = 0 and removal at s = -1
-(weights start at 1):
-    first order    lam* - lam'
-    second order   lam* - lam' + lam''/2,    H lam'' = -d2/ds2 [grad F](lam* + s lam', pi + s p)
-    Newton         lam* - H_-^{-1} grad F_-(lam*)     with F_- the removed objective
+With lam(s) the minimiser along weights that go from what they are (s = 0) to zero (s = 1), all
+members of p at once:
+    first order    lam* + lam'                     lam' = -sum_m w_m d lam*/d w_m
+    second order   lam* + lam' + lam''/2,          H lam'' = -d2/ds2 [grad F](lam* + s lam', s)
+    Newton         lam* - H_-^{-1} grad F_-(lam*)  with F_- the removed objective
 The Newton step is exact where F is quadratic. For task removal it is lam* + (H - H_k)^{-1} g_k.
+Each returns an `Answer`: the point (p,), and a bound on its distance from the truth.
 """
 
 from __future__ import annotations
@@ -15,50 +16,93 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from metainfl_reference.certificate import spectrum
+from metainfl_reference.answer import Answer, carried, inner_condition, rounding, target_loss
+from metainfl_reference.certificate import EPS, spectrum
 from metainfl_reference.errors import NotCertified
 from metainfl_reference.family import Family, Solution
+from metainfl_reference.local import TaskData
 from metainfl_reference.perturbation import Perturbation, parts
 
 Array = np.ndarray
 H = 1e-30
 
 
-def exact(family: Family, p: Perturbation, at: Solution) -> Array:
+def exact(family: Family, p: Perturbation, at: Solution) -> Answer:
     """lam* without p (p,), by solving again and certifying."""
-    return family.remove(p, at).lam
+    solution = family.remove(p, at)
+    return Answer(solution.lam, solution.certificate.bound)
 
 
-def exact_many(family: Family, perturbations: Sequence[Perturbation], at: Solution) -> Array:
+def exact_many(family: Family, perturbations: Sequence[Perturbation], at: Solution) -> Answer:
     """lam* without each p alone (n, p): by downdates where F is quadratic, else solved one by one."""
     each = newton if family.quadratic else exact
-    return np.stack([each(family, p, at) for p in perturbations])
+    answers = [each(family, p, at) for p in perturbations]
+    return Answer(
+        np.stack([a.value for a in answers]), lambda: np.array([float(a.bound) for a in answers])
+    )
 
 
-def first_order(family: Family, p: Perturbation, at: Solution) -> Array:
-    """lam* - sum of the members' influences, each times its weight (p,)."""
-    scale = [_weight(at, m) for m in parts(p)]
-    return at.lam - np.asarray(scale) @ family.influence(parts(p), at)
+def first_order(family: Family, p: Perturbation, at: Solution) -> Answer:
+    """lam* minus the members' influences, each times its weight (p,)."""
+    scale = np.array([weight(at, m) for m in parts(p)])
+    slopes = family.influence(parts(p), at)
+    return Answer(
+        at.lam - scale @ slopes.value, lambda: at.certificate.bound + scale @ slopes.bound
+    )
 
 
-def second_order(family: Family, p: Perturbation, at: Solution) -> Array:
-    """The second-order Taylor estimate (p,); d2/ds2 by one complex step of exact first derivatives."""
-    if any(_weight(at, m) != 1 for m in parts(p)):
-        raise NotCertified("second-order removal is written for weights that start at 1")
-    slope = family.influence([p], at)[0]
-    lam, weights = at.lam + 1j * H * slope, at.weights.moved(p, 1j * H)
-    rate = family.total_hessian(lam, weights) @ slope + family.cross_derivative(p, lam, weights)
-    # d/ds of p's own cross derivative is inside: the weights move along p together with lam.
-    bend = -family.apply_inverse(at, np.imag(rate) / H)
-    return at.lam - slope + 0.5 * bend
+def second_order(family: Family, p: Perturbation, at: Solution) -> Answer:
+    """The second-order Taylor estimate (p,)."""
+
+    def bound() -> Array:
+        own = carried(family, at, lambda s: np.concatenate(_taylor(family, p, s))[None])[0]
+        size = sum(float(np.linalg.norm(x)) for x in _taylor(family, p, at))
+        # lam'' is a solve whose right-hand side holds another: the condition enters twice.
+        noise = rounding(family, at) * (1 + at.certificate.condition) * size
+        return np.asarray(at.certificate.bound + 2 * own + noise)
+
+    slope, bend = _taylor(family, p, at)
+    return Answer(at.lam + slope + 0.5 * bend, bound)
 
 
-def newton(family: Family, p: Perturbation, at: Solution) -> Array:
+def _taylor(family: Family, p: Perturbation, at: Solution) -> tuple[Array, Array]:
+    """lam' and lam'': d2/ds2 by one complex step of exact first derivatives."""
+    members = [(m, weight(at, m)) for m in parts(p)]
+    cross = family.cross_derivatives([m for m, _ in members], at.lam, at.weights)
+    slope = family.apply_inverse(at, cross @ np.array([w for _, w in members]))
+    lam, weights = at.lam + 1j * H * slope, at.weights
+    for m, w in members:
+        weights = weights.moved(m, -w * 1j * H)
+    rate = family.total_hessian(lam, weights) @ slope
+    rate = rate - sum(w * family.cross_derivative(m, lam, weights) for m, w in members)
+    return slope, -family.apply_inverse(at, np.imag(rate) / H)
+
+
+def newton(family: Family, p: Perturbation, at: Solution) -> Answer:
     """One Newton step on the removed objective from lam* (p,).
 
     H is downdated: only the tasks that p touches are differentiated again. The result is positive
     definite exactly when the removed problem is strictly convex; otherwise this raises.
     """
+    step, after = _newton_step(family, p, at)
+
+    def bound() -> Array:
+        values = spectrum(after, family.tangent(at.lam), family.name)[0]
+        noise = 8 * family.n_meta * EPS * inner_condition(family, at)
+        size = float(np.linalg.norm(after, 2) * np.linalg.norm(step))
+        hidden = at.certificate.residual + at.certificate.rounding + noise * size
+        if not family.quadratic:  # there, a Newton step from any point ends at the minimiser
+            hidden += values[0] * at.certificate.bound
+            hidden += (
+                values[0] * carried(family, at, lambda s: _newton_step(family, p, s)[0][None])[0]
+            )
+        return np.asarray(hidden / values[0])
+
+    return Answer(at.lam + step, bound)
+
+
+def _newton_step(family: Family, p: Perturbation, at: Solution) -> tuple[Array, Array]:
+    """The step, and H without p; the gradient of the full problem is taken to be zero."""
     after = at.weights.without(p)
     gradient, hessian = np.zeros_like(at.lam), at.hessian.copy()
     for k in sorted({m.task for m in parts(p)}):
@@ -73,23 +117,24 @@ def newton(family: Family, p: Perturbation, at: Solution) -> Array:
     tangent = family.tangent(at.lam)
     if tangent.shape[1]:
         values, vectors = spectrum(hessian, tangent, family.name)
-        return at.lam - vectors @ ((vectors.T @ gradient) / values)
+        return -(vectors @ ((vectors.T @ gradient) / values)), hessian
     try:
-        return at.lam - cho_solve(cho_factor(hessian), gradient)
+        return -cho_solve(cho_factor(hessian), gradient), hessian
     except LinAlgError:
         raise NotCertified(
             f"{family.name}: the Hessian without {p} is not positive definite"
         ) from None
 
 
-def score(family: Family, target: object, lam: Array, removed: Array) -> float:
+def score(family: Family, target: TaskData, at: Solution, removed: Answer) -> Answer:
     """Loss of the target after removal minus before: positive = the data helped."""
-    return float(
-        family.target_loss(target, removed) - family.target_loss(target, lam)  # type: ignore[arg-type]
-    )
+    before = target_loss(family, target, Answer(at.lam, at.certificate.bound))
+    after = target_loss(family, target, removed)
+    return Answer(after.value - before.value, lambda: after.bound + before.bound)
 
 
-def _weight(at: Solution, m: Perturbation) -> float:
+def weight(at: Solution, m: Perturbation) -> float:
+    """What the weight that m names is now."""
     if m.kind == "task":
         return float(at.weights.task[m.task])
     return float(getattr(at.weights, m.kind)[m.task, m.instance])

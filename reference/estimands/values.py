@@ -5,7 +5,8 @@
     Beta     B(s + b, n - 1 - s + a) / B(a, b) (Kwon and Zou; a = b = 1 is Shapley)
     Banzhaf  1 / 2^(n-1)                       (eq. 27)
 with v = minus the target's loss, so that positive = the data helped.
-A game is an array of 2^n values; bit i of the index says whether player i is in.
+A game is an `Answer` of 2^n values; bit i of the index says whether player i is in. Every value is
+linear in the game, and so is its bound; `Answer.exactly` makes a game out of given numbers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from math import comb
 import numpy as np
 from scipy.special import beta as beta_function
 
+from metainfl_reference.answer import Answer, target_loss
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.family import Family, Solution
@@ -24,71 +26,84 @@ Array = np.ndarray
 MOST_PLAYERS = 16  # 65,536 solves: minutes for the smallest families
 
 
-def game(family: Family, target: TaskData, at: Solution) -> Array:
+def game(family: Family, target: TaskData, at: Solution) -> Answer:
     """v(S) = -L_t(lam*(S)) for every subset S of tasks (2^T,), each solved and certified."""
     n = family.episodes.n_tasks
     if n > MOST_PLAYERS:
         raise InvalidProblem(f"{n} tasks mean 2^{n} solves; enumeration stops at {MOST_PLAYERS}")
-    out = np.empty(2**n)
+    out = []
     for s in range(2**n):
         member = np.array([(s >> i) & 1 for i in range(n)], dtype=float)
         weights = Weights(at.weights.task * member, at.weights.support, at.weights.query)
+        lam = Answer(np.zeros(family.n_meta), 0.0)  # of no task at all: F = d_out/2 |lam|^2
         if member.any():
-            lam = family.solve(weights, start=at.lam).lam
-        else:
-            lam = np.zeros(family.n_meta)  # F = d_out/2 |lam|^2
-        out[s] = -family.target_loss(target, lam).real
-    return out
+            solution = family.solve(weights, start=at.lam)
+            lam = Answer(solution.lam, solution.certificate.bound)
+        out.append(target_loss(family, target, lam))
+    losses = np.array([float(a.value) for a in out])
+    return Answer(-losses, lambda: np.array([float(a.bound) for a in out]))
 
 
-def semivalue(values: Array, weights: Array) -> Array:
+def players(game: Answer) -> int:
+    """How many players the game has; raises unless its length is a power of two."""
+    n = int(game.value.size).bit_length() - 1
+    if game.value.shape != (2**n,):
+        raise InvalidProblem(f"a game holds 2^n values in a vector, got shape {game.value.shape}")
+    return n
+
+
+def semivalue(game: Answer, weights: Array) -> Answer:
     """Phi (n,) for subset-size weights (n,), which must sum to 1 over all subsets."""
-    n = int(np.log2(len(values)))
+    n = players(game)
     index = np.arange(2**n)
     size = np.array([bin(s).count("1") for s in index])
-    phi = np.empty(n)
+    rows = np.zeros((n, 2**n))
     for i in range(n):
         without = index[(index >> i) & 1 == 0]
-        phi[i] = weights[size[without]] @ (values[without | (1 << i)] - values[without])
-    return phi
+        rows[i, without | (1 << i)] = weights[size[without]]
+        rows[i, without] = -weights[size[without]]
+    return game.mapped(rows)
 
 
-def shapley(values: Array) -> Array:
+def shapley(game: Answer) -> Answer:
     """Shapley value (n,): efficient, symmetric, null-player, linear."""
-    n = int(np.log2(len(values)))
-    return semivalue(values, np.array([1 / (n * comb(n - 1, s)) for s in range(n)]))
+    n = players(game)
+    return semivalue(game, np.array([1 / (n * comb(n - 1, s)) for s in range(n)]))
 
 
-def beta_shapley(values: Array, a: float, b: float) -> Array:
+def beta_shapley(game: Answer, a: float, b: float) -> Answer:
     """Beta(a, b)-Shapley (n,); b > a favours small subsets."""
-    n = int(np.log2(len(values)))
+    n = players(game)
     w = [beta_function(s + b, n - 1 - s + a) / beta_function(a, b) for s in range(n)]
-    return semivalue(values, np.array(w))
+    return semivalue(game, np.array(w))
 
 
-def banzhaf(values: Array) -> Array:
+def banzhaf(game: Answer) -> Answer:
     """Banzhaf value (n,): every subset alike; not efficient."""
-    n = int(np.log2(len(values)))
-    return semivalue(values, np.full(n, 0.5 ** (n - 1)))
+    n = players(game)
+    return semivalue(game, np.full(n, 0.5 ** (n - 1)))
 
 
-def leave_out(values: Array, m: int) -> dict[tuple[int, ...], float]:
+def leave_out(game: Answer, m: int) -> dict[tuple[int, ...], Answer]:
     """Leave-m-out scores: v(all) - v(all without the group), for each group of m players."""
-    n = int(np.log2(len(values)))
+    n = players(game)
     full = 2**n - 1
     out = {}
     for s in range(2**n):
         members = tuple(i for i in range(n) if (s >> i) & 1)
         if len(members) == m:
-            out[members] = float(values[full] - values[full & ~s])
+            row = np.zeros(2**n)
+            row[full] += 1
+            row[full & ~s] -= 1
+            out[members] = game.mapped(row)
     return out
 
 
-def by_permutations(values: Array) -> Array:
+def by_permutations(game: Answer) -> Array:
     """Shapley as the mean marginal over all orders: the second route, n! terms (n <= 8)."""
     from itertools import permutations
 
-    n = int(np.log2(len(values)))
+    n, values = players(game), game.value
     if n > 8:
         raise InvalidProblem("n! orders are enumerated for at most 8 players")
     phi = np.zeros(n)

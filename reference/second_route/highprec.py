@@ -16,6 +16,7 @@ import numpy as np
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import NotCertified
 from metainfl_reference.family import Family, Solution
+from metainfl_reference.local import TaskData
 from metainfl_reference.perturbation import Perturbation, parts
 
 Array = np.ndarray
@@ -30,10 +31,21 @@ def solution_derivative(family: Family, p: Perturbation, at: Solution) -> Array:
         return np.array([float((a - b) / (2 * h)) for a, b in zip(ahead, behind, strict=True)])
 
 
-def minimiser(family: Family, at: Solution) -> Array:
-    """lam* (p,), rounded from 50 digits."""
+def minimiser(family: Family, at: Solution, *, rounded: bool = True) -> Array:
+    """lam* (p,) at 50 digits; rounded to float64 unless asked for as mpf numbers."""
     with mp.workdps(DIGITS):
-        return np.array([float(x) for x in _solve(family, at, _moved(at.weights, None, mp.mpf(0)))])
+        lam = _solve(family, at, _moved(at.weights, None, mp.mpf(0)))
+        return np.array([float(x) for x in lam]) if rounded else np.array(lam, dtype=object)
+
+
+def target_loss(family: Family, target: TaskData, lam: Array) -> float:
+    """L_t at a lam of mpf numbers or floats, rounded from 50 digits."""
+    with mp.workdps(DIGITS):
+        mpf = [mp.mpf(x) for x in lam]
+        support = (target.support_x, target.support_y, [mp.mpf(x) for x in target.u])
+        theta = _adapt(family, mpf, support)
+        pairs = zip(target.v, target.query_x, target.query_y, strict=True)
+        return float(_task_loss(family, mpf, theta, pairs))
 
 
 def objective(family: Family, lam: list[Any], weights: dict[str, Any]) -> Any:
@@ -42,15 +54,20 @@ def objective(family: Family, lam: list[Any], weights: dict[str, Any]) -> Any:
     total = mp.mpf(family.d_out) / 2 * mp.fsum(x * x for x in lam)
     for k in range(e.n_tasks):
         theta = _adapt(family, lam, (e.support_x[k], e.support_y[k], weights["support"][k]))
-        loss = mp.fsum(
-            vj * _loss(family, _outputs(family, lam, theta, x, len(y)), y)
-            for vj, x, y in zip(weights["query"][k], e.query_x[k], e.query_y[k], strict=True)
-        )
-        if family.direct:
-            gap = mp.fsum((a - b) ** 2 for a, b in zip(theta, lam, strict=True))
-            loss += mp.mpf(family.direct) / 2 * gap
-        total += weights["task"][k] * loss
+        pairs = zip(weights["query"][k], e.query_x[k], e.query_y[k], strict=True)
+        total += weights["task"][k] * _task_loss(family, lam, theta, pairs)
     return total
+
+
+def _task_loss(family: Family, lam: list[Any], theta: list[Any], pairs: Any) -> Any:
+    """L_O of one task from its query weights, inputs and targets."""
+    loss = mp.fsum(
+        v * _loss(family, _outputs(family, lam, theta, x, len(y)), y) for v, x, y in pairs
+    )
+    if family.direct:
+        gap = mp.fsum((a - b) ** 2 for a, b in zip(theta, lam, strict=True))
+        loss += mp.mpf(family.direct) / 2 * gap
+    return loss
 
 
 def _outputs(family: Family, lam: list[Any], theta: list[Any], x: Array, c: int) -> list[Any]:

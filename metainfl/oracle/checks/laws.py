@@ -100,14 +100,14 @@ def duplicates(ctx: Context) -> None:
         pis = [task(0), task(1)]
         n = f.episodes.n_tasks
         got = ctx.ask(case, [*pis, task(n)], twice)
-        want = ctx.claim.factor(n + 1) * f.influence(pis, at)
+        want = ctx.claim.factor(n + 1) * f.influence(pis, at).value
         words = "a duplicated task does not get the influence of a weight of 2"
         ctx.compare(case, pis, got[:2], want, words, allowed=_loose(ctx, case, 10))
         ctx.compare(
             case, pis[:1], got[2:], got[:1], "two equal tasks differ", allowed=_loose(ctx, case)
         )
         single = case.problem(weights=heavy).replaced(lam=lam)
-        want = ctx.claim.factor(n) * f.influence(pis, at)
+        want = ctx.claim.factor(n) * f.influence(pis, at).value
         ctx.compare(case, pis, ctx.ask(case, pis, single), want, "wrong where a task has weight 2",
                     allowed=_loose(ctx, case, 10))  # fmt: skip
 
@@ -124,7 +124,7 @@ def weighted_problems(ctx: Context) -> None:
         )
         at = f.solve(w, start=case.solution.lam)
         problem = case.problem(weights=w).replaced(lam=torch.tensor(at.lam))
-        want = ctx.claim.factor(f.episodes.n_tasks) * f.influence(pis, at)
+        want = ctx.claim.factor(f.episodes.n_tasks) * f.influence(pis, at).value
         ctx.compare(case, pis, ctx.ask(case, pis, problem), want, "wrong where weights are not 1",
                     allowed=_loose(ctx, case, 10), code=f"# {case.code} with random weights")  # fmt: skip
 
@@ -143,7 +143,7 @@ def weight_zero_is_absence(ctx: Context) -> None:
         at = f.solve(absent, start=case.solution.lam)
         n = f.episodes.n_tasks
         problem = case.problem(weights=absent).replaced(lam=torch.tensor(at.lam))
-        want = ctx.claim.factor(n) * f.influence(kept, at)
+        want = ctx.claim.factor(n) * f.influence(kept, at).value
         ctx.compare(case, kept, ctx.ask(case, kept, problem), want, "a task of weight 0 has an effect",
                     allowed=_loose(ctx, case, 10))  # fmt: skip
 

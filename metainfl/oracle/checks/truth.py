@@ -12,8 +12,8 @@ from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context, cached_case
 from metainfl.oracle.measure import spearman
 from metainfl.oracle.outcome import Failed, Skipped
+from metainfl_reference.conditioned import conditioned
 from metainfl_reference.families import FAMILIES
-from metainfl_reference.generators import conditioned
 
 
 @check("truth", "equals the claimed estimand, exactly known, on every family in the domain")

@@ -21,7 +21,7 @@ def values_are_efficient(ctx: Context) -> None:
     for case, _ in ctx.usable():
         pis = case.perturbations(["task"])
         got = ctx.ask(case, pis).sum(axis=0)
-        whole = np.array([g[-1] - g[0] for g in case._games])
+        whole = np.array([g.value[-1] - g.value[0] for g in case.games])
         _near(ctx, case, got, ctx.claim.factor(len(pis)) * whole, "the values do not add up")
 
 
