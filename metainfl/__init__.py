@@ -5,12 +5,14 @@ from metainfl.adaptation import (
     NoAdaptation,
     Prototypes,
     Proximal,
+    ProximalCG,
     ProximalRidge,
     RidgeHead,
     Unrolled,
 )
 from metainfl.claim import Claim, claims
 from metainfl.errors import (
+    Interrupted,
     InvalidProblem,
     InvalidTasks,
     MetainflError,
@@ -36,6 +38,7 @@ from metainfl_reference.perturbation import Perturbation, group, query, shift, s
 __all__ = [
     "Claim",
     "FromModule",
+    "Interrupted",
     "InvalidProblem",
     "InvalidTasks",
     "Linear",
@@ -49,6 +52,7 @@ __all__ = [
     "Problem",
     "Prototypes",
     "Proximal",
+    "ProximalCG",
     "ProximalRidge",
     "RidgeHead",
     "SingularHessian",

@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import jacfwd, jvp, vmap
+from torch.func import grad, jacfwd, jvp, vmap
 
+from metainfl.errors import InvalidProblem
 from metainfl.problem import Problem
 from metainfl.tasks import Tasks, TaskView
 
@@ -51,3 +52,24 @@ def adaptation_influence(problem: Problem, influence: Tensor, targets: Tasks) ->
         return vmap(lambda row: jvp(theta, (lam,), (row,))[1])(influence)
 
     return torch.cat([vmap(one)(v, s) for v, _, s in problem.chunks(lam, targets)]).detach()
+
+
+def loss_gradients(problem: Problem, tasks: Tasks) -> Tensor:
+    """dL_O/dtheta of each task at its adapted parameters (T, q): not a derivative in lam.
+
+    For adaptations whose theta lives in the space of lam; a direct term of the loss is left out.
+    """
+    if not problem.adaptation.same_space:
+        raise InvalidProblem("theta and lam live in other spaces here: their gradients do not mix")
+    lam = problem.lam
+
+    def one(task: TaskView, state: Any) -> Tensor:
+        theta = problem.adaptation.adapt(problem.setting, lam, task, state)
+
+        def loss(th: Tensor) -> Tensor:
+            outputs = problem.adaptation.outputs(problem.setting, lam, th, task.query_x)
+            return (task.query_weight * problem.outer_loss(outputs, task.query_y)).sum()
+
+        return grad(loss)(theta)
+
+    return torch.cat([vmap(one)(v, s) for v, _, s in problem.chunks(lam, tasks)]).detach()

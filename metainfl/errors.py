@@ -27,3 +27,11 @@ class NotConverged(MetainflError, ArithmeticError):
     def __init__(self, message: str, result: object = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during an iterative solve. `result` holds what it had."""
+
+    def __init__(self, message: str, result: object = None) -> None:
+        super().__init__(message)
+        self.result = result

@@ -18,11 +18,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from metainfl import adapted
 from metainfl.cross import columns, contract
 from metainfl.curvature import Curvature, exact
 from metainfl.errors import InvalidProblem, MetainflError
+from metainfl.preflight import preflight
 from metainfl.problem import Problem
-from metainfl.solve import Dense, Solver, SolveResult
+from metainfl.solve import Dense, Solver, SolveResult, Structured
 from metainfl.tasks import Tasks
 from metainfl_reference.perturbation import Perturbation
 
@@ -51,9 +53,10 @@ def influence(
     `right_hand_side` takes the cross derivatives from another problem (a frozen adaptation, say).
     Raises `NotStationary`, `SingularHessian`, `NotConverged`, `InvalidProblem`.
     """
+    preflight(problem, problem.tasks)
     residual = problem.residual(problem.lam) if allow_nonstationary else problem.check_stationary()
     rhs = columns(right_hand_side or problem, perturbations)
-    solved = _solve(problem, rhs.T, curvature, solver, damping)
+    solved = apply_inverse(problem, rhs.T, curvature, solver, damping)
     return Influence(_finite(-solved.solution.T), solved, residual)
 
 
@@ -74,26 +77,36 @@ def scores(
     curvature: Curvature = exact,
     solver: Solver | None = None,
     damping: float = 0.0,
+    through_adaptation: bool = True,
     allow_nonstationary: bool = False,
 ) -> Scores:
     """D L_t/d pi for each target task, by the adjoint: one solve a target, however many tasks.
 
     Each target adapts on its own support set (002, eqs 6-7); weight of a removal's score: minus this.
+    `through_adaptation=False` is the influence score IS of 001 (Def. 5.2), which takes the gradient
+    in the target's theta where that in lam is meant: kept to be compared, wrong as a derivative.
     """
+    preflight(problem, problem.tasks)
+    preflight(problem, targets, "target")
     residual = problem.residual(problem.lam) if allow_nonstationary else problem.check_stationary()
-    slopes = problem.task_gradients(problem.lam, targets)
-    solved = _solve(problem, slopes.T, curvature, solver, damping)
+    if through_adaptation:
+        slopes = problem.task_gradients(problem.lam, targets)
+    else:
+        slopes = adapted.loss_gradients(problem, targets)
+    solved = apply_inverse(problem, slopes.T, curvature, solver, damping)
     return Scores(_finite(-contract(problem, solved.solution, perturbations)), solved, residual)
 
 
-def _solve(
+def apply_inverse(
     problem: Problem, rhs: Tensor, curvature: Curvature, solver: Solver | None, damping: float
 ) -> SolveResult:
+    """(C + damping)^{-1} rhs for rhs (p, k), off a known symmetry: the one place where systems are solved."""
     if not damping >= 0:
         raise InvalidProblem(f"damping must not be negative, got {damping}")
     operator, tangent = curvature(problem).damped(damping), problem.tangent()
     if solver is None:
-        return Dense(off=tangent)(operator, rhs)
+        own = hasattr(operator, "inverse")
+        return Structured()(operator, rhs) if own else Dense(off=tangent)(operator, rhs)
     if tangent is not None and not isinstance(solver, Dense):  # Dense was told what to leave out
         operator, rhs = operator.deflated(tangent), rhs - tangent @ (tangent.T @ rhs)
     return solver(operator, rhs)

@@ -21,6 +21,7 @@ from metainfl.adaptation.base import Adaptation, Setting
 from metainfl.errors import InvalidProblem, NotStationary
 from metainfl.losses import Loss, squared
 from metainfl.model import Model, as_model
+from metainfl.plan import SMALL, Plan, measured, unmeasured
 from metainfl.symmetry import Symmetry
 from metainfl.tasks import Tasks, TaskView
 
@@ -28,7 +29,7 @@ from metainfl.tasks import Tasks, TaskView
 class Problem:
     """Tasks, model, losses, adaptation and regularisers; `lam` is where influences are taken.
 
-    `chunk` tasks are differentiated at a time, so memory does not grow with their number.
+    A few tasks are differentiated at a time, so memory does not grow with their number.
     """
 
     def __init__(
@@ -42,15 +43,15 @@ class Problem:
         outer_reg: float,
         direct: float = 0.0,
         lam: Tensor | None = None,
-        chunk: int = 256,
+        chunk: int | None = None,
         symmetry: Symmetry | None = None,
         product: str = "auto",
     ) -> None:
         """`outer_loss` defaults to `inner_loss`; `lam` (p,) to nothing: call `solve` first.
 
         `symmetry` gives the directions along which lam moves without changing F, such as
-        `metainfl.symmetry.orthogonal(rank)`: influence has no component in them. `product` is how
-        Hessian products are differentiated: see `product_mode`.
+        `metainfl.symmetry.orthogonal(rank)`: influence has no component in them. `product` ("forward"
+        or "reverse") and `chunk` fix how Hessian products are computed; otherwise see `plan`.
         """
         for name, value in (("outer_reg", outer_reg), ("direct", direct)):
             if not (math.isfinite(value) and value >= 0):
@@ -61,13 +62,14 @@ class Problem:
             )
         if product not in ("auto", "forward", "reverse"):
             raise InvalidProblem(f"product is 'auto', 'forward' or 'reverse', got {product!r}")
-        if chunk < 1:
+        if chunk is not None and chunk < 1:
             raise InvalidProblem(f"chunk must be at least 1, got {chunk}")
         self.setting = Setting(as_model(model), inner_loss)
         self.tasks, self.adaptation = tasks, adaptation
         self.outer_loss = inner_loss if outer_loss is None else outer_loss
-        self.outer_reg, self.direct, self.chunk, self.symmetry = outer_reg, direct, chunk, symmetry
-        self.product = product
+        self.outer_reg, self.direct, self.symmetry = outer_reg, direct, symmetry
+        self.product, self.asked_chunk = product, chunk
+        self._plan: Plan | None = None
         self.n_meta = adaptation.n_meta(self.setting.model)
         self._lam = None if lam is None else self._checked(lam)
         self._states: tuple[Tensor, list[Any]] | None = None
@@ -109,11 +111,14 @@ class Problem:
             "outer_reg": self.outer_reg,
             "direct": self.direct,
             "lam": self._lam,
-            "chunk": self.chunk,
+            "chunk": self.asked_chunk,
             "symmetry": self.symmetry,
             "product": self.product,
         }
-        return Problem(**{**own, **changes})
+        other = Problem(**{**own, **changes})
+        if not set(changes) & {"model", "adaptation", "product", "chunk"}:
+            other._plan = self._plan  # measured once, for all problems of this shape
+        return other
 
     # -- one task ------------------------------------------------------------------------------
     def outputs(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
@@ -192,20 +197,26 @@ class Problem:
         return total.detach()
 
     @property
-    def product_mode(self) -> str:
-        """How `hessian_product` differentiates: as asked for, or by size.
+    def plan(self) -> Plan:
+        """How Hessian products are computed: order of differentiation and tasks at a time."""
+        return self._plan or unmeasured(self.n_meta)
 
-        "reverse" (gradient of gradient . v) has less overhead an operation: two to three times faster
-        on small dense problems. "forward" (forward over reverse) keeps one tape, and works where a layer
-        has no third derivative in reverse mode. Chosen by measurement: reverse up to 512 parameters.
-        """
-        if self.product != "auto":
-            return self.product
-        return "reverse" if self.n_meta <= 512 else "forward"
+    @property
+    def chunk(self) -> int:
+        """Tasks differentiated at a time."""
+        return self.asked_chunk or self.plan.chunk
+
+    @property
+    def product_mode(self) -> str:
+        """The order of differentiation, as asked for or planned."""
+        return self.plan.mode if self.product == "auto" else self.product
 
     def hessian_product(self, lam: Tensor, vectors: Tensor) -> Tensor:
         """H V for V (p,) or (p, k): second order through the adaptation, outer_reg included."""
         columns = vectors.reshape(len(vectors), -1).T  # (k, p)
+        unsettled = self.product == "auto" or self.asked_chunk is None
+        if self._plan is None and unsettled and self.n_meta > SMALL:
+            self._plan = measured(self, lam)
         reverse = self.product_mode == "reverse"
 
         def product(v: Tensor, view: TaskView, w: Tensor, state: Any) -> Tensor:

@@ -203,3 +203,62 @@ def test_one_hot():
     with pytest.raises(mi.InvalidTasks, match=r"0\.\.1"):
         one_hot(torch.tensor([0, 2]), 2)
     assert one_hot(torch.tensor([1, 0]), 2).tolist() == [[0, 1], [1, 0]]
+
+
+class Noisy(torch.nn.Linear):
+    def forward(self, x):
+        return super().forward(x) + torch.rand(len(x), 1, dtype=x.dtype)
+
+
+class Counting(torch.nn.Linear):
+    def __init__(self, *a):
+        super().__init__(*a)
+        self.register_buffer("seen", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, x):
+        self.seen += 1
+        return super().forward(x)
+
+
+class Functional(torch.nn.Linear):
+    def forward(self, x):
+        return torch.nn.functional.dropout(super().forward(x), 0.5)
+
+
+class Flat(torch.nn.Linear):
+    def forward(self, x):
+        return super().forward(x).sum()
+
+
+@pytest.mark.parametrize(
+    "layer, words",
+    [
+        (Noisy, "random"),
+        (Functional, "random"),
+        (Counting, "changes in forward"),
+        (Flat, "one row an instance"),
+    ],
+)
+def test_models_that_cannot_be_differentiated_are_named(layer, words):
+    torch.manual_seed(0)
+    net = layer(2, 2).double()
+    x, y = torch.randn(3, 4, 2, dtype=torch.float64), torch.randn(3, 4, 2, dtype=torch.float64)
+    problem = mi.Problem(net, mi.Tasks(x, y, x, y), mi.NoAdaptation(), outer_reg=1.0)
+    problem.lam = mi.FromModule(net).current()
+    with pytest.raises(mi.InvalidProblem, match=words):
+        mi.influence(problem, [mi.task(0)], allow_nonstationary=True)
+
+
+def test_labels_of_another_number_of_ways_are_named():
+    torch.manual_seed(0)
+    net = torch.nn.Linear(2, 3).double()
+    x, y = torch.randn(3, 4, 2, dtype=torch.float64), torch.randint(0, 3, (3, 4))
+    options = {"inner_loss": mi.cross_entropy, "outer_reg": 1.0}
+    problem = mi.Problem(net, mi.Tasks(x, y, x, y), mi.NoAdaptation(), **options)
+    problem.solve()
+    other = mi.Tasks(x, y + 2, x, y + 2)
+    with pytest.raises(mi.InvalidProblem, match="labels of the targets run from 3 to 4"):
+        mi.scores(problem, [mi.task(0)], other)
+    lost = problem.replaced(tasks=other)
+    with pytest.raises(mi.InvalidProblem, match="another number of ways"):
+        mi.influence(lost, [mi.task(0)], allow_nonstationary=True)

@@ -1,21 +1,35 @@
 """theta(lam) and its derivatives, one kind of adaptation a file."""
 
+from metainfl.adaptation.approximate import (
+    ApproximateProximal,
+    KroneckerInverse,
+    approximately,
+    diagonal_inverse,
+    exact_inverse,
+)
 from metainfl.adaptation.base import Adaptation, Frozen, Setting
 from metainfl.adaptation.none import NoAdaptation
 from metainfl.adaptation.prototypes import Prototypes
 from metainfl.adaptation.proximal import Proximal
+from metainfl.adaptation.proximal_cg import ProximalCG
 from metainfl.adaptation.ridge import ProximalRidge
 from metainfl.adaptation.ridge_head import RidgeHead
 from metainfl.adaptation.unrolled import Unrolled
 
 __all__ = [
     "Adaptation",
+    "ApproximateProximal",
     "Frozen",
+    "KroneckerInverse",
     "NoAdaptation",
     "Prototypes",
     "Proximal",
+    "ProximalCG",
     "ProximalRidge",
     "RidgeHead",
     "Setting",
     "Unrolled",
+    "approximately",
+    "diagonal_inverse",
+    "exact_inverse",
 ]

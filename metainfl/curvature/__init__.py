@@ -8,6 +8,7 @@ from metainfl.curvature.exact import exact
 from metainfl.curvature.gamma import gamma
 from metainfl.curvature.gauss_newton import gauss_newton
 from metainfl.curvature.identity import identity
+from metainfl.curvature.kronecker import Kronecker, ekfac, kfac, kronecker
 from metainfl.curvature.operator import SymmetricOperator
 from metainfl.problem import Problem
 
@@ -15,11 +16,15 @@ Curvature = Callable[[Problem], SymmetricOperator]
 
 __all__ = [
     "Curvature",
+    "Kronecker",
     "SymmetricOperator",
     "direct",
+    "ekfac",
     "empirical_fisher",
     "exact",
     "gamma",
     "gauss_newton",
     "identity",
+    "kfac",
+    "kronecker",
 ]

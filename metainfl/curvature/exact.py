@@ -6,11 +6,24 @@ where that is faster: `Problem.product_mode`); d2 theta/d lam2 is in them, never
 
 from __future__ import annotations
 
+import torch
+
 from metainfl.curvature.operator import SymmetricOperator
+from metainfl.errors import InvalidProblem
 from metainfl.problem import Problem
 
 
 def exact(problem: Problem) -> SymmetricOperator:
     """H at problem.lam."""
-    lam = problem.lam
-    return SymmetricOperator(problem.n_meta, lambda v: problem.hessian_product(lam, v), lam)
+    lam, t = problem.lam, problem.tasks
+
+    def sample(batch: int, generator: torch.Generator) -> SymmetricOperator:
+        if batch > t.n_tasks:
+            raise InvalidProblem(f"a batch of {batch} tasks was asked for, there are {t.n_tasks}")
+        chosen = t.select(torch.randperm(t.n_tasks, generator=generator)[:batch])
+        few = chosen.reweighted(task=chosen.w * (t.n_tasks / batch))
+        return exact(problem.replaced(tasks=few))
+
+    return SymmetricOperator(
+        problem.n_meta, lambda v: problem.hessian_product(lam, v), lam, sample=sample
+    )

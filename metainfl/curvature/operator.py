@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from metainfl.errors import InvalidProblem
+
 
 class SymmetricOperator:
     """A (p, p), applied to (p,) or (p, k); `products` counts the columns it was applied to."""
@@ -17,8 +19,10 @@ class SymmetricOperator:
         apply: Callable[[Tensor], Tensor],
         like: Tensor,
         dense: Tensor | None = None,
+        sample: Callable[[int, torch.Generator], SymmetricOperator] | None = None,
     ) -> None:
         self.size, self._apply, self.like, self._dense = size, apply, like, dense
+        self._sample = sample
         self.products = 0
 
     def __matmul__(self, v: Tensor) -> Tensor:
@@ -34,6 +38,12 @@ class SymmetricOperator:
             self._dense = 0.5 * (a + a.T)
         return self._dense
 
+    def sampled(self, batch: int, generator: torch.Generator) -> SymmetricOperator:
+        """An unbiased estimate of A from `batch` tasks drawn without replacement."""
+        if self._sample is None:
+            raise InvalidProblem("this curvature cannot be sampled task by task; use exact")
+        return self._sample(batch, generator)
+
     def deflated(self, basis: Tensor) -> SymmetricOperator:
         """P A P + B B', P = I - B B': A off the orthonormal `basis` (p, f), and definite on it.
 
@@ -46,7 +56,8 @@ class SymmetricOperator:
             inside = self @ (v - basis @ along)
             return inside - basis @ (basis.T @ inside) + basis @ along
 
-        return SymmetricOperator(self.size, apply, self.like)
+        sample = None if self._sample is None else self._sampled_by(lambda a: a.deflated(basis))
+        return SymmetricOperator(self.size, apply, self.like, sample=sample)
 
     def damped(self, damping: float) -> SymmetricOperator:
         """A + damping I."""
@@ -56,4 +67,12 @@ class SymmetricOperator:
         if self._dense is not None:
             eye = torch.eye(self.size, dtype=self.like.dtype, device=self.like.device)
             dense = self._dense + damping * eye
-        return SymmetricOperator(self.size, lambda v: self @ v + damping * v, self.like, dense)
+        sample = None if self._sample is None else self._sampled_by(lambda a: a.damped(damping))
+        return SymmetricOperator(
+            self.size, lambda v: self @ v + damping * v, self.like, dense, sample
+        )
+
+    def _sampled_by(
+        self, change: Callable[[SymmetricOperator], SymmetricOperator]
+    ) -> Callable[[int, torch.Generator], SymmetricOperator]:
+        return lambda batch, generator: change(self.sampled(batch, generator))

@@ -1,10 +1,14 @@
 """The literature, one method a file, each a choice of parts."""
 
+from metainfl.methods.classical_if import classical_if, ekfac_if
 from metainfl.methods.direct_if import direct_if
+from metainfl.methods.group_influence import first_order_group, second_order_group
+from metainfl.methods.inner_if import inner_if
 from metainfl.methods.instance_if import instance_if_query, instance_if_support
+from metainfl.methods.instance_if_frozen import instance_if_frozen
 from metainfl.methods.method import Method
 from metainfl.methods.task_if import task_if, task_if_cg
-from metainfl.methods.task_if_paper import task_if_paper
+from metainfl.methods.task_if_paper import task_if_gamma, task_if_paper
 from metainfl.methods.tlxml import tlxml, tlxml_gauss_newton, tlxml_pruned
 
 BUILT_IN = (task_if, task_if_cg, instance_if_query, instance_if_support, direct_if)
@@ -12,11 +16,18 @@ BUILT_IN = (task_if, task_if_cg, instance_if_query, instance_if_support, direct_
 __all__ = [
     "BUILT_IN",
     "Method",
+    "classical_if",
     "direct_if",
+    "ekfac_if",
+    "first_order_group",
+    "inner_if",
+    "instance_if_frozen",
     "instance_if_query",
     "instance_if_support",
+    "second_order_group",
     "task_if",
     "task_if_cg",
+    "task_if_gamma",
     "task_if_paper",
     "tlxml",
     "tlxml_gauss_newton",

@@ -5,15 +5,13 @@ A baseline, not the derivative: identically zero where L_O reads lam only throug
 """
 
 from metainfl.claim import Claim
-from metainfl.curvature import direct
-from metainfl.methods.method import Method
+from metainfl.methods.method import Method, ignored
 from metainfl.solve import Dense
 
 direct_if = Method(
     "Direct-IF",
     "001, eqs 6-7",
-    curvature=direct,
     solver=Dense(),  # partial derivatives do not share the symmetry of F: nothing is flat
-    freeze_adaptation=True,
+    derivative=ignored,
     claim=Claim(estimand="direct", kinds=("task", "group")),
 )

@@ -1,24 +1,33 @@
 """A method of the literature: a choice of three parts, with what it claims about the result.
 
-    adaptation derivative   exact, or ignored (frozen)
-    curvature               what stands for H
-    solver                  how the system is solved
+    derivative    how d theta/d lam is had: exact, ignored, or with another inner inverse
+    curvature     what stands for H
+    solver        how the system is solved
 It is callable as `method(problem, perturbations) -> (n, p)`: all that the oracle asks of anyone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from metainfl.adaptation import Adaptation
 from metainfl.claim import Claim
-from metainfl.curvature import Curvature, exact
+from metainfl.curvature import Curvature, SymmetricOperator, exact
 from metainfl.influence import Influence, influence
 from metainfl.problem import Problem
 from metainfl.solve import Solver
 from metainfl_reference.perturbation import Perturbation
+
+#: the adaptation whose derivatives are taken in place of the problem's own
+Derivative = Callable[[Adaptation], Adaptation]
+
+
+def ignored(adaptation: Adaptation) -> Adaptation:
+    """d theta/d lam = 0: partial derivatives (Direct-IF)."""
+    return adaptation.frozen()
 
 
 @dataclass(frozen=True)
@@ -27,24 +36,28 @@ class Method:
 
     name: str
     source: str
+    derivative: Derivative | None = None
     curvature: Curvature = exact
     solver: Solver | None = None
     claim: Claim = field(default_factory=Claim)
-    freeze_adaptation: bool = False
     damping: float = 0.0
 
     def run(self, problem: Problem, perturbations: Sequence[Perturbation]) -> Influence:
-        """The influence with the solve behind it."""
-        rhs = problem
-        if self.freeze_adaptation:
-            rhs = problem.replaced(adaptation=problem.adaptation.frozen())
+        """The influence with the solve behind it. lam is that of the problem as it is."""
+        other = problem
+        if self.derivative is not None:
+            other = problem.replaced(adaptation=self.derivative(problem.adaptation))
+
+        def curvature(_: Problem) -> SymmetricOperator:
+            return self.curvature(other)
+
         return influence(
             problem,
             perturbations,
-            curvature=self.curvature,
+            curvature=curvature,
             solver=self.solver,
             damping=self.damping,
-            right_hand_side=rhs,
+            right_hand_side=other,
         )
 
     def __call__(self, problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:

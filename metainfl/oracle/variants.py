@@ -136,7 +136,23 @@ def _no_bend(case: Case, pis: Sequence[Perturbation]) -> Array | None:
     return _with(case, pis, h)
 
 
-@variant("frozen inner inverse: the derivative of the inner inverse Hessian is left out")
+@variant("inner inverse held while P of 001, Prop. 4.8 is differentiated (two-stage, frozen)")
+def _frozen_in_p(case: Case, pis: Sequence[Perturbation]) -> Array | None:
+    columns = []
+    locals_ = _locals(case)
+    for p in pis:
+        t, w = locals_[p.task], case.solution.weights.task[p.task]
+        if p.kind != "support" or not isinstance(t, ReducedLocal):
+            return None  # for ridge H_in does not depend on theta: nothing is left out
+        b = t.blocks()
+        pi, plain = t.support_direction(b.multipliers), t.curved(np.zeros(len(b.q_z)))
+        moved = -np.linalg.solve(b.g_z, pi.g[:, p.instance])
+        column = pi.lag_l[:, p.instance] + b.jacobian.T @ pi.lag_z[:, p.instance]
+        columns.append(w * (column + (plain.lz + b.jacobian.T @ plain.zz) @ moved))
+    return solve(case, case.solution.hessian, np.stack(columns, axis=1))
+
+
+@variant("frozen inner inverse: d2theta/(dlam du) is left out, dtheta/dlam held fixed")
 def _frozen_inverse(case: Case, pis: Sequence[Perturbation]) -> Array | None:
     columns = []
     locals_ = _locals(case)

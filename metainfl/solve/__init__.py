@@ -2,8 +2,20 @@
 
 from metainfl.solve.cg import CG
 from metainfl.solve.dense import Dense
+from metainfl.solve.lissa import LiSSA
 from metainfl.solve.low_rank import Lanczos, PseudoInverse
 from metainfl.solve.neumann import Neumann
 from metainfl.solve.result import Solver, SolveResult
+from metainfl.solve.structured import Structured
 
-__all__ = ["CG", "Dense", "Lanczos", "Neumann", "PseudoInverse", "SolveResult", "Solver"]
+__all__ = [
+    "CG",
+    "Dense",
+    "Lanczos",
+    "LiSSA",
+    "Neumann",
+    "PseudoInverse",
+    "SolveResult",
+    "Solver",
+    "Structured",
+]

@@ -1,61 +1,107 @@
 """Conjugate gradients with many right-hand sides at once: one block product an iteration.
 
 Every column runs its own recurrence; columns that have converged stop moving. In exact arithmetic p
-iterations end it; the error in the A-norm falls at least as 2 ((sqrt(k)-1)/(sqrt(k)+1))^n.
+iterations end it; the error in the A-norm falls at least as 2 ((sqrt(k)-1)/(sqrt(k)+1))^n with k the
+condition number of the preconditioned matrix.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from metainfl.curvature.operator import SymmetricOperator
-from metainfl.errors import NotConverged, SingularHessian
+from metainfl.errors import Interrupted, NotConverged, SingularHessian
+from metainfl.solve.precondition import Preconditioner
 from metainfl.solve.result import SolveResult, relative_residual
+
+Apply = Callable[[Tensor], Tensor]
 
 
 class CG:
-    """Stops when every column's residual is below `rtol` |b|; raises `NotConverged` otherwise."""
+    """Stops when every column's residual is below `rtol` |b|; raises `NotConverged` otherwise.
 
-    def __init__(self, *, rtol: float = 1e-10, max_iterations: int | None = None) -> None:
+    `preconditioner` makes an approximate inverse of A from A: see `solve.precondition`. With
+    `allow_unconverged` a result short of rtol is returned, marked as such. Ctrl-C raises
+    `Interrupted` with the iterate as its `result`.
+    """
+
+    def __init__(
+        self,
+        *,
+        rtol: float = 1e-10,
+        max_iterations: int | None = None,
+        preconditioner: Preconditioner | None = None,
+        allow_unconverged: bool = False,
+    ) -> None:
         self.rtol, self.max_iterations = rtol, max_iterations
+        self.preconditioner, self.allow_unconverged = preconditioner, allow_unconverged
 
     def __call__(self, a: SymmetricOperator, b: Tensor) -> SolveResult:
         """X (p, k). `SingularHessian` where a direction of negative curvature shows up."""
         rtol = max(self.rtol, 4 * torch.finfo(b.dtype).eps)
         limit = self.max_iterations or 10 * len(b) + 10
-        x, r = torch.zeros_like(b), b.clone()
-        d, rr = r.clone(), (b * b).sum(0)
-        goal = rtol * rtol * rr
-        n = 0
-        live = rr > goal
-        while bool(live.any()) and n < limit:
-            ad = a @ d
-            curvature = (d * ad).sum(0)
-            if bool((curvature[live] <= 0).any()):
-                raise SingularHessian(
-                    f"CG met a direction of curvature {float(curvature[live].min()):.3g} <= 0 in "
-                    f"iteration {n + 1}; the matrix is not positive definite: add damping"
-                )
-            step = torch.where(
-                live, rr / curvature.where(live, torch.ones_like(rr)), torch.zeros_like(rr)
-            )
-            x, r = x + step * d, r - step * ad
-            new = (r * r).sum(0)
-            d = (
-                r
-                + torch.where(live, new / rr.where(live, torch.ones_like(rr)), torch.zeros_like(rr))
-                * d
-            )
-            rr, n = new, n + 1
-            live = rr > goal
-        residual = relative_residual(a, x, b)
-        # The recurrence drifts from the true residual near rounding: judge by the true one.
-        result = SolveResult(x, residual, float("nan"), n, a.products, not bool(live.any()))
-        if not result.converged:
+        inverse: Apply = (lambda r: r) if self.preconditioner is None else self.preconditioner(a)
+        run = _Run(a, b, inverse)
+        try:
+            while bool((live := run.size > rtol * run.goal).any()) and run.iterations < limit:
+                run.step(live)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"CG interrupted after {run.iterations} iterations; `result` holds the iterate",
+                run.result(False),
+            ) from None
+        # The recurrence drifts from the true residual near rounding: the result shows the true one.
+        result = run.result(not bool((run.size > rtol * run.goal).any()))
+        if not result.converged and not self.allow_unconverged:
             raise NotConverged(
-                f"CG stopped after {n} iterations at relative residual {residual:.3g} (wanted "
-                f"{rtol:.3g}); raise max_iterations, loosen rtol, or add damping",
+                f"CG stopped after {result.iterations} iterations at relative residual "
+                f"{result.residual:.3g} (wanted {rtol:.3g}); raise max_iterations, loosen rtol, add "
+                "damping or a preconditioner, or pass allow_unconverged=True",
                 result,
             )
         return result
+
+
+class _Run:
+    """The recurrence; columns where `live` is False stand still."""
+
+    def __init__(self, a: SymmetricOperator, b: Tensor, inverse: Apply) -> None:
+        self.a, self.b, self.inverse = a, b, inverse
+        self.x, self.r = torch.zeros_like(b), b.clone()
+        self.d = inverse(self.r)
+        self.rz = (self.r * self.d).sum(0)
+        self.goal = self.size = b.norm(dim=0)
+        self.iterations = 0
+
+    def step(self, live: Tensor) -> None:
+        """One iteration."""
+        ad = self.a @ self.d
+        curvature = (self.d * ad).sum(0)
+        if bool((curvature[live] <= 0).any()):
+            raise SingularHessian(
+                f"CG met a direction of curvature {float(curvature[live].min()):.3g} <= 0 in "
+                f"iteration {self.iterations + 1}; the matrix is not positive definite: add damping"
+            )
+        step = _ratio(self.rz, curvature, live)
+        self.x, self.r = self.x + step * self.d, self.r - step * ad
+        z = self.inverse(self.r)
+        new = (self.r * z).sum(0)
+        if bool((new[live] < 0).any()):
+            raise SingularHessian("the preconditioner is not positive definite")
+        self.d = z + _ratio(new, self.rz, live) * self.d
+        self.rz, self.size = new, self.r.norm(dim=0)
+        self.iterations += 1
+
+    def result(self, converged: bool) -> SolveResult:
+        """Where it stands. The error is unknown: CG bounds it in the A-norm only."""
+        residual = relative_residual(self.a, self.x, self.b)
+        return SolveResult(
+            self.x, residual, float("nan"), self.iterations, self.a.products, converged
+        )
+
+
+def _ratio(top: Tensor, bottom: Tensor, live: Tensor) -> Tensor:
+    return torch.where(live, top / bottom.where(live, torch.ones_like(bottom)), 0 * top)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from metainfl.curvature.operator import SymmetricOperator
-from metainfl.errors import InvalidProblem, NotConverged, SingularHessian
+from metainfl.errors import Interrupted, InvalidProblem, NotConverged, SingularHessian
 from metainfl.solve.result import SolveResult, relative_residual
 from metainfl.solve.spectrum import lanczos
 
@@ -64,14 +64,21 @@ class Neumann:
                     f"more than {self.max_terms}; use CG, or add damping"
                 )
         x = c * b
-        for _ in range(terms):
-            x = x + c * (b - a @ x)
-            if not torch.isfinite(x).all():
-                raise NotConverged("the series overflowed: the spectral bound was too low")
+        done = 0
+        try:
+            for done in range(terms):  # noqa: B007  (Ctrl-C reads how far it came)
+                x = x + c * (b - a @ x)
+                if not torch.isfinite(x).all():
+                    raise NotConverged("the series overflowed: the spectral bound was too low")
+        except KeyboardInterrupt:
+            part = SolveResult(
+                x, relative_residual(a, x, b), radius ** (done + 1), done, a.products, False
+            )
+            raise Interrupted(f"Neumann interrupted after {done} of {terms} terms", part) from None
         error = radius ** (terms + 1)
-        done = error <= self.rtol
-        result = SolveResult(x, relative_residual(a, x, b), error, terms, a.products, done)
-        if not done and not self.allow_unconverged:
+        enough = error <= self.rtol
+        result = SolveResult(x, relative_residual(a, x, b), error, terms, a.products, enough)
+        if not enough and not self.allow_unconverged:
             raise NotConverged(
                 f"{terms} terms leave a relative error of up to {error:.2g} (wanted {self.rtol:.1g}); "
                 "raise terms, or pass allow_unconverged=True",

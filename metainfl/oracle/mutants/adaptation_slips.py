@@ -4,7 +4,7 @@ import torch
 from torch.func import grad, vmap
 
 from metainfl.adaptation import Proximal, ProximalRidge, Unrolled
-from metainfl.methods import direct_if
+from metainfl.methods import direct_if, instance_if_frozen
 from metainfl.oracle.mutants.parts import columns, eye, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 
@@ -66,6 +66,13 @@ def no_second_derivative_of_theta(problem, pis):
         inner = vmap(torch.func.hessian(outer))(theta, view)
         h = h + torch.einsum("t,tap,tab,tbq->pq", w, jac, inner, jac)
     return solved(problem, h, columns(problem, pis))
+
+
+@mutant("inner inverse frozen in Proposition 4.8, the rest differentiated",
+        kinds=("support",), families=("proximal_softmax",))  # fmt: skip
+def frozen_inverse_in_p(problem, pis):
+    """Two-stage as libraries would write it: inner-IF's inverse is a constant."""
+    return instance_if_frozen(problem, pis)
 
 
 @mutant("frozen inner inverse (freezing it costs 55 to 77 per cent)",

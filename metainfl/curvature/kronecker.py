@@ -1,0 +1,57 @@
+"""K-FAC and EK-FAC in place of a single-level Hessian (Grosse et al.), as products and as an inverse."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import Tensor
+
+from metainfl.adaptation import NoAdaptation
+from metainfl.curvature.operator import SymmetricOperator
+from metainfl.errors import InvalidProblem, SingularHessian
+from metainfl.kronecker import Block, LinearLayers, Recipe, apply, blocks, draws
+from metainfl.problem import Problem
+
+
+class Kronecker(SymmetricOperator):
+    """The approximation plus a multiple of the identity; `inverse` costs as much as a product."""
+
+    def __init__(
+        self, layers: LinearLayers, parts: tuple[Block, ...], shift: float, like: Tensor
+    ) -> None:
+        self.layers, self.parts, self.shift = layers, parts, shift
+        super().__init__(
+            len(like), lambda v: apply(layers, parts, v, lambda s: s + self.shift), like
+        )
+
+    def inverse(self, b: Tensor) -> Tensor:
+        """(F + shift I)^{-1} b."""
+        low = min(float(values.min()) for _, _, values in self.parts) + self.shift
+        if not low > 0:
+            raise SingularHessian(
+                f"the Kronecker approximation has smallest eigenvalue {low:.3g}; add damping"
+            )
+        return apply(self.layers, self.parts, b, lambda s: 1 / (s + self.shift))
+
+    def damped(self, damping: float) -> SymmetricOperator:
+        """F + (shift + damping) I."""
+        return Kronecker(self.layers, self.parts, self.shift + damping, self.like)
+
+
+def kronecker(problem: Problem, recipe: Recipe) -> Kronecker:
+    """Of a single-level problem's Hessian, over all tasks' query instances, outer_reg added."""
+    if not isinstance(problem.adaptation, NoAdaptation):
+        raise InvalidProblem(
+            "K-FAC and EK-FAC approximate single-level curvature; with adaptation use gauss_newton, "
+            "or give the inner inverse to adaptation.ApproximateProximal"
+        )
+    layers, lam, t = LinearLayers(problem.setting.model), problem.lam, problem.tasks
+    x, y = t.query_x.flatten(0, 1), t.query_y.flatten(0, 1)
+    w = (t.w[:, None] * t.view().query_weight).flatten()
+    noise = draws((len(x), layers.places[-1].shape[1]), recipe.seed, lam)
+    parts = blocks(layers, problem.outer_loss, recipe, lam, x, y, w, noise)
+    return Kronecker(layers, parts, problem.outer_reg, lam)
+
+
+ekfac = partial(kronecker, recipe=Recipe())
+kfac = partial(kronecker, recipe=Recipe(corrected=False))

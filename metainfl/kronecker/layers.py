@@ -1,0 +1,89 @@
+"""A model as a chain of linear layers: what goes into each, and the gradient at what comes out.
+
+Kronecker factors need both, instance by instance. Inputs are recorded by forward hooks; gradients at
+the outputs are derivatives in offsets (zero) that the hooks add, so that `torch.func` can batch them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from metainfl.errors import InvalidProblem
+from metainfl.model import FromModule, Linear, Model
+
+
+class LinearLayers:
+    """The linear layers of a model. `places[l]` (in, out) says where weight (a, b) stands in theta;
+    a bias is the weight of one more input, which is always 1.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.modules: list[nn.Linear] = []
+        self.places: list[Tensor] = []
+        if isinstance(model, Linear):
+            self.places.append(torch.arange(model.n_params).reshape(model.d, model.c))
+        elif isinstance(model, FromModule):
+            self._read(model)
+        else:
+            raise InvalidProblem(
+                f"Kronecker factors need Linear or a torch module, got {type(model).__name__}"
+            )
+
+    def _read(self, model: FromModule) -> None:
+        where, start = {}, 0
+        for name, shape in model.shapes.items():
+            where[name] = torch.arange(start, start + shape.numel()).reshape(shape)
+            start += shape.numel()
+        for name, module in model.module.named_modules():
+            prefix = f"{name}." if name else ""
+            if not isinstance(module, nn.Linear) or f"{prefix}weight" not in where:
+                continue
+            place = where.pop(f"{prefix}weight").T
+            if f"{prefix}bias" in where:
+                place = torch.cat([place, where.pop(f"{prefix}bias")[None]])
+            self.modules.append(module)
+            self.places.append(place)
+        if where:
+            raise InvalidProblem(
+                f"Kronecker factors are written for linear layers; {sorted(where)[0]!r} is no weight "
+                "of one (or a bias whose weight is frozen)"
+            )
+
+    def offsets(self, x: Tensor) -> list[Tensor]:
+        """Zeros to add to each layer's outputs on x (n, ...)."""
+        return [x.new_zeros(len(x), p.shape[1]) for p in self.places]
+
+    def run(
+        self, theta: Tensor, x: Tensor, offsets: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Outputs (n, c), and the inputs (n, in) of each layer with the 1 of its bias."""
+        if not self.modules:
+            return self.model(theta, x) + offsets[0], [x]
+        seen: dict[int, Tensor] = {}
+
+        def hook(number: int) -> object:
+            def record(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+                if inputs[0].ndim != 2:
+                    raise InvalidProblem("a linear layer sees more than one row an instance")
+                seen[number] = inputs[0]
+                return output + offsets[number]
+
+            return record
+
+        handles = [m.register_forward_hook(hook(i)) for i, m in enumerate(self.modules)]  # type: ignore[arg-type]
+        try:
+            outputs = self.model(theta, x)
+        finally:
+            for h in handles:
+                h.remove()
+        inputs = []
+        for i, place in enumerate(self.places):
+            a = seen[i]
+            inputs.append(
+                a if len(place) == a.shape[1] else torch.cat([a, torch.ones_like(a[:, :1])], 1)
+            )
+        return outputs, inputs

@@ -1,0 +1,65 @@
+"""instance-IF of a support instance with the inner inverse held fixed: what freezing costs.
+
+    H^{-1} D P(lam),   P = (dL_O/dtheta) . B dl(z; theta(lam))/dtheta,   B = H_in^{-1} held at lam*
+Exact instance-IF (Proposition 4.8) differentiates H_in^{-1} too, a third derivative of the inner
+loss; two-stage implementations do not. Right where H_in does not depend on theta (ridge), and wrong
+elsewhere by a share that the ledger measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import grad, vmap
+
+from metainfl.adaptation import Proximal
+from metainfl.cross import check
+from metainfl.curvature import exact
+from metainfl.errors import InvalidProblem
+from metainfl.influence import apply_inverse
+from metainfl.problem import Problem
+from metainfl.tasks import TaskView
+from metainfl_reference.perturbation import Perturbation
+
+
+def instance_if_frozen(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
+    """Support instance-IF without the derivative of the inner inverse Hessian (n, p)."""
+    check(problem, perturbations)
+    if not isinstance(problem.adaptation, Proximal):
+        raise InvalidProblem("freezing the inner inverse needs Proximal adaptation, which has one")
+    for p in perturbations:
+        if p.kind != "support":
+            raise InvalidProblem(f"support instances only; {p} is not one")
+    problem.check_stationary()
+    rhs = torch.stack([_product(problem, p) for p in perturbations], dim=1)
+    return -apply_inverse(problem, rhs, exact, None, 0.0).solution.T
+
+
+def _product(problem: Problem, p: Perturbation) -> Tensor:
+    """w_k d/dlam of d L_O/d u_j with B constant (p,)."""
+    lam, adaptation, setting = problem.lam, problem.adaptation, problem.setting
+    chosen = problem.tasks.select([p.task])
+
+    def one(task: TaskView, state: Any) -> Tensor:
+        def along(at: Tensor) -> Tensor:
+            theta = adaptation.adapt(setting, at, task, state)
+
+            def outer(th: Tensor) -> Tensor:
+                outputs = adaptation.outputs(setting, at, th, task.query_x)
+                value = (task.query_weight * problem.outer_loss(outputs, task.query_y)).sum()
+                return value + 0.5 * problem.direct * (th - at).square().sum()
+
+            def instance(th: Tensor) -> Tensor:
+                outputs = setting.model(th, task.support_x)
+                return setting.inner_loss(outputs, task.support_y)[p.instance]
+
+            return -grad(outer)(theta) @ (state[1] @ grad(instance)(theta))
+
+        return grad(along)(lam)
+
+    for view, w, state in problem.chunks(lam, chosen):
+        return (w @ vmap(one)(view, state)).detach()
+    raise AssertionError("a selection of one task has one chunk")

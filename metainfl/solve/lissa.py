@@ -1,0 +1,85 @@
+"""LiSSA: the Neumann recursion with the Hessian of a few tasks at a time (Agarwal et al.).
+
+    x_j = x_{j-1} + c (b - A_j x_{j-1}),  A_j from `batch` tasks drawn without replacement, unbiased
+repeated and averaged. With all tasks in every batch it is the Neumann series. Its error has a bias
+that falls with the depth and a noise that the average over repeats lowers; `error` estimates the
+noise from the spread of the repeats.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from metainfl.curvature.operator import SymmetricOperator
+from metainfl.errors import Interrupted, InvalidProblem, NotConverged
+from metainfl.solve.result import SolveResult, relative_residual
+
+
+class LiSSA:
+    """Needs a curvature that can be sampled (`exact`). `scale` must be below 2 / its largest eigenvalue.
+
+    Falls short of `rtol` as a rule: that raises `NotConverged` unless `allow_unconverged`. Ctrl-C
+    raises `Interrupted` with the mean of the finished repeats.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch: int,
+        depth: int,
+        scale: float,
+        repeats: int = 4,
+        seed: int = 0,
+        rtol: float = 1e-2,
+        allow_unconverged: bool = False,
+    ) -> None:
+        for name, value in (("batch", batch), ("depth", depth), ("repeats", repeats)):
+            if value < 1:
+                raise InvalidProblem(f"{name} must be at least 1, got {value}")
+        if not scale > 0:
+            raise InvalidProblem(f"scale must be positive, got {scale}")
+        self.batch, self.depth, self.scale, self.repeats = batch, depth, scale, repeats
+        self.seed, self.rtol, self.allow_unconverged = seed, rtol, allow_unconverged
+
+    def __call__(self, a: SymmetricOperator, b: Tensor) -> SolveResult:
+        """X (p, k), the mean over repeats."""
+        generator = torch.Generator().manual_seed(self.seed)
+        runs: list[Tensor] = []
+        try:
+            for _ in range(self.repeats):
+                runs.append(self._run(a, b, generator))
+        except KeyboardInterrupt:
+            done = self._result(a, b, runs) if runs else None
+            raise Interrupted(f"LiSSA interrupted after {len(runs)} repeats", done) from None
+        result = self._result(a, b, runs)
+        if not result.converged and not self.allow_unconverged:
+            raise NotConverged(
+                f"LiSSA is at relative residual {result.residual:.2g} (wanted {self.rtol:.1g}) with a "
+                f"noise of {result.error:.2g}; raise depth, batch or repeats, or pass "
+                "allow_unconverged=True",
+                result,
+            )
+        return result
+
+    def _run(self, a: SymmetricOperator, b: Tensor, generator: torch.Generator) -> Tensor:
+        x = self.scale * b
+        for step in range(self.depth):
+            x = x + self.scale * (b - a.sampled(self.batch, generator) @ x)
+            if not torch.isfinite(x).all():
+                raise NotConverged(
+                    f"LiSSA overflowed after {step + 1} steps; lower scale ({self.scale:.3g})"
+                )
+        return x
+
+    def _result(self, a: SymmetricOperator, b: Tensor, runs: list[Tensor]) -> SolveResult:
+        x = torch.stack(runs).mean(0)
+        noise = math.nan
+        if len(runs) > 1:
+            spread = torch.stack(runs).std(0).norm(dim=0) / len(runs) ** 0.5
+            noise = float((spread / x.norm(dim=0).clamp(min=1e-300)).max())
+        residual = relative_residual(a, x, b)
+        products = a.products + len(runs) * self.depth * b.shape[1]
+        return SolveResult(x, residual, noise, self.depth, products, residual <= self.rtol)

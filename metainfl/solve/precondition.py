@@ -1,0 +1,72 @@
+"""Preconditioners for CG: each makes an approximate inverse of A, once, from a few products.
+
+jacobi     the inverse diagonal; p products unless A is dense already
+nystrom    A ~ U L U' + mu I from `rank` products with random vectors (Frangella, Tropp and Udell):
+           P^-1 = (l_min + mu) U (L + mu)^-1 U' + (I - U U'), for spectra that fall fast
+by         the inverse of another curvature that has one, EK-FAC say
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from metainfl.curvature.operator import SymmetricOperator
+from metainfl.errors import InvalidProblem, SingularHessian
+
+Preconditioner = Callable[[SymmetricOperator], Callable[[Tensor], Tensor]]
+
+
+def jacobi(a: SymmetricOperator) -> Callable[[Tensor], Tensor]:
+    """r / diag A."""
+    diagonal = a.dense().diagonal()
+    if not bool((diagonal > 0).all()):
+        raise SingularHessian(f"A has a diagonal entry of {float(diagonal.min()):.3g}; add damping")
+    return lambda r: r / diagonal[:, None]
+
+
+def nystrom(rank: int, low: float, *, seed: int = 0) -> Preconditioner:
+    """Randomised Nystroem of rank `rank`; `low` > 0 is the part of A that is a multiple of I.
+
+    That is outer_reg plus damping. Right for every rank; useful when rank exceeds the number of
+    eigenvalues well above `low`. Deterministic by seed.
+    """
+    if rank < 1:
+        raise InvalidProblem(f"rank must be at least 1, got {rank}")
+    if not low > 0:
+        raise InvalidProblem(f"low must be positive (outer_reg + damping), got {low}")
+
+    def make(a: SymmetricOperator) -> Callable[[Tensor], Tensor]:
+        generator = torch.Generator().manual_seed(seed)
+        shape = (a.size, min(rank, a.size))
+        test = torch.randn(shape, generator=generator, dtype=torch.float64).to(a.like)
+        test = torch.linalg.qr(test)[0]
+        image = a @ test - low * test
+        # a small shift makes the core positive definite in spite of rounding; it is taken off again
+        shift = torch.finfo(image.dtype).eps ** 0.75 * float(torch.linalg.matrix_norm(image))
+        image = image + shift * test
+        core = test.T @ image
+        values, vectors = torch.linalg.eigh(0.5 * (core + core.T))
+        kept = values > 0  # negative ones: A - low I is not positive semi-definite there
+        half = image @ (vectors[:, kept] / values[kept].sqrt())
+        u, s, _ = torch.linalg.svd(half, full_matrices=False)
+        found = (s.square() - shift).clamp(min=0)
+        scale = (found.min() + low) / (found + low)
+
+        def inverse(r: Tensor) -> Tensor:
+            along = u.T @ r
+            return r + u @ ((scale[:, None] - 1) * along)
+
+        return inverse
+
+    return make
+
+
+def by(curvature: SymmetricOperator) -> Preconditioner:
+    """The inverse of `curvature`, which must offer one (`curvature.ekfac(problem)` does)."""
+    inverse = getattr(curvature, "inverse", None)
+    if inverse is None:
+        raise InvalidProblem(f"{type(curvature).__name__} offers no inverse to precondition with")
+    return lambda a: inverse

@@ -1,0 +1,106 @@
+"""Solvers on matrices whose spectrum is known: answers, errors, refusals, Ctrl-C."""
+
+import numpy as np
+import pytest
+import torch
+
+import metainfl as mi
+from metainfl.curvature import ekfac, exact
+from metainfl.curvature.operator import SymmetricOperator
+from metainfl.oracle import small_case
+from metainfl.solve import CG, LiSSA, Neumann, Structured
+from metainfl.solve.precondition import by, jacobi, nystrom
+from tests.helpers import assert_close
+
+
+def spiked(seed=0, p=80, rank=8, low=1e-3):
+    """low I plus `rank` large eigenvalues: what Nystroem is made for."""
+    generator = torch.Generator().manual_seed(seed)
+    u = torch.linalg.qr(torch.randn(p, rank, generator=generator, dtype=torch.float64))[0]
+    a = u @ torch.diag(torch.logspace(0, 3, rank, dtype=torch.float64)) @ u.T
+    a = a + low * torch.eye(p, dtype=torch.float64)
+    b = torch.randn(p, 3, generator=generator, dtype=torch.float64)
+    return SymmetricOperator(p, a.__matmul__, a), b, torch.linalg.solve(a, b)
+
+
+@pytest.mark.parametrize("rank", [1, 4, 8, 20, 80])
+def test_nystrom_preconditioner(rank):
+    a, b, want = spiked()
+    found = CG(rtol=1e-12, preconditioner=nystrom(rank, 1e-3), max_iterations=2000)(a, b)
+    assert_close(found.solution, want, 1e-8)
+    if rank >= 8:  # every large eigenvalue is caught: the preconditioned matrix is close to I
+        assert found.iterations <= 4
+
+
+def test_jacobi_preconditioner():
+    generator = torch.Generator().manual_seed(0)
+    scale = torch.logspace(-3, 3, 60, dtype=torch.float64)
+    noise = 0.01 * torch.randn(60, 60, generator=generator, dtype=torch.float64)
+    core = torch.eye(60, dtype=torch.float64) + noise @ noise.T
+    matrix = scale[:, None] * core * scale
+    a, b = SymmetricOperator(60, matrix.__matmul__, matrix), torch.ones(60, 1, dtype=torch.float64)
+    plain = CG(rtol=1e-10, max_iterations=40, allow_unconverged=True)(a, b)
+    better = CG(rtol=1e-10, preconditioner=jacobi, max_iterations=40)(a, b)
+    assert better.converged and not plain.converged and better.iterations < 20
+    assert_close(better.solution, torch.linalg.solve(matrix, b), 1e-6)
+
+
+def test_ekfac_preconditioner():
+    """On softmax regression EK-FAC is wrong by a third and still halves the iterations."""
+    case = small_case("single_softmax", 0, d_out=0.01)
+    problem = case.problem()
+    a, b = exact(problem), problem.task_gradients(problem.lam).T
+    plain = CG(rtol=1e-10)(a, b)
+    helped = CG(rtol=1e-10, preconditioner=by(ekfac(problem)))(exact(problem), b)
+    assert_close(helped.solution, plain.solution, 1e-8)
+    assert helped.iterations <= plain.iterations
+    with pytest.raises(mi.InvalidProblem, match="no inverse"):
+        by(a)
+    with pytest.raises(mi.InvalidProblem, match="no inverse"):
+        Structured()(a, b)
+
+
+def test_lissa():
+    """All tasks in each batch: the Neumann series. A few: unbiased noise, reported."""
+    case = small_case("proximal_ridge", 0)
+    problem, n = case.problem(), case.family.episodes.n_tasks
+    a, b = exact(problem), problem.task_gradients(problem.lam).T
+    scale = 1 / float(case.solution.certificate.largest)
+    series = Neumann(terms=40, scale=scale, rtol=1.0)(a, b).solution
+    whole = LiSSA(batch=n, depth=40, scale=scale, repeats=1, rtol=1.0)(a, b)
+    assert_close(whole.solution, series, 1e-12)
+    want = torch.linalg.solve(a.dense(), b)
+    few = LiSSA(batch=2, depth=60, scale=0.5 * scale, repeats=16, rtol=1.0, seed=1)(a, b)
+    off = ((few.solution - want).norm(dim=0) / want.norm(dim=0)).max()
+    assert few.error < 0.05 and float(off) < 4 * few.error + 0.01
+    again = LiSSA(batch=2, depth=60, scale=0.5 * scale, repeats=16, rtol=1.0, seed=1)(a, b)
+    assert torch.equal(few.solution, again.solution)
+    with pytest.raises(mi.NotConverged, match="noise") as caught:
+        LiSSA(batch=2, depth=5, scale=0.2 * scale, rtol=1e-6)(a, b)
+    assert caught.value.result.iterations == 5
+    with pytest.raises(mi.NotConverged, match="overflowed"):
+        LiSSA(batch=n, depth=3000, scale=10 * scale)(a, b)
+    with pytest.raises(mi.InvalidProblem, match="batch of 99"):
+        LiSSA(batch=99, depth=5, scale=scale)(a, b)
+    with pytest.raises(mi.InvalidProblem, match="sampled task by task"):
+        LiSSA(batch=1, depth=5, scale=scale)(spiked()[0], spiked()[1])
+
+
+@pytest.mark.parametrize("solver", [CG(rtol=1e-14), Neumann(rtol=1e-12)])
+def test_ctrl_c_keeps_what_is_done(solver):
+    case = small_case("proximal_ridge", 0)
+    whole = exact(case.problem())
+    b = case.problem().task_gradients(torch.tensor(case.solution.lam)).T
+    calls = [0]
+
+    def impatient(v):
+        calls[0] += 1
+        if calls[0] == (4 if isinstance(solver, CG) else 20):
+            raise KeyboardInterrupt
+        return whole @ v
+
+    with pytest.raises(mi.Interrupted, match="interrupted after") as caught:
+        solver(SymmetricOperator(whole.size, impatient, b), b)
+    part = caught.value.result
+    assert not part.converged and part.iterations >= 3
+    assert part.residual < 1 and np.isfinite(part.solution.numpy()).all()
