@@ -4,10 +4,12 @@ loo        reference: exact leave-one-out of 252 digit tasks with 320 meta-param
 digits     influence of all 252 digit tasks against re-solving 252 times, both in production
 targets    scores of all tasks on m targets, against m solves
 scaling    time of the dense total Hessian against the number of tasks: log-log slope
+memory     peak memory of the same, against the number of tasks
 hvp        total-Hessian product of a four-block CNN against one meta-gradient and double backward
 """
 
 import json
+import subprocess
 import sys
 import time
 import warnings
@@ -101,8 +103,36 @@ def scaling():
         problem = problem_of(family)
         problem.lam = torch.zeros(32, dtype=torch.float64)
         times.append(seconds(lambda p=problem: p.hessian(p.lam), 3))
-    slope = float(np.polyfit(np.log(sizes[1:]), np.log(times[1:]), 1)[0])
-    return {"tasks": sizes, "seconds": times, "log_log_slope": slope}
+    slope = float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+    last = float(np.log(times[-1] / times[-2]) / np.log(sizes[-1] / sizes[-2]))
+    return {"tasks": sizes, "seconds": times, "log_log_slope": slope, "slope_at_the_end": last}
+
+
+MEMORY = """
+import resource, sys, torch
+torch.set_num_threads(1)
+from metainfl.oracle.bridge import problem_of
+from metainfl_reference.families import FAMILIES
+from metainfl_reference.generators import regression
+episodes = regression(0, tasks=int(sys.argv[1]), d=8, c=4)
+problem = problem_of(FAMILIES["proximal_ridge"](episodes, d_in=1.0, d_out=1.0)).replaced(chunk=64)
+problem.lam = torch.zeros(32, dtype=torch.float64)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+problem.hessian(problem.lam)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def memory():
+    """What the peak memory of a process grows by for a dense Hessian, 64 tasks at a time, in MiB."""
+    sizes = (256, 1024, 4096, 16384)
+    grown = []
+    for t in sizes:
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, str(t)], capture_output=True, text=True, check=True
+        )
+        grown.append(int(done.stdout) / 1024)
+    return {"tasks": sizes, "peak_growth_mib": grown}
 
 
 def block(channels_in, channels):
@@ -162,7 +192,14 @@ def hvp(tasks=4):
     return out
 
 
-RUNS = {"loo": loo, "digits": digits, "targets": targets, "scaling": scaling, "hvp": hvp}
+RUNS = {
+    "loo": loo,
+    "digits": digits,
+    "targets": targets,
+    "scaling": scaling,
+    "memory": memory,
+    "hvp": hvp,
+}
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*")

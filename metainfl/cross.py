@@ -122,35 +122,61 @@ def contract(problem: Problem, directions: Tensor, perturbations: Sequence[Pertu
     out = problem.lam.new_zeros(len(perturbations), directions.shape[1])
     wanted = [(i, m) for i, p in enumerate(perturbations) for m in parts(p)]
     fields = sorted({FIELD[m.kind] for _, m in wanted if m.kind != "task"})
-    for column in range(directions.shape[1]):
-        slopes, values = _slopes(problem, directions[:, column], fields)
-        for i, m in wanted:
-            if m.kind == "task":
-                out[i, column] += values[m.task]
-            else:
-                part = slopes[FIELD[m.kind]][m.task, m.instance]
-                out[i, column] += part if m.axis < 0 else part.reshape(-1)[m.axis]
+    start = 0
+    for view, w, state in problem.chunks(problem.lam):
+        here = [(i, m) for i, m in wanted if start <= m.task < start + len(w)]
+        width = max(1, 4096 // len(w))  # directions at a time: bounds tasks x directions in flight
+        for first in range(0, out.shape[1] if here else 0, width):
+            some = directions[:, first : first + width]
+            slopes = _slopes(problem, some.T, fields, view, w, state)
+            for kind in sorted({m.kind for _, m in here}):
+                chosen = [(i, m) for i, m in here if m.kind == kind]
+                rows = torch.tensor([i for i, _ in chosen], device=out.device)
+                at = tuple(
+                    torch.tensor(x, device=out.device)
+                    for x in zip(*(_at(m, start) for _, m in chosen), strict=True)
+                )
+                found = slopes[FIELD.get(kind, "task")]
+                if kind.endswith("input"):
+                    found = found.flatten(3)
+                index: tuple[Any, ...] = (slice(None), *at)
+                out[:, first : first + width].index_add_(0, rows, found[index].T)
+        start += len(w)
     return out
 
 
-def _slopes(problem: Problem, s: Tensor, fields: list[str]) -> tuple[dict[str, Tensor], Tensor]:
-    """d(s . w_k D L_k)/d field for all tasks, and s . D L_k itself (T,)."""
-    lam = problem.lam
+def _at(m: Perturbation, start: int) -> tuple[int, ...]:
+    """Where a member stands in an array (tasks of a chunk, instances, features)."""
+    place = (m.task - start, m.instance, m.axis)
+    return place[:1] if m.kind == "task" else place if m.kind.endswith("input") else place[:2]
 
-    def along(values: dict[str, Tensor], view: TaskView, state: Any) -> tuple[Tensor, Tensor]:
-        moved = view._replace(**values)
-        slope = jvp(lambda at: problem.task_loss(at, moved, state), (lam,), (s,))[1]
+
+def _slopes(
+    problem: Problem, rows: Tensor, fields: list[str], view: TaskView, w: Tensor, state: Any
+) -> dict[str, Tensor]:
+    """d(s . w_k D L_k)/d field for the tasks of a chunk and rows s (k, p); "task" is s . D L_k."""
+    lam, reverse = problem.lam, problem.product_mode == "reverse"
+
+    def along(
+        values: dict[str, Tensor], s: Tensor, one: TaskView, own: Any
+    ) -> tuple[Tensor, Tensor]:
+        moved = one._replace(**values)
+        if reverse:
+            slope = grad(problem.task_loss)(lam, moved, own) @ s
+        else:
+            slope = jvp(lambda at: problem.task_loss(at, moved, own), (lam,), (s,))[1]
         return slope, slope
 
-    parts_: dict[str, list[Tensor]] = {f: [] for f in fields}
-    totals = []
-    for view, w, state in problem.chunks(lam):
-        given = {f: getattr(view, f) for f in fields}
-        g, value = vmap(grad(along, has_aux=True))(given, view, state)
-        totals.append(value.detach())
-        for f in fields:
-            parts_[f].append((w.reshape(-1, *[1] * (g[f].ndim - 1)) * g[f]).detach())
-    return {f: torch.cat(v) for f, v in parts_.items()}, torch.cat(totals)
+    def task(s: Tensor, one: TaskView, own: Any) -> tuple[dict[str, Tensor], Tensor]:
+        if not fields:
+            return {}, along({}, s, one, own)[0]
+        given = {f: getattr(one, f) for f in fields}
+        return grad(along, has_aux=True)(given, s, one, own)
+
+    tasks = vmap(task, in_dims=(None, 0, 0))
+    slopes, values = vmap(tasks, in_dims=(0, None, None))(rows, view, state)
+    out = {f: (w.reshape(-1, *[1] * (g.ndim - 2)) * g).detach() for f, g in slopes.items()}
+    return {**out, "task": values.detach()}
 
 
 def _unit_inputs(view: TaskView, kind: str, chosen: list[Perturbation]) -> Tensor:

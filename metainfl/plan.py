@@ -64,7 +64,7 @@ def measured(problem: Problem, lam: Tensor) -> Plan:
             one = problem.replaced(tasks=few, product=mode, chunk=size)
             timed.append((mode, size, _seconds(one, lam, v) / few.n_tasks))
     best = min((t for t in timed if t[2] == t[2]), key=lambda t: t[2], default=("forward", 1, 0.0))
-    return Plan(best[0], best[1], tuple(timed))  # type: ignore[arg-type]
+    return Plan(best[0], best[1], tuple(timed))
 
 
 def _seconds(problem: Problem, lam: Tensor, v: Tensor) -> float:

@@ -236,6 +236,10 @@ class Problem:
 
     def hessian(self, lam: Tensor) -> Tensor:
         """H (p, p), symmetrised."""
+        from metainfl.curvature.linear_model import applies, linear_hessian
+
+        if applies(self):
+            return linear_hessian(self, lam)
         h = self.hessian_product(lam, torch.eye(self.n_meta, dtype=lam.dtype, device=lam.device))
         return 0.5 * (h + h.T)
 

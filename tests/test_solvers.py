@@ -8,7 +8,7 @@ import metainfl as mi
 from metainfl.curvature import ekfac, exact
 from metainfl.curvature.operator import SymmetricOperator
 from metainfl.oracle import small_case
-from metainfl.solve import CG, LiSSA, Neumann, Structured
+from metainfl.solve import CG, Dense, LiSSA, Neumann, Structured
 from metainfl.solve.precondition import by, jacobi, nystrom
 from tests.helpers import assert_close
 
@@ -95,12 +95,48 @@ def test_ctrl_c_keeps_what_is_done(solver):
 
     def impatient(v):
         calls[0] += 1
-        if calls[0] == (4 if isinstance(solver, CG) else 20):
+        if calls[0] == (3 if isinstance(solver, CG) else 20):  # CG needs three here
             raise KeyboardInterrupt
         return whole @ v
 
     with pytest.raises(mi.Interrupted, match="interrupted after") as caught:
         solver(SymmetricOperator(whole.size, impatient, b), b)
     part = caught.value.result
-    assert not part.converged and part.iterations >= 3
+    assert not part.converged and part.iterations >= 2
     assert part.residual < 1 and np.isfinite(part.solution.numpy()).all()
+
+
+def test_dense_by_cholesky_and_what_it_refuses():
+    """Above 256 parameters: the same answers, the condition number within ten per cent."""
+    generator = torch.Generator().manual_seed(0)
+    q = torch.linalg.qr(torch.randn(300, 300, generator=generator, dtype=torch.float64))[0]
+    values = torch.logspace(-6, 2, 300, dtype=torch.float64)
+    b = torch.randn(300, 2, generator=generator, dtype=torch.float64)
+
+    def solve(spectrum):
+        matrix = q @ torch.diag(spectrum) @ q.T
+        return Dense()(
+            SymmetricOperator(300, matrix.__matmul__, matrix, 0.5 * (matrix + matrix.T)), b
+        )
+
+    found = solve(values)
+    assert_close(found.solution, q @ ((q.T @ b) / values[:, None]), 1e-7)
+    assert 0.9 < found.error / (2.220446049250313e-16 * 1e8) < 1.1
+    for bad in (-1e-3, 0.0, 1e-14):
+        worse = values.clone()
+        worse[0] = bad
+        with pytest.raises(mi.SingularHessian, match="smallest eigenvalue"):
+            solve(worse)
+
+
+@pytest.mark.parametrize("name", ["single_ridge", "single_softmax"])
+def test_the_closed_form_hessian_of_a_linear_model(name):
+    case = small_case(name, 3)
+    problem = case.problem()
+    w = torch.tensor([0.5, 1.0, 0.0, 2.0, 1.0], dtype=torch.float64)
+    heavy = problem.replaced(tasks=problem.tasks.reweighted(task=w), chunk=2)
+    eye = torch.eye(problem.n_meta, dtype=torch.float64)
+    assert_close(heavy.hessian(problem.lam), heavy.hessian_product(problem.lam, eye), 1e-13)
+    damped = exact(heavy).damped(0.3)
+    assert_close(damped.dense(), heavy.hessian(problem.lam) + 0.3 * eye, 1e-13)
+    assert exact(heavy).dense().shape == eye.shape

@@ -44,20 +44,20 @@ class InnerSolve(torch.autograd.Function):
         ctx.save_for_forward(theta, *fields)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, slope: Tensor) -> tuple[Any, ...]:
         """H_in^{-1} is symmetric."""
         theta, *fields = ctx.saved_tensors
         x = InnerSolve.apply(slope, theta, ctx.inner, ctx.rtol, *fields)
         return (x, None, None, None, *(None for _ in fields))
 
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, *others: Any) -> Tensor:  # type: ignore[override]
+    def jvp(ctx: Any, tangent: Tensor, *others: Any) -> Tensor:
         """... and linear."""
         theta, *fields = ctx.saved_tensors
         return InnerSolve.apply(tangent, theta, ctx.inner, ctx.rtol, *fields)
 
     @staticmethod
-    def vmap(  # type: ignore[override]
+    def vmap(
         info: Any,
         dims: tuple[Any, ...],
         b: Tensor,

@@ -57,7 +57,7 @@ class ProximalCG(Proximal):
 
         rtol = max(self.rtol, 4 * torch.finfo(b.dtype).eps)
         fields = (t.detach() for t in tasks)
-        return InnerSolve.apply(b, theta.detach(), inner, rtol, *fields)  # type: ignore[no-any-return]
+        return InnerSolve.apply(b, theta.detach(), inner, rtol, *fields)
 
     def adapt(self, s: Setting, lam: Tensor, task: TaskView, state: Any) -> Tensor:
         """Two chord steps from theta*, as `Proximal`."""

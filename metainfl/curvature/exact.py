@@ -25,5 +25,9 @@ def exact(problem: Problem) -> SymmetricOperator:
         return exact(problem.replaced(tasks=few))
 
     return SymmetricOperator(
-        problem.n_meta, lambda v: problem.hessian_product(lam, v), lam, sample=sample
+        problem.n_meta,
+        lambda v: problem.hessian_product(lam, v),
+        lam,
+        sample=sample,
+        make_dense=lambda: problem.hessian(lam),
     )

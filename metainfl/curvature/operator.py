@@ -20,9 +20,10 @@ class SymmetricOperator:
         like: Tensor,
         dense: Tensor | None = None,
         sample: Callable[[int, torch.Generator], SymmetricOperator] | None = None,
+        make_dense: Callable[[], Tensor] | None = None,
     ) -> None:
         self.size, self._apply, self.like, self._dense = size, apply, like, dense
-        self._sample = sample
+        self._sample, self._make_dense = sample, make_dense
         self.products = 0
 
     def __matmul__(self, v: Tensor) -> Tensor:
@@ -32,11 +33,16 @@ class SymmetricOperator:
 
     def dense(self) -> Tensor:
         """A as a matrix, made once."""
-        if self._dense is None:
-            eye = torch.eye(self.size, dtype=self.like.dtype, device=self.like.device)
-            a = self @ eye
+        if self._dense is None and self._make_dense is not None:
+            self.products += self.size
+            self._dense = self._make_dense()
+        elif self._dense is None:
+            a = self @ self._eye()
             self._dense = 0.5 * (a + a.T)
         return self._dense
+
+    def _eye(self) -> Tensor:
+        return torch.eye(self.size, dtype=self.like.dtype, device=self.like.device)
 
     def sampled(self, batch: int, generator: torch.Generator) -> SymmetricOperator:
         """An unbiased estimate of A from `batch` tasks drawn without replacement."""
@@ -63,13 +69,14 @@ class SymmetricOperator:
         """A + damping I."""
         if damping == 0:
             return self
-        dense = None
+        dense, make = None, None
         if self._dense is not None:
-            eye = torch.eye(self.size, dtype=self.like.dtype, device=self.like.device)
-            dense = self._dense + damping * eye
+            dense = self._dense + damping * self._eye()
+        elif self._make_dense is not None:
+            make = lambda: self.dense() + damping * self._eye()  # noqa: E731
         sample = None if self._sample is None else self._sampled_by(lambda a: a.damped(damping))
         return SymmetricOperator(
-            self.size, lambda v: self @ v + damping * v, self.like, dense, sample
+            self.size, lambda v: self @ v + damping * v, self.like, dense, sample, make
         )
 
     def _sampled_by(
