@@ -1,4 +1,4 @@
-"""The command line: `metainfl check`, `metainfl scoreboard`."""
+"""The command line: `metainfl check`, `bench`, `advise`, `scoreboard`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import typer
 
+from metainfl.commands.advise import advise
+from metainfl.commands.bench import bench
 from metainfl.commands.check import check
 from metainfl.commands.scoreboard import scoreboard
 
@@ -18,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(check)
+app.command()(bench)
+app.command()(advise)
 app.command()(scoreboard)
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from metainfl.claim import Claim
+from metainfl.commands.progress import bar
 from metainfl.commands.target import load
 from metainfl.environment import environment
 from metainfl.errors import InvalidProblem
@@ -32,8 +30,6 @@ NEXT = """\
 Your own method is any callable method(problem, perturbations) -> (n, p):
     metainfl check your.module:method
 See "Judge your own method" in the README."""
-
-Show = Callable[[int, int, str], None]
 
 
 def check(
@@ -102,7 +98,7 @@ def check(
 def _built_in(quick: bool, json_file: Path | None, progress: bool) -> int:
     rows: list[Row] = []
     try:
-        with _bar(progress) as show:
+        with bar(progress) as show:
             rows.extend(survey(quick, progress=show))
     finally:  # Ctrl-C keeps what is done
         if rows:
@@ -122,7 +118,7 @@ def _own(
 ) -> int:
     method = load(target)
     try:
-        with _bar(progress) as show:
+        with bar(progress) as show:
             report = check_method(
                 method,
                 claim=Claim.parse(claim) if claim else None,
@@ -144,7 +140,7 @@ def _own(
 def _itself(quick: bool, seed: int, json_file: Path | None, progress: bool) -> int:
     from metainfl.oracle.self_check import self_check
 
-    with _bar(progress) as show:
+    with bar(progress) as show:
         found = self_check(seeds=(seed,) if quick else (seed, seed + 1, seed + 2), progress=show)
     console = Console(width=max(Console().width, 120), highlight=False)
     console.print(self_check_table(found))
@@ -172,27 +168,6 @@ def _itself(quick: bool, seed: int, json_file: Path | None, progress: bool) -> i
         }
         json_file.write_text(json.dumps(data, indent=1) + "\n")
     return 0 if found.passed else 1
-
-
-@contextmanager
-def _bar(wanted: bool) -> Iterator[Show]:
-    """A progress bar on stderr, if it is a terminal."""
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not (wanted and console.is_terminal),
-    ) as bar:
-        item = bar.add_task("starting", total=None)
-
-        def show(done: int, total: int, what: str) -> None:
-            bar.update(item, completed=done, total=total, description=what)
-
-        yield show
 
 
 def _report(rows: list[Row], json_file: Path | None) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import typer
 
 
-def load(target: str) -> Callable[..., Any]:
-    """The callable that `target` names; exits with a sentence when there is none."""
+def load(target: str, *, callable_only: bool = True) -> Any:
+    """What `target` names, a callable unless told otherwise; exits with a sentence when there is none."""
     where, found, name = target.partition(":")
     if not found or not name:
         raise typer.BadParameter(
@@ -29,7 +28,7 @@ def load(target: str) -> Callable[..., Any]:
             have = ", ".join(n for n in dir(module) if not n.startswith("_"))[:200]
             raise typer.BadParameter(f"{where!r} has no {name!r}; it has {have}")
         value = getattr(value, part)
-    if not callable(value):
+    if callable_only and not callable(value):
         raise typer.BadParameter(f"{target!r} is a {type(value).__name__}, not a callable")
     return value
 

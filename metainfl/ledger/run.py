@@ -1,0 +1,81 @@
+"""Running questions: cell by cell, into a store, with what is done kept whatever happens."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from metainfl.errors import InvalidProblem, MetainflError
+from metainfl.ledger.question import Question, every_question
+from metainfl.ledger.store import Cell, Store
+from metainfl_reference.errors import TruthError
+
+Progress = Callable[[int, int, str], None]
+
+
+def chosen(names: Sequence[str]) -> list[Question]:
+    """The named questions, or all."""
+    known = every_question()
+    unknown = [n for n in names if n not in known]
+    if unknown:
+        raise InvalidProblem(f"no question {unknown[0]!r}; there are {', '.join(known)}")
+    return [known[n] for n in names] if names else list(known.values())
+
+
+def cells_of(
+    questions: Sequence[Question], quick: bool, families: Sequence[str] = (), device: str = "cpu"
+) -> list[tuple[Question, Cell]]:
+    """Every cell of the questions; `families` keeps those that name one of them."""
+    out = []
+    for q in questions:
+        for parameters in q.cells(quick):
+            if families and parameters.get("family") not in families:
+                continue
+            where = {"device": device} if device != "cpu" else {}
+            out.append((q, {"question": q.name, **parameters, **where}))
+    return out
+
+
+def run(
+    store: Store,
+    work: Sequence[tuple[Question, Cell]],
+    progress: Progress = lambda done, total, what: None,
+) -> None:
+    """Compute what the store does not have yet. Ctrl-C loses the cell in hand."""
+    todo = [(q, c) for q, c in work if not store.has(c)]
+    before = len(work) - len(todo)
+    for done, (q, cell) in enumerate(todo):
+        progress(before + done, len(work), words(cell))
+        started = time.perf_counter()
+        parameters = {k: v for k, v in cell.items() if k != "question"}
+        try:
+            result = q.compute(**parameters)
+        except (MetainflError, TruthError) as error:  # divergence is an answer too
+            result = {"failed": f"{type(error).__name__}: {error}"}
+        store.add(cell, clean(result), time.perf_counter() - started)
+    progress(len(work), len(work), "done")
+
+
+def clean(result: dict[str, Any]) -> dict[str, Any]:
+    """Numbers that are not finite become null: JSON has no nan."""
+    return {
+        k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in result.items()
+    }
+
+
+def words(cell: Cell) -> str:
+    """`ledger: proximal_ridge, task, exact, Gamma, dense`."""
+    rest = ", ".join(str(v) for k, v in cell.items() if k != "question")
+    return f"{cell['question']}: {rest}"
+
+
+def environment_file(folder: Path) -> None:
+    """What the numbers were computed with."""
+    import json
+
+    from metainfl.environment import environment
+
+    (folder / "environment.json").write_text(json.dumps(environment(), indent=1) + "\n")

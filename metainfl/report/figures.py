@@ -1,0 +1,36 @@
+"""Every question's figure as PNG and SVG, from its rows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from metainfl.errors import MetainflError
+from metainfl.ledger.question import Question
+from metainfl.report.style import settings
+
+
+def draw(question: Question, rows: Sequence[dict[str, Any]], folder: Path) -> Path | None:
+    """Writes `NAME.svg` and `NAME.png`; the SVG's path, or None where no row has a number."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise MetainflError("figures need matplotlib: pip install 'metainfl[bench]'") from error
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    kept = [r for r in rows if "failed" not in r]
+    if not kept:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    look: Any = settings()  # matplotlib lists its two hundred keys as literals
+    with matplotlib.rc_context(look):
+        size = (7.6, 6.4) if question.name == "parts" else (6.4, 3.8)
+        figure, axes = plt.subplots(figsize=size, layout="constrained")
+        question.draw(axes, kept)
+        path = folder / f"{question.name}.svg"
+        figure.savefig(path, metadata={"Date": None}, transparent=True)
+        figure.savefig(folder / f"{question.name}.png", dpi=150, metadata={"Software": None})
+        plt.close(figure)
+    return path
