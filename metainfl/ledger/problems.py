@@ -13,7 +13,7 @@ from metainfl_reference.generators import CLASSIFICATION, build, classification,
 from metainfl_reference.perturbation import Perturbation
 
 Array = np.ndarray
-TASKS = 24
+TASKS = 16
 
 
 @lru_cache(maxsize=16)

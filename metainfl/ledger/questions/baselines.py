@@ -74,7 +74,7 @@ def compute(family: str, ranking: str) -> dict[str, Any]:
     kept, removed = removals(case, asked(case, "task", n))
     scores = _ranking(case, ranking, n)
     out = order(scores[kept], true_scores(case, removed), "T2")
-    return out | {"LDS": lds.score(case, scores, 40)}
+    return out | {"LDS": lds.score(case, scores, 32)}
 
 
 _ranking = ranking

@@ -31,7 +31,7 @@ def compute(d_in: float) -> dict[str, Any]:
     general = case.problem().replaced(
         adaptation=Proximal(d_in), lam=torch.tensor(case.solution.lam)
     )
-    pis = asked(case, "support", 16)
+    pis = asked(case, "support", 10)
     truth = case.truth("derivative", pis)
     held = instance_if_frozen(general, pis).numpy()
     crude = estimate(case.problem(), pis, "inverse held")
