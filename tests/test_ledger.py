@@ -33,8 +33,8 @@ from tests.helpers import assert_close, relative
     "parts",
     [
         ("exact", "exact", "dense"),
-        ("EK-FAC inner", "Gauss-Newton", "Neumann, 10 terms"),
-        ("exact", "empirical Fisher", "Lanczos, half rank"),
+        ("EK-FAC inner", "empirical Fisher", "Neumann, 10 terms"),
+        ("exact", "Gauss-Newton", "Lanczos, half rank"),
     ],
 )
 def test_the_parts_of_the_error_add_up(parts):

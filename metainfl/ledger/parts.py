@@ -8,6 +8,8 @@ from functools import partial
 from metainfl.adaptation import (
     KroneckerInverse,
     NoAdaptation,
+    Proximal,
+    ProximalRidge,
     approximately,
     diagonal_inverse,
     exact_inverse,
@@ -65,10 +67,8 @@ def dense_of(problem: Problem) -> Solver:
 def applies(problem: Problem, derivative: str, curvature: str) -> bool:
     """Whether a part is written for this problem's adaptation."""
     single = isinstance(problem.adaptation, NoAdaptation)
-    if derivative not in ("exact", "ignored") and not hasattr(problem.adaptation, "inner_reg"):
-        return False
-    if derivative not in ("exact", "ignored") and type(problem.adaptation).__name__ == "Unrolled":
-        return False
-    if derivative == "ignored" and single:
+    if derivative == "ignored":
+        return not single
+    if derivative != "exact" and not isinstance(problem.adaptation, (Proximal, ProximalRidge)):
         return False
     return single or not curvature.startswith("EK-FAC")

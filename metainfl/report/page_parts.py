@@ -30,7 +30,7 @@ const root=document.documentElement;
 document.getElementById('theme').addEventListener('click',()=>{
   const dark=root.dataset.theme?root.dataset.theme==='dark':matchMedia('(prefers-color-scheme:dark)').matches;
   root.dataset.theme=dark?'light':'dark';});
-function value(row,i){const c=row.cells[i];if(!c)return null;
+function value(row,i){const c=row.cells[i];if(!c||c.colSpan>1)return null;
   return c.dataset.v!==undefined?Number(c.dataset.v):(c.textContent==='-'?null:c.textContent);}
 function sort(table,i,down){
   const body=table.tBodies[0],rows=[...body.rows];
@@ -42,7 +42,7 @@ function sort(table,i,down){
   [...table.tHead.rows[0].cells].forEach((h,j)=>{h.removeAttribute('aria-sort');
     if(j===i)h.setAttribute('aria-sort',down?'descending':'ascending');});}
 function filter(table,text){const words=text.toLowerCase().split(/\\s+/).filter(Boolean);
-  for(const r of table.tBodies[0].rows){const t=r.textContent.toLowerCase();r.hidden=!words.every(w=>t.includes(w));}}
+  for(const r of table.tBodies[0].rows){const t=[...r.cells].map(c=>c.textContent).join(' ').toLowerCase();r.hidden=!words.every(w=>t.includes(w));}}
 function remember(name,key,v){const q=state();q.name=name;q.params.set(key,v);
   history.replaceState(null,'','#'+name+'?'+q.params);}
 function state(){const [name,query]=decodeURI(location.hash.slice(1)).split('?');
