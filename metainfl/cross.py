@@ -69,7 +69,8 @@ def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor
     lam = problem.lam
     used = sorted({m.task for m in members})
     place = {k: a for a, k in enumerate(used)}
-    tasks = problem.tasks.select(used)
+    every = used == list(range(problem.tasks.n_tasks))
+    tasks = problem.tasks if every else problem.tasks.select(used)  # whole: its state is kept
     row = torch.tensor([place[m.task] for m in members], device=lam.device)
     out = lam.new_empty(len(members), problem.n_meta)
     slope = grad(problem.task_loss)

@@ -49,8 +49,11 @@ def _outputs(problem: Problem, tasks: Tasks, what: str) -> Tensor:
         return problem.outputs(lam, lam, task, state)
 
     try:
-        for view, _, state in problem.chunks(lam, tasks.select([0])):
-            return vmap(one)(view, state)[0].detach()
+        # the problem's own tasks are taken whole: their adapted state is kept for what comes next
+        whole = tasks is problem.tasks
+        for view, _, state in problem.chunks(lam, tasks if whole else tasks.select([0])):
+            first, own = TaskView(*(t[:1] for t in view)), tuple(t[:1] for t in state)
+            return vmap(one)(first, own)[0].detach()
     except (RuntimeError, IndexError) as error:
         text = str(error).splitlines()[0]
         if "random" in text:

@@ -72,7 +72,7 @@ class Problem:
         self._plan: Plan | None = None
         self.n_meta = adaptation.n_meta(self.setting.model)
         self._lam = None if lam is None else self._checked(lam)
-        self._states: tuple[Tensor, list[Any]] | None = None
+        self._states: tuple[Tensor, int, list[Any]] | None = None
 
     # -- where we are --------------------------------------------------------------------------
     @property
@@ -155,22 +155,20 @@ class Problem:
         own = tasks is None or tasks is self.tasks
         tasks = self.tasks if tasks is None else tasks
         # The state is kept for lam where influences are taken; elsewhere it is made and dropped.
-        if own and self._states is not None and self._states[0] is lam:
-            states: list[Any] | None = self._states[1]
-        else:
-            states = None
-        made = []
-        for c, start in enumerate(range(0, tasks.n_tasks, self.chunk)):
-            stop = min(start + self.chunk, tasks.n_tasks)
+        states, made, size = None, [], self.chunk
+        if own and self._states is not None and self._states[0] is lam and self._states[1] == size:
+            states = self._states[2]
+        for c, start in enumerate(range(0, tasks.n_tasks, size)):
+            stop = min(start + size, tasks.n_tasks)
             view = TaskView(*(t[start:stop] for t in tasks.view()))
             if states is None:
                 state = self.adaptation.prepare(self.setting, lam, view)
                 made.append(state)
+                if own and lam is self._lam and tasks.n_tasks <= size:
+                    self._states = (lam, size, made)
             else:
                 state = states[c]
             yield view, tasks.w[start:stop], state
-        if own and states is None and lam is self._lam and len(made) == 1:
-            self._states = (lam, made)
 
     def losses(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:
         """L_O of each task (T,)."""

@@ -1,5 +1,7 @@
 """Each approximate part equals its own dense definition, and the exact answer where theory says so."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -291,6 +293,13 @@ def test_the_plan_is_measured_for_large_problems_and_shown():
             assert_close(fixed.hessian_product(lam, torch.ones_like(lam)), first, 1e-5)
             assert fixed.plan.timed == () and fixed.chunk == chunk
     assert problem.replaced(outer_reg=2.0).plan is problem.plan
+    kept = problem.replaced(adaptation=mi.ProximalCG(5.0, rtol=1e-5), lam=lam)
+    before = kept.gradient(kept.lam)  # its adapted state is kept for a stack of six ...
+    first = kept.hessian_product(kept.lam, torch.ones_like(lam))
+    for chunk in (1, 4, 16):  # ... and not handed to stacks of another size
+        kept._plan = dataclasses.replace(kept.plan, chunk=chunk)
+        assert_close(kept.hessian_product(kept.lam, torch.ones_like(lam)), first, 1e-4)
+        assert_close(kept.gradient(kept.lam), before, 1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
