@@ -199,6 +199,12 @@ def test_compare_and_bad_arguments(tmp_path):
     assert all(name in listed for name in every_question())
 
 
+def test_a_device_goes_where_it_is_taken():
+    """`meta` stands for a device that is not there: the cells say so, and only those that use it."""
+    work = cells_of(chosen(["precision", "damping"]), True, device="meta")
+    assert {q.name for q, c in work if "device" in c} == {"precision"}
+
+
 def test_a_cell_that_fails_is_an_answer(tmp_path):
     store = Store(tmp_path)
     question = every_question()["parts"]

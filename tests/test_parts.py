@@ -293,7 +293,7 @@ def test_the_plan_is_measured_for_large_problems_and_shown():
             assert_close(fixed.hessian_product(lam, torch.ones_like(lam)), first, 1e-5)
             assert fixed.plan.timed == () and fixed.chunk == chunk
     assert problem.replaced(outer_reg=2.0).plan is problem.plan
-    kept = problem.replaced(adaptation=mi.ProximalCG(5.0, rtol=1e-5), lam=lam)
+    kept = problem.replaced(adaptation=mi.ProximalCG(200.0, rtol=1e-5), lam=lam)
     before = kept.gradient(kept.lam)  # its adapted state is kept for a stack of six ...
     first = kept.hessian_product(kept.lam, torch.ones_like(lam))
     for chunk in (1, 4, 16):  # ... and not handed to stacks of another size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -28,13 +29,17 @@ def chosen(names: Sequence[str]) -> list[Question]:
 def cells_of(
     questions: Sequence[Question], quick: bool, families: Sequence[str] = (), device: str = "cpu"
 ) -> list[tuple[Question, Cell]]:
-    """Every cell of the questions; `families` keeps those that name one of them."""
+    """Every cell of the questions; `families` keeps those that name one of them.
+
+    `device` goes to the questions that run production code on it; the others are the same everywhere.
+    """
     out = []
     for q in questions:
+        takes = "device" in inspect.signature(q.compute).parameters
         for parameters in q.cells(quick):
             if families and parameters.get("family") not in families:
                 continue
-            where = {"device": device} if device != "cpu" else {}
+            where = {"device": device} if takes and device != "cpu" else {}
             out.append((q, {"question": q.name, **parameters, **where}))
     return out
 
