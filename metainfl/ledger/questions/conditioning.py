@@ -78,8 +78,9 @@ QUESTION = ask(
     Question(
         "conditioning",
         "How ill-conditioned may the Hessians be?",
-        "Dense float64 loses eps times the condition number and no more; float32 is spent at 1e6; series "
-        "and few-step solves lose the soft directions first. A gap: the method refused.",
+        "Dense float64 loses eps times the condition number and no more; float32 refuses beyond 1e5 (a gap "
+        "is a refusal). A series of fixed length loses the soft directions first; six CG steps suffice here "
+        "because this Hessian has four distinct eigenvalues.",
         cells,
         compute,
         draw,

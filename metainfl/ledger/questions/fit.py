@@ -19,9 +19,9 @@ LABELS = (0.0, 0.1, 0.2, 0.4)
 
 def cells(quick: bool) -> list[dict[str, Any]]:
     """Noise of the targets (linear representation), share of wrong labels (MAML softmax)."""
-    out = [{"family": "linear_representation", "noise": x} for x in NOISE]
+    out = [{"family": "maml_softmax", "noise": x} for x in LABELS]
     if not quick:
-        out += [{"family": "maml_softmax", "noise": x} for x in LABELS]
+        out += [{"family": "linear_representation", "noise": x} for x in NOISE]
     return [{**c, "curvature": k} for c in out for k in ("Gauss-Newton", "empirical Fisher")]
 
 
@@ -36,15 +36,12 @@ def compute(family: str, noise: float, curvature: str) -> dict[str, Any]:
 
 
 def draw(axes: Axes, rows: list[Row]) -> None:
-    """Error against noise, linear representation."""
-    rows = [r for r in rows if r["family"] == "linear_representation"]
+    """Error against the share of wrong labels, MAML softmax."""
+    rows = [r for r in rows if r["family"] == "maml_softmax"]
     series(axes, rows, "noise", "T1 error", "curvature")
-    axes.set(
-        yscale="log",
-        xlabel="standard deviation of the targets about the line",
-        ylabel="relative error against T1",
-    )
-    axes.set_title("Gauss-Newton as the fit gets worse (linear representation)")
+    axes.set(xlabel="share of query labels redrawn", ylabel="relative error against T1")
+    axes.set_ylim(bottom=0)
+    axes.set_title("Gauss-Newton as the fit gets worse (MAML, softmax)")
     axes.legend()
 
 
@@ -52,8 +49,10 @@ QUESTION = ask(
     Question(
         "fit",
         "When does Gauss-Newton stand for the Hessian?",
-        "It leaves out residuals times second derivatives of the outputs: close when the fit is good, off "
-        "when residuals are large. The empirical Fisher is something else at every fit.",
+        "It leaves out residuals times second derivatives of the outputs: a tenth off for MAML while the "
+        "labels fit, all of it when four in ten are wrong. For the linear representation (table), where no "
+        "shared features fit every task, it misses 37 to 95 % at any noise. The empirical Fisher is "
+        "something else throughout.",
         cells,
         compute,
         draw,

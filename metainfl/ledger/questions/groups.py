@@ -66,7 +66,7 @@ QUESTION = ask(
         "groups",
         "How many data can be removed at once?",
         "First order fails as groups grow; the second order helps while the group is small; one Newton step "
-        "is exact where F is quadratic and the best of the three elsewhere.",
+        "is exact where F is quadratic, and elsewhere the best of the three for groups of several.",
         cells,
         compute,
         draw,

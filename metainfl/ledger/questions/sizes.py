@@ -79,8 +79,9 @@ QUESTION = ask(
     Question(
         "sizes",
         "How large must the problem be for influence to predict removal?",
-        "Even the exact derivative is a first-order prediction of removal. Its error falls as 1/T; shots "
-        "and features matter much less.",
+        "Even the exact derivative is a first-order prediction of removal. Its error falls as 1/T. More "
+        "shots help, as adapted parameters then depend less on lam; more features hurt, as each task then "
+        "carries a larger share of what is known about lam.",
         cells,
         compute,
         draw,

@@ -59,8 +59,8 @@ QUESTION = ask(
     Question(
         "stationarity",
         "How well must the learner be trained?",
-        "The error grows in proportion to the residual that metainfl reports: for an error of 1 % train to "
-        "a relative gradient of about 1e-3.",
+        "The error is one and a half to three times the residual that metainfl reports: for an error of "
+        "1 % train to a relative gradient of about 4e-3.",
         cells,
         compute,
         draw,
