@@ -42,6 +42,7 @@ truth: .venv/.dev ## The reference against its second routes, as a table
 docs: .venv/.dev ## Rewrite the measured tables and figures in README and docs
 	$(BIN)/python -m metainfl_reference --errata > docs/errata.md
 	$(BIN)/python -m bench.first_order_error --draw
+	$(BIN)/python -m bench.ledger
 	$(BIN)/python -m bench.readme
 
 .PHONY: wheel

@@ -12,7 +12,7 @@ from metainfl.ledger.store import Store
 from metainfl.report.figures import draw
 
 HERE = Path(__file__).parent
-SHOWN = ("parts", "neumann", "baselines")
+SHOWN = ("parts", "baselines")
 
 
 def main():

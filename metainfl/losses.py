@@ -40,3 +40,14 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
             )
         return targets.sum(1) * log_total - (targets * outputs).sum(1)
     return log_total - outputs.gather(1, targets[:, None].long())[:, 0]
+
+
+def weighted(loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor, name: str) -> Tensor:
+    """sum_j w_j l_j, a scalar; the loss must have left the instances apart."""
+    losses = loss(outputs, targets)
+    if losses.shape != weights.shape:
+        raise InvalidProblem(
+            f"the {name} loss must return one loss an instance, {tuple(weights.shape)}, got "
+            f"{tuple(losses.shape)}; use reduction='none'"
+        )
+    return (weights * losses).sum()

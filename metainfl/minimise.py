@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from metainfl.errors import NotConverged
+from metainfl.errors import Interrupted, NotConverged
 
 if TYPE_CHECKING:
     from metainfl.problem import Problem
@@ -19,6 +19,18 @@ def newton(problem: Problem, lam: Tensor, *, max_steps: int = 200) -> Tensor:
     Eigenvalues are taken absolute, so a saddle repels; directions without curvature or slope (a
     symmetry) are left alone. Raises `NotConverged` with the last iterate as its `result`.
     """
+    here = [lam]
+    try:
+        return _steps(problem, here, max_steps)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "minimising F interrupted; `result` holds the last iterate", here[0]
+        ) from None
+
+
+def _steps(problem: Problem, here: list[Tensor], max_steps: int) -> Tensor:
+    """The iteration; `here` holds where it stands."""
+    lam = here[0]
     eps = torch.finfo(lam.dtype).eps
     value, best = problem.objective(lam), float("inf")
     for _ in range(max_steps):
@@ -32,7 +44,7 @@ def newton(problem: Problem, lam: Tensor, *, max_steps: int = 200) -> Tensor:
             return lam
         if size <= eps**0.4:  # the objective no longer resolves the progress of a full step
             best = min(best, size)
-            lam = lam + step
+            lam = here[0] = lam + step
             value = problem.objective(lam)
             continue
         length, slope = 1.0, g @ step
@@ -44,7 +56,7 @@ def newton(problem: Problem, lam: Tensor, *, max_steps: int = 200) -> Tensor:
                 raise NotConverged(
                     f"no descent along Newton's direction (|gradient| {g.norm():.3g})", lam
                 )
-        lam = lam + length * step
+        lam = here[0] = lam + length * step
         value = problem.objective(lam)
     raise NotConverged(
         f"F was not minimised in {max_steps} Newton steps (last step {size:.3g})", lam

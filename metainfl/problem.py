@@ -19,7 +19,7 @@ from torch.func import grad, jvp, vmap
 
 from metainfl.adaptation.base import Adaptation, Setting
 from metainfl.errors import InvalidProblem, NotStationary
-from metainfl.losses import Loss, squared
+from metainfl.losses import Loss, squared, weighted
 from metainfl.model import Model, as_model
 from metainfl.plan import SMALL, Plan, measured, unmeasured
 from metainfl.symmetry import Symmetry
@@ -132,13 +132,7 @@ class Problem:
         """L_O of one task with lam split in the same way."""
         theta = self.adaptation.adapt(self.setting, adapted, task, state)
         outputs = self.adaptation.outputs(self.setting, direct, theta, task.query_x)
-        losses = self.outer_loss(outputs, task.query_y)
-        if losses.shape != task.query_weight.shape:
-            raise InvalidProblem(
-                "the outer loss must return one loss an instance, "
-                f"{tuple(task.query_weight.shape)}, got {tuple(losses.shape)}; use reduction='none'"
-            )
-        value = (task.query_weight * losses).sum()
+        value = weighted(self.outer_loss, outputs, task.query_y, task.query_weight, "outer")
         if self.direct:
             value = value + 0.5 * self.direct * (theta - direct).square().sum()
         return value

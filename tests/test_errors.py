@@ -249,6 +249,22 @@ def test_models_that_cannot_be_differentiated_are_named(layer, words):
         mi.influence(problem, [mi.task(0)], allow_nonstationary=True)
 
 
+@pytest.mark.parametrize("adaptation", [mi.Unrolled(1, 0.1), mi.Proximal(1.0), mi.ProximalCG(1.0)])
+def test_an_inner_loss_that_reduces_is_named(adaptation):
+    x, y = torch.ones(2, 3, 2, dtype=torch.float64), torch.ones(2, 3, 2, dtype=torch.float64)
+    problem = mi.Problem(
+        mi.Linear(2, 2),
+        mi.Tasks(x, y, x, y),
+        adaptation,
+        inner_loss=torch.nn.functional.mse_loss,
+        outer_loss=mi.squared,
+        outer_reg=1.0,
+        lam=torch.zeros(4, dtype=torch.float64),
+    )
+    with pytest.raises(mi.InvalidProblem, match="inner loss must return one loss an instance"):
+        mi.influence(problem, [mi.task(0)], allow_nonstationary=True)
+
+
 def test_labels_of_another_number_of_ways_are_named():
     torch.manual_seed(0)
     net = torch.nn.Linear(2, 3).double()

@@ -10,6 +10,7 @@ from metainfl.curvature.operator import SymmetricOperator
 from metainfl.oracle import small_case
 from metainfl.solve import CG, Dense, LiSSA, Neumann, Structured
 from metainfl.solve.precondition import by, jacobi, nystrom
+from metainfl.solve.spectrum import lanczos
 from tests.helpers import assert_close
 
 
@@ -104,6 +105,36 @@ def test_ctrl_c_keeps_what_is_done(solver):
     part = caught.value.result
     assert not part.converged and part.iterations >= 2
     assert part.residual < 1 and np.isfinite(part.solution.numpy()).all()
+
+
+def test_ctrl_c_in_lanczos_and_in_minimising(monkeypatch):
+    case = small_case("proximal_softmax", 0)
+    problem = case.problem()
+    whole = exact(problem).dense()
+    calls = [0]
+
+    def impatient(v):
+        calls[0] += 1
+        if calls[0] == 4:
+            raise KeyboardInterrupt
+        return whole @ v
+
+    with pytest.raises(mi.Interrupted, match="after 3 steps") as caught:
+        lanczos(SymmetricOperator(len(whole), impatient, whole), 9)
+    assert len(caught.value.result.values) == 3
+    assert float(caught.value.result.values[-1]) <= float(torch.linalg.eigvalsh(whole)[-1]) + 1e-9
+    real, seen = type(problem).hessian, []
+
+    def stop(self, lam):
+        seen.append(lam)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return real(self, lam)
+
+    monkeypatch.setattr(type(problem), "hessian", stop)
+    with pytest.raises(mi.Interrupted, match="last iterate") as caught:
+        problem.solve(torch.zeros_like(problem.lam))
+    assert torch.equal(caught.value.result, seen[-1]) and float(seen[-1].norm()) > 0
 
 
 def test_dense_by_cholesky_and_what_it_refuses():

@@ -24,6 +24,7 @@ from torch.func import grad, hessian, vmap
 
 from metainfl.adaptation.base import Adaptation, Setting
 from metainfl.errors import InvalidProblem, NotConverged
+from metainfl.losses import weighted
 from metainfl.tasks import TaskView
 
 
@@ -37,9 +38,9 @@ class Proximal(Adaptation):
 
     def inner(self, s: Setting, theta: Tensor, lam: Tensor, task: TaskView) -> Tensor:
         """L_I, a scalar."""
-        losses = s.inner_loss(s.model(theta, task.support_x), task.support_y)
-        pull = 0.5 * self.inner_reg * (theta - lam).square().sum()
-        return (task.support_weight * losses).sum() + pull
+        outputs = s.model(theta, task.support_x)
+        fit = weighted(s.inner_loss, outputs, task.support_y, task.support_weight, "inner")
+        return fit + 0.5 * self.inner_reg * (theta - lam).square().sum()
 
     def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
         """theta* (T, p) and B = H_in^{-1} (T, p, p)."""

@@ -17,6 +17,7 @@ from torch.func import grad
 
 from metainfl.adaptation.base import Adaptation, Setting
 from metainfl.errors import InvalidProblem
+from metainfl.losses import weighted
 from metainfl.tasks import TaskView
 
 
@@ -36,9 +37,9 @@ class Unrolled(Adaptation):
         """theta_k."""
 
         def inner(theta: Tensor, lam: Tensor) -> Tensor:
-            losses = s.inner_loss(s.model(theta, task.support_x), task.support_y)
-            pull = 0.5 * self.inner_reg * (theta - lam).square().sum()
-            return (task.support_weight * losses).sum() + pull
+            outputs = s.model(theta, task.support_x)
+            fit = weighted(s.inner_loss, outputs, task.support_y, task.support_weight, "inner")
+            return fit + 0.5 * self.inner_reg * (theta - lam).square().sum()
 
         rate = self.rate
         if isinstance(rate, Tensor):

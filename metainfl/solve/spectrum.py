@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metainfl.curvature.operator import SymmetricOperator
+from metainfl.errors import Interrupted
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,13 @@ def lanczos(a: SymmetricOperator, steps: int, seed: int = 0) -> Spectrum:
     off: list[Tensor] = []
     eps = torch.finfo(a.like.dtype).eps
     for _ in range(steps):
-        w = a @ basis[-1]
+        try:
+            w = a @ basis[-1]
+        except KeyboardInterrupt:
+            if not diagonal:
+                raise
+            part = _ritz(diagonal, off, basis)
+            raise Interrupted(f"Lanczos interrupted after {len(diagonal)} steps", part) from None
         diagonal.append(basis[-1] @ w)
         seen = torch.stack(basis, dim=1)
         for _ in range(2):  # twice is enough
@@ -48,6 +55,11 @@ def lanczos(a: SymmetricOperator, steps: int, seed: int = 0) -> Spectrum:
         if float(off[-1]) <= eps * a.size * float(torch.stack(diagonal).abs().max()):
             break
         basis.append(w / off[-1])
+    return _ritz(diagonal, off, basis)
+
+
+def _ritz(diagonal: list[Tensor], off: list[Tensor], basis: list[Tensor]) -> Spectrum:
+    """Ritz pairs of the tridiagonal matrix so far."""
     k = len(diagonal)
     t = torch.diag(torch.stack(diagonal))
     if k > 1:
