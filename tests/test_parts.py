@@ -8,7 +8,7 @@ import torch
 
 import metainfl as mi
 from metainfl import adapted, removal
-from metainfl.curvature import empirical_fisher, exact, gamma, gauss_newton, identity
+from metainfl.curvature import direct, empirical_fisher, exact, gamma, gauss_newton, identity
 from metainfl.curvature.gamma import gamma_value
 from metainfl.curvature.gauss_newton import factors
 from metainfl.curvature.operator import SymmetricOperator
@@ -103,6 +103,17 @@ def test_fisher_and_identity(name):
     rows = [int(p.task) for p in pis]
     free = problem.replaced(symmetry=None)
     assert_close(mi.influence(free, pis, curvature=identity).value, -g[rows], 1e-13)
+
+
+@pytest.mark.parametrize("name", ["linear_representation", "proximal_softmax"])
+def test_direct_curvature_is_direct_if(name):
+    """Equation 7 as a curvature and as `ignored` derivatives are one thing."""
+    _, problem, pis = tasks_and_problem(name)
+    frozen = problem.replaced(adaptation=problem.adaptation.frozen(), symmetry=None)
+    found = mi.influence(
+        problem.replaced(symmetry=None), pis, curvature=direct, right_hand_side=frozen
+    )
+    assert_close(found.value, mi.direct_if(problem, pis), 1e-13)
 
 
 @pytest.mark.parametrize("name", ["single_softmax", "proximal_ridge", "maml_linear"])

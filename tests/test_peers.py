@@ -1,10 +1,15 @@
 """Other libraries, where they are installed: judged in their own convention."""
 
 import importlib.util
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
+import metainfl as mi
+from metainfl.curvature import kronecker
+from metainfl.kronecker import Recipe
 from metainfl.oracle.measure import distance
 from metainfl.oracle.peers import fisher
 from metainfl.oracle.peers.libraries import PEERS
@@ -60,3 +65,26 @@ def test_kronecker_is_exact_for_one_datum():
     one = PeerProblem(n=1, m=3, components=4, d=0.5)
     value = fisher.scores(one, "type-2", corrected=False)
     assert distance(value, one.n * one.truth).relative < 1e-12
+
+
+@pytest.mark.parametrize("kind", ["type-2", "empirical"])
+@pytest.mark.parametrize("corrected", [True, False])
+def test_our_kronecker_factors_are_those_of_the_libraries(kind, corrected):
+    """The same numbers as the definition that curvlinops and kronfluence meet above."""
+    x, y, tx, ty = PROBLEM.tensors()
+    eye = torch.eye(10, dtype=torch.float64)
+    train = mi.Tasks(x[None, :0], eye[y][None, :0], x[None], eye[y][None])
+    test = mi.Tasks(tx[:, None][:, :0], eye[ty][:, None][:, :0], tx[:, None], eye[ty][:, None])
+    problem = mi.Problem(
+        mi.Linear(6, 10),
+        train,
+        mi.NoAdaptation(),
+        inner_loss=mi.cross_entropy,
+        outer_reg=PROBLEM.n * PROBLEM.d,
+        lam=torch.tensor(PROBLEM.case.solution.lam),
+    )
+    recipe = partial(kronecker, recipe=Recipe(kind, corrected))
+    every = [mi.query(0, j) for j in range(PROBLEM.n)]
+    ours = PROBLEM.n * mi.scores(problem, every, test, curvature=recipe).value.numpy()
+    theirs = fisher.scores(PROBLEM, kind, corrected=corrected)
+    assert distance(ours, theirs).relative < 1e-10

@@ -16,6 +16,7 @@ the support weights and in the inputs, and `torch.func` only ever differentiates
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -43,20 +44,36 @@ class Proximal(Adaptation):
         return fit + 0.5 * self.inner_reg * (theta - lam).square().sum()
 
     def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
-        """theta* (T, p) and B = H_in^{-1} (T, p, p)."""
+        """theta* (T, q) and B = H_in^{-1} (T, q, q)."""
+        curve = vmap(hessian(lambda th, t: self.inner(s, th, lam, t)))
+        last: list[Tensor] = []
+
+        def solve(theta: Tensor, g: Tensor) -> Tensor:
+            last[:] = [curve(theta, tasks)]
+            return torch.linalg.solve(last[0], g)
+
+        return self.minimise(s, lam, tasks, solve), torch.linalg.inv(last[0])
+
+    def minimise(
+        self,
+        s: Setting,
+        lam: Tensor,
+        tasks: TaskView,
+        solve: Callable[[Tensor, Tensor], Tensor],
+    ) -> Tensor:
+        """theta* (T, q) by damped Newton from lam; `solve(theta, g)` is H_in^{-1} g at theta."""
         value = vmap(lambda th, t: self.inner(s, th, lam, t))
         slope = vmap(grad(lambda th, t: self.inner(s, th, lam, t)))
-        curve = vmap(hessian(lambda th, t: self.inner(s, th, lam, t)))
         theta = lam.detach().expand(len(tasks.query_x), -1).clone()
         eps = torch.finfo(lam.dtype).eps
         best = torch.full_like(theta[:, 0], math.inf)
         for _ in range(self.max_steps):
-            h, g = curve(theta, tasks), slope(theta, tasks)
-            step = -torch.linalg.solve(h, g)
+            g = slope(theta, tasks)
+            step = -solve(theta, g)
             size = step.norm(dim=1) / (1 + theta.norm(dim=1))
             fine = (size <= 8 * eps) | ((size < eps**0.5) & (size >= best))
             if fine.all():
-                return theta, torch.linalg.inv(h)
+                return theta
             best = torch.minimum(best, size)
             theta = theta + self._length(value, theta, step, g, tasks)[:, None] * step
         worst = int(size.argmax())

@@ -7,17 +7,16 @@ no q x q matrix anywhere. Derivatives are as accurate as `rtol` makes the solves
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, vmap
+from torch.func import grad
 
 from metainfl.adaptation.base import Setting
 from metainfl.adaptation.inner_cg import InnerSolve
 from metainfl.adaptation.proximal import Proximal
-from metainfl.errors import InvalidProblem, NotConverged
+from metainfl.errors import InvalidProblem
 from metainfl.tasks import TaskView
 
 
@@ -32,24 +31,7 @@ class ProximalCG(Proximal):
 
     def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
         """theta* (T, q)."""
-        value = vmap(lambda th, t: self.inner(s, th, lam, t))
-        slope = vmap(grad(lambda th, t: self.inner(s, th, lam, t)))
-        theta = lam.detach().expand(len(tasks.query_x), -1).clone()
-        eps = torch.finfo(lam.dtype).eps
-        best = torch.full_like(theta[:, 0], math.inf)
-        for _ in range(self.max_steps):
-            g = slope(theta, tasks)
-            step = -self._solve(s, g, theta, tasks)
-            size = step.norm(dim=1) / (1 + theta.norm(dim=1))
-            if ((size <= 8 * eps) | ((size < eps**0.5) & (size >= best))).all():
-                return (theta,)
-            best = torch.minimum(best, size)
-            theta = theta + self._length(value, theta, step, g, tasks)[:, None] * step
-        worst = int(size.argmax())
-        raise NotConverged(
-            f"the inner problem of task {worst} did not converge in {self.max_steps} Newton-CG steps "
-            f"(relative step {float(size[worst]):.2g}); raise inner_reg or max_steps"
-        )
+        return (self.minimise(s, lam, tasks, lambda theta, g: self._solve(s, g, theta, tasks)),)
 
     def _solve(self, s: Setting, b: Tensor, theta: Tensor, tasks: TaskView) -> Tensor:
         def inner(th: Tensor, lam: Tensor, task: TaskView) -> Tensor:
