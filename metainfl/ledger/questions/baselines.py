@@ -90,7 +90,14 @@ def draw(axes: Axes, rows: list[Row]) -> None:
         low = y - np.array([r["T2 Spearman low"] for r in own])
         high = np.array([r["T2 Spearman high"] for r in own]) - y
         axes.errorbar(
-            x, y, (low, high), fmt=MARKERS[n], color=COLOURS[n], label=name, markersize=5, capsize=2
+            x,
+            y,
+            [low.tolist(), high.tolist()],
+            fmt=MARKERS[n],
+            color=COLOURS[n],
+            label=name,
+            markersize=5,
+            capsize=2,
         )
     axes.axhline(0, color="0.6", linewidth=0.8)
     axes.set_xticks(range(len(families)), families, fontsize=7)
