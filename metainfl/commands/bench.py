@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,8 @@ def bench(
             for q in questions:
                 print(f"{q.name:14} {q.asks}")
             return
+        if find_spec("matplotlib") is None:
+            raise InvalidProblem("figures need matplotlib: pip install 'metainfl[bench]'")
         wanted = families.split(",") if families else []
         work = cells_of(questions, quick, wanted, device)
         if not work:

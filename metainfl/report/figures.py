@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from metainfl.errors import MetainflError
 from metainfl.ledger.question import Question
 from metainfl.report.style import settings
 
 
 def draw(question: Question, rows: Sequence[dict[str, Any]], folder: Path) -> Path | None:
     """Writes `NAME.svg` and `NAME.png`; the SVG's path, or None where no row has a number."""
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise MetainflError("figures need matplotlib: pip install 'metainfl[bench]'") from error
+    import matplotlib
+
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 

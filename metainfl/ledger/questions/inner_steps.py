@@ -62,8 +62,9 @@ QUESTION = ask(
     Question(
         "inner-steps",
         "When may an unrolled learner be differentiated implicitly?",
-        "Solid: the implicit formula against the exact derivative of the k steps. It is wrong until the "
-        "inner problem has converged, at the rate at which the learner itself approaches its limit (dashed).",
+        "Circles and squares: the implicit formula against the exact derivative of the k steps. It is wrong "
+        "until the inner problem has converged, at the rate at which the learner itself approaches its "
+        "limit (the other two lines).",
         cells,
         compute,
         draw,
