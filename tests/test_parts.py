@@ -288,6 +288,27 @@ def test_inner_solves_by_cg(name, mode):
     assert_close(wide.value[:, 0], case.truth("derivative", pis) @ slope, 1e-10)
 
 
+def test_partial_adaptation_and_rates_of_each_parameter():
+    """ANIL: a rate of zero leaves a parameter as it is. Derivatives against re-solving the problem."""
+    case = small_case("maml_softmax", 2)
+    rate = torch.linspace(0.0, 0.15, case.family.n_meta).double()
+    rate[3:6] = 0.0
+    problem = case.problem().replaced(adaptation=mi.Unrolled(2, rate))
+    problem.solve()
+    theta = adapted.parameters(problem)
+    still = rate == 0
+    assert torch.equal(theta[:, still], problem.lam[still].expand(5, -1))
+    assert (theta[:, ~still] != problem.lam[~still]).all()
+    ends = []
+    for s in (1e-3, -1e-3, 5e-4, -5e-4):
+        w = problem.tasks.w.clone()
+        w[2] += s
+        moved = problem.replaced(tasks=problem.tasks.reweighted(task=w))
+        ends.append(moved.solve(problem.lam))
+    coarse, fine = (ends[0] - ends[1]) / 2e-3, (ends[2] - ends[3]) / 1e-3
+    assert_close(mi.influence(problem, [mi.task(2)]).value[0], (4 * fine - coarse) / 3, 1e-8)
+
+
 def test_the_plan_is_measured_for_large_problems_and_shown():
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(20, 30), torch.nn.Tanh(), torch.nn.Linear(30, 2))

@@ -33,6 +33,22 @@ def test_nystrom_preconditioner(rank):
         assert found.iterations <= 4
 
 
+@pytest.mark.parametrize("iterations", [4, 8, 14, 200])
+def test_cg_estimates_its_error(iterations):
+    """Condition times residual: not below the true error, and the condition from below."""
+    generator = torch.Generator().manual_seed(1)
+    q = torch.linalg.qr(torch.randn(60, 60, generator=generator, dtype=torch.float64))[0]
+    matrix = q @ torch.diag(torch.logspace(-2, 1, 60, dtype=torch.float64)) @ q.T
+    b = torch.randn(60, 3, generator=generator, dtype=torch.float64)
+    want = torch.linalg.solve(matrix, b)
+    a = SymmetricOperator(60, matrix.__matmul__, matrix)
+    found = CG(rtol=1e-13, max_iterations=iterations, allow_unconverged=True)(a, b)
+    true = float(((found.solution - want).norm(dim=0) / want.norm(dim=0)).max())
+    assert true <= found.error <= 1.01e3 * found.residual
+    if iterations == 200:
+        assert found.error / found.residual == pytest.approx(1e3, rel=1e-3)
+
+
 def test_jacobi_preconditioner():
     generator = torch.Generator().manual_seed(0)
     scale = torch.logspace(-3, 3, 60, dtype=torch.float64)

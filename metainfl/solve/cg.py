@@ -75,6 +75,8 @@ class _Run:
         self.rz = (self.r * self.d).sum(0)
         self.goal = self.size = b.norm(dim=0)
         self.iterations = 0
+        self.steps: list[Tensor] = []
+        self.ratios: list[Tensor] = []
 
     def step(self, live: Tensor) -> None:
         """One iteration."""
@@ -91,16 +93,33 @@ class _Run:
         new = (self.r * z).sum(0)
         if bool((new[live] < 0).any()):
             raise SingularHessian("the preconditioner is not positive definite")
-        self.d = z + _ratio(new, self.rz, live) * self.d
+        ratio = _ratio(new, self.rz, live)
+        self.d = z + ratio * self.d
+        self.steps.append(step)
+        self.ratios.append(ratio)
         self.rz, self.size = new, self.r.norm(dim=0)
         self.iterations += 1
 
     def result(self, converged: bool) -> SolveResult:
-        """Where it stands. The error is unknown: CG bounds it in the A-norm only."""
+        """Where it stands; the error is estimated as condition times residual."""
         residual = relative_residual(self.a, self.x, self.b)
-        return SolveResult(
-            self.x, residual, float("nan"), self.iterations, self.a.products, converged
-        )
+        error = self.condition() * residual
+        return SolveResult(self.x, residual, error, self.iterations, self.a.products, converged)
+
+    def condition(self) -> float:
+        """Of the preconditioned matrix, from the Ritz values that the recurrence implies (from below)."""
+        if not self.steps:
+            return 1.0
+        steps, ratios = torch.stack(self.steps), torch.stack(self.ratios)
+        column = int((steps > 0).sum(0).argmax())  # the one that went on longest
+        n = int((steps[:, column] > 0).sum())
+        alpha, beta = steps[:n, column], ratios[: n - 1, column]
+        diagonal = 1 / alpha
+        diagonal[1:] = diagonal[1:] + beta / alpha[:-1]
+        side = beta.sqrt() / alpha[:-1]
+        t = torch.diag(diagonal) + torch.diag(side, 1) + torch.diag(side, -1)
+        values = torch.linalg.eigvalsh(t)
+        return float(values[-1] / values[0].clamp(min=torch.finfo(t.dtype).tiny))
 
 
 def _ratio(top: Tensor, bottom: Tensor, live: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ class SolveResult:
     """X with A X ~ B (p, k), and how well.
 
     residual: |A x - b| / |b|, the largest over columns. error: an estimate of |x - x*| / |x*|, or
-    nan where the solver has none. iterations: of the slowest column. products: A-vector products.
+    nan where there is none (LiSSA without repeats). iterations: of the slowest column. products:
+    A-vector products.
     """
 
     solution: Tensor
