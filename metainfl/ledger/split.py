@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from metainfl.curvature import SymmetricOperator
-from metainfl.influence import influence
+from metainfl.influence import Influence, influence
 from metainfl.ledger.parts import CURVATURES, DERIVATIVES, SOLVERS, dense_of
 from metainfl.oracle.case import Case
 from metainfl.problem import Problem
@@ -46,12 +46,13 @@ def estimate(
     solver: str = "dense",
 ) -> Array:
     """Influence with these parts at problem.lam, stationary or not (n, p)."""
-    return _with(problem, pis, derivative, curvature, solver).double().cpu().numpy()
+    return solved(problem, pis, derivative, curvature, solver).value.double().cpu().numpy()
 
 
-def _with(
+def solved(
     problem: Problem, pis: Sequence[Perturbation], derivative: str, curvature: str, solver: str
-) -> torch.Tensor:
+) -> Influence:
+    """The same with the solve behind it."""
     change = DERIVATIVES[derivative]
     other = problem if change is None else problem.replaced(adaptation=change(problem.adaptation))
     chosen = CURVATURES[curvature]
@@ -67,7 +68,7 @@ def _with(
         solver=found,
         right_hand_side=other,
         allow_nonstationary=True,
-    ).value
+    )
 
 
 def _symmetric(problem: Problem, derivative: str, curvature: str) -> Problem:

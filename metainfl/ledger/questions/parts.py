@@ -13,7 +13,7 @@ from metainfl.ledger.measure import order, vectors
 from metainfl.ledger.parts import CURVATURES, DERIVATIVES, SOLVERS, applies
 from metainfl.ledger.problems import TASKS, asked, case_of, removals, tiny, true_scores
 from metainfl.ledger.question import Question, Row, ask
-from metainfl.ledger.split import PARTS, chain, estimate, split
+from metainfl.ledger.split import PARTS, chain, estimate, solved, split
 from metainfl.report.style import COLOURS, INK
 from metainfl_reference.families import FAMILIES
 
@@ -105,16 +105,19 @@ def verdict(row: dict[str, Any]) -> str:
 
 
 def cost(problem: Any, pis: list[Any], d: str, c: str, s: str) -> dict[str, float]:
-    """Seconds as a multiple of one meta-gradient's; both have run before."""
-    times = []
+    """Seconds as a multiple of one meta-gradient's (both have run before), and Hessian products."""
     problem.gradient(problem.lam)
-    for f in (lambda: problem.gradient(problem.lam), lambda: estimate(problem, pis, d, c, s)):
+    times, out = [], {}
+    for what in ("gradient", "influence"):
         started = time.perf_counter()
-        f()
+        if what == "gradient":
+            problem.gradient(problem.lam)
+        else:
+            out["products"] = float(solved(problem, pis, d, c, s).solve.products)
         if problem.lam.is_cuda:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - started)
-    return {"cost in gradients": times[1] / times[0]}
+    return {**out, "cost in gradients": times[1] / times[0]}
 
 
 def label(row: Row) -> str:
@@ -171,6 +174,7 @@ QUESTION = ask(
             "T2 error",
             "T2 Spearman",
             "LDS",
+            "products",
             "cost in gradients",
         ),
     )
