@@ -45,6 +45,11 @@ class Answer:
             raise NotCertified(f"no finite error bound for this answer: {out}")
         return out
 
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
+        """The value where numpy wants an array: the bound stays behind."""
+        out = np.asarray(self.value, dtype=dtype)  # type: ignore[call-overload]
+        return out.copy() if copy else out
+
     def __getitem__(self, i: int | slice) -> Answer:
         """One row or entry, its bound with it."""
         return Answer(self.value[i], lambda: self.bound[i])

@@ -125,6 +125,14 @@ def test_trajectory_bounds(name):
         assert np.max(a.bound) <= 1e-9 * np.abs(a.value).max()
 
 
+def test_an_answer_is_an_array_where_numpy_wants_one():
+    answer = Answer([[1.0, 2.0], [3.0, 4.0]], [0.1, 0.2])
+    assert np.asarray(answer).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert np.array(answer, dtype=np.float32).dtype == np.float32
+    assert np.abs(np.ones((2, 2)) - answer).max() == 3
+    assert answer[1].bound == 0.2 and answer[1].value.tolist() == [3.0, 4.0]
+
+
 def test_an_answer_without_a_finite_bound_is_refused():
     with pytest.raises(NotCertified, match="no finite error bound"):
         _ = Answer(1.0, lambda: np.array(np.inf)).bound
