@@ -17,7 +17,6 @@ EQUAL = 1e-5  # libraries work in float32 here and there
 
 def per_batch(problem: PeerProblem, size: int) -> Array:
     """-sum_b g_t' (H_b + d I)^{-1} g_i in the mean form, H_b the mean Hessian of batch b (n, m)."""
-    local = problem.case.family
     x, y, _, _ = problem.data
     p = problem.components * 10
     total = np.zeros((p, p))
@@ -30,7 +29,6 @@ def per_batch(problem: PeerProblem, size: int) -> Array:
         h = np.einsum("na,nbf,ne->abef", xb, curve, xb).reshape(p, p) / len(xb)
         total += np.linalg.inv(h + problem.d * np.eye(p))
     g = np.einsum("na,nb->nab", x, probabilities - np.eye(10)[y]).reshape(problem.n, p)
-    assert local.n_meta == p
     return -g @ total @ problem.test_gradients
 
 
