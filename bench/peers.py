@@ -34,7 +34,7 @@ def ours(peer):
         inner_loss=mi.cross_entropy,
         outer_reg=peer.n * peer.d,
         lam=torch.tensor(peer.case.solution.lam),
-        chunk=1,
+        chunk=128,
         product="reverse",
     )
     every = [mi.query(0, j) for j in range(peer.n)]

@@ -109,17 +109,16 @@ def scaling():
 
 
 MEMORY = """
-import resource, sys, torch
-torch.set_num_threads(1)
+import sys, torch
+from metainfl.ledger.memory import growth
 from metainfl.oracle.bridge import problem_of
 from metainfl_reference.families import FAMILIES
 from metainfl_reference.generators import regression
+torch.set_num_threads(1)
 episodes = regression(0, tasks=int(sys.argv[1]), d=8, c=4)
 problem = problem_of(FAMILIES["proximal_ridge"](episodes, d_in=1.0, d_out=1.0)).replaced(chunk=64)
 problem.lam = torch.zeros(32, dtype=torch.float64)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-problem.hessian(problem.lam)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(growth(lambda: problem.hessian(problem.lam)))
 """
 
 
@@ -131,7 +130,7 @@ def memory():
         done = subprocess.run(
             [sys.executable, "-c", MEMORY, str(t)], capture_output=True, text=True, check=True
         )
-        grown.append(int(done.stdout) / 1024)
+        grown.append(float(done.stdout))
     return {"tasks": sizes, "peak_growth_mib": grown}
 
 

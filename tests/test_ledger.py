@@ -252,3 +252,13 @@ def test_advice_on_the_command_line(tmp_path):
     assert found.exit_code == 0 and "EK-FAC       may stand for H" in found.output
     assert json.loads(out.read_text())["ekfac_safe"] is True
     assert runner.invoke(app, ["advise", f"{file}:number"]).exit_code == 2
+
+
+def test_memory_counts_what_the_work_takes():
+    from metainfl.ledger.memory import growth
+
+    code = "from metainfl.ledger.memory import growth; import numpy as np\n"
+    code += "print(growth(lambda: np.ones(2**23).sum()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 60 < float(done.stdout) < 90  # 64 MiB
+    assert growth(lambda: None) < 5

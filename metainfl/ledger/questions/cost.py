@@ -27,13 +27,11 @@ WAYS: dict[str, Solver | None] = {
     "Neumann to 1e-2": Neumann(rtol=1e-2, low=0.5),
 }
 PEAK = """
-import resource, sys
-from metainfl.ledger.questions.cost import solve
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-problem, pis = solve.__globals__["setting"](int(sys.argv[1]), int(sys.argv[2]))
-start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-solve(problem, pis, sys.argv[3])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start)
+import sys
+from metainfl.ledger.memory import growth
+from metainfl.ledger.questions import cost
+problem, pis = cost.setting(int(sys.argv[1]), int(sys.argv[2]))
+print(growth(lambda: cost.solve(problem, pis, sys.argv[3])))
 """
 
 
@@ -78,7 +76,7 @@ def compute(features: int, tasks: int, way: str) -> dict[str, Any]:
             check=False,
         )
         if done.returncode == 0:
-            out["cost in peak MiB"] = int(done.stdout) / 1024
+            out["cost in peak MiB"] = float(done.stdout)
     return out
 
 
