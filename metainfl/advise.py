@@ -97,8 +97,9 @@ def advise(
     operator, tangent = exact(problem), problem.tangent()
     if tangent is not None:
         operator = operator.deflated(tangent)
-    s = lanczos(operator, steps)
-    whole = len(s.values) >= problem.n_meta or s.low < problem.outer_reg
+    s = lanczos(operator, steps, off=tangent)
+    flat = 0 if tangent is None else tangent.shape[1]
+    whole = len(s.values) >= problem.n_meta - flat or s.low < problem.outer_reg
     low = s.low if whole or not problem.outer_reg else problem.outer_reg
     floor = math.sqrt(torch.finfo(problem.lam.dtype).eps) * s.high
     damping = 0.0 if low > floor else floor - min(low, 0.0)

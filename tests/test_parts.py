@@ -1,13 +1,11 @@
 """Each approximate part equals its own dense definition, and the exact answer where theory says so."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 
 import metainfl as mi
-from metainfl import adapted, removal
+from metainfl import adapted
 from metainfl.curvature import direct, empirical_fisher, exact, gamma, gauss_newton, identity
 from metainfl.curvature.gamma import gamma_value
 from metainfl.curvature.gauss_newton import factors
@@ -19,10 +17,7 @@ from metainfl.oracle.bridge import tasks_of
 from metainfl.solve import CG, Dense, Lanczos, Neumann, PseudoInverse
 from metainfl.solve.factored import buffered, orthogonal, pseudo_inverse, woodbury
 from metainfl.solve.spectrum import lanczos
-from metainfl_reference.answer import Answer
 from metainfl_reference.errata import paper_001, paper_002
-from metainfl_reference.estimands import removal as reference_removal
-from metainfl_reference.family import targets
 from tests.helpers import ADAPTED, NAMES, WITH_DIRECT, assert_close
 
 AFFINE = ["single_ridge", "proximal_ridge", "maml_linear"]
@@ -271,124 +266,3 @@ def test_a_convolutional_meta_learner():
     ends = [problem.gradient(lam + s * h * v) - problem.gradient(lam - s * h * v) for s in (1, 0.5)]
     once, twice = ends[0] / (2 * h), ends[1] / h
     assert_close(product, (4 * twice - once) / 3, 1e-8)
-
-
-@pytest.mark.parametrize("name", ["proximal_ridge", "proximal_softmax"])
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
-def test_inner_solves_by_cg(name, mode):
-    """No inner matrix, the same derivatives: every perturbation kind, both orders of differentiation."""
-    case = small_case(name, 2)
-    adaptation = mi.ProximalCG(1.0, rtol=1e-14)
-    problem = case.problem().replaced(adaptation=adaptation, product=mode)
-    problem.lam = torch.tensor(case.solution.lam)
-    pis = case.perturbations(("task", "support", "query", "support_input", "query_input"), limit=12)
-    assert_close(mi.influence(problem, pis).value, case.truth("derivative", pis), 1e-11)
-    wide = mi.scores(problem, pis, tasks_of(case.family.episodes).select([1]))
-    slope = case.family.target_gradient(targets(case.family.episodes)[1], case.solution.lam)
-    assert_close(wide.value[:, 0], case.truth("derivative", pis) @ slope, 1e-10)
-
-
-def test_partial_adaptation_and_rates_of_each_parameter():
-    """ANIL: a rate of zero leaves a parameter as it is. Derivatives against re-solving the problem."""
-    case = small_case("maml_softmax", 2)
-    rate = torch.linspace(0.0, 0.15, case.family.n_meta).double()
-    rate[3:6] = 0.0
-    problem = case.problem().replaced(adaptation=mi.Unrolled(2, rate))
-    problem.solve()
-    theta = adapted.parameters(problem)
-    still = rate == 0
-    assert torch.equal(theta[:, still], problem.lam[still].expand(5, -1))
-    assert (theta[:, ~still] != problem.lam[~still]).all()
-    ends = []
-    for s in (1e-3, -1e-3, 5e-4, -5e-4):
-        w = problem.tasks.w.clone()
-        w[2] += s
-        moved = problem.replaced(tasks=problem.tasks.reweighted(task=w))
-        ends.append(moved.solve(problem.lam))
-    coarse, fine = (ends[0] - ends[1]) / 2e-3, (ends[2] - ends[3]) / 1e-3
-    assert_close(mi.influence(problem, [mi.task(2)]).value[0], (4 * fine - coarse) / 3, 1e-8)
-
-
-def test_the_plan_is_measured_for_large_problems_and_shown():
-    torch.manual_seed(0)
-    net = torch.nn.Sequential(torch.nn.Linear(20, 30), torch.nn.Tanh(), torch.nn.Linear(30, 2))
-    x, y = torch.randn(6, 4, 20), torch.randn(6, 4, 2)
-    problem = mi.Problem(net, mi.Tasks(x, y, x, y), mi.Unrolled(1, 0.1), outer_reg=1.0)
-    lam = mi.FromModule(net).current()
-    assert "ways timed" not in str(problem.plan)
-    first = problem.hessian_product(lam, torch.ones_like(lam))
-    assert problem.plan.mode in ("forward", "reverse") and len(problem.plan.timed) == 6
-    assert "ways timed" in str(problem.plan) and problem.chunk == problem.plan.chunk
-    for mode in ("forward", "reverse"):
-        for chunk in (1, 5):
-            fixed = problem.replaced(product=mode, chunk=chunk)
-            assert_close(fixed.hessian_product(lam, torch.ones_like(lam)), first, 1e-5)
-            assert fixed.plan.timed == () and fixed.chunk == chunk
-    assert problem.replaced(outer_reg=2.0).plan is problem.plan
-    kept = problem.replaced(adaptation=mi.ProximalCG(200.0, rtol=1e-5), lam=lam)
-    before = kept.gradient(kept.lam)  # its adapted state is kept for a stack of six ...
-    first = kept.hessian_product(kept.lam, torch.ones_like(lam))
-    for chunk in (1, 4, 16):  # ... and not handed to stacks of another size
-        kept._plan = dataclasses.replace(kept.plan, chunk=chunk)
-        assert_close(kept.hessian_product(kept.lam, torch.ones_like(lam)), first, 1e-4)
-        assert_close(kept.gradient(kept.lam), before, 1e-4)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_second_order_removal(name):
-    case = small_case(name, 1)
-    problem = case.problem()
-    pis = [*case.perturbations(("query", "group"))[-4:], mi.task(1)]
-    assert_close(removal.second_order(problem, pis), case.truth("second_order", pis), 1e-8)
-    w = problem.tasks.w.clone()
-    w[1] = 0.7
-    heavy = problem.replaced(tasks=problem.tasks.reweighted(task=w))
-    weights = case.solution.weights.moved(mi.task(1), -0.3)
-    at = case.family.solve(weights, start=case.solution.lam)
-    heavy.lam = torch.tensor(at.lam)
-    want = reference_removal.second_order(case.family, mi.task(1), at).value
-    assert_close(removal.second_order(heavy, [mi.task(1)])[0], want, 1e-8)
-    first = reference_removal.first_order(case.family, mi.task(1), at).value
-    assert_close(removal.first_order(heavy, [mi.task(1)])[0], first, 1e-10)
-
-
-@pytest.mark.parametrize("name", ["proximal_softmax", "maml_linear"])
-def test_remove_and_readapt(name):
-    case = small_case(name, 1)
-    problem, pis = case.problem(), [mi.task(0), mi.query(2, 1)]
-    edits = removal.resolved(problem, pis)
-    truth = case.truth("removal", pis)
-    assert_close(edits, truth, 1e-11)
-    new = tasks_of(case.family.episodes).select([3, 4])
-    theta = removal.readapted(problem, edits, new)
-    want = np.stack([[case.family.task_parameters(k, lam) for k in (3, 4)] for lam in truth])
-    assert_close(theta, want, 1e-10)
-    chosen = [targets(case.family.episodes)[k] for k in (3, 4)]
-    scores = [
-        [
-            reference_removal.score(case.family, t, case.solution, Answer.exactly(lam)).value
-            for t in chosen
-        ]
-        for lam in truth
-    ]
-    assert_close(removal.target_losses(problem, edits, new), np.array(scores), 1e-9)
-
-
-def test_the_influence_score_of_paper_001_is_another_number():
-    """IS leaves out d theta'/d lam: by how much, and that it is what it says."""
-    case = small_case("proximal_softmax", 1)
-    problem, pis = case.problem(), case.perturbations(["task"])
-    new = tasks_of(case.family.episodes).select([2])
-    exact_score = mi.scores(problem, pis, new).value[:, 0].numpy()
-    printed = mi.scores(problem, pis, new, through_adaptation=False).value[:, 0].numpy()
-    lam = case.solution.lam
-    slope = paper_001.outer_gradient(case.family, 2, case.solution)
-    assert_close(printed, case.truth("derivative", pis) @ slope, 1e-10)
-    full = case.family.target_gradient(targets(case.family.episodes)[2], lam)
-    assert_close(exact_score, case.truth("derivative", pis) @ full, 1e-10)
-    assert np.abs(printed - exact_score).max() > 0.05 * np.abs(exact_score).max()
-    with pytest.raises(mi.InvalidProblem, match="other spaces"):
-        mi.scores(
-            small_case("prototypes").problem(), pis,
-            tasks_of(small_case("prototypes").family.episodes), through_adaptation=False,
-        )  # fmt: skip

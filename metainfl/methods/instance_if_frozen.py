@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, vmap
+from torch.func import grad, jacrev, vmap
 
-from metainfl.adaptation import Proximal
+from metainfl.adaptation import Proximal, ProximalCG
 from metainfl.cross import check
 from metainfl.curvature import exact
 from metainfl.errors import InvalidProblem
@@ -28,20 +28,23 @@ from metainfl_reference.perturbation import Perturbation
 def instance_if_frozen(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
     """Support instance-IF without the derivative of the inner inverse Hessian (n, p)."""
     check(problem, perturbations)
-    if not isinstance(problem.adaptation, Proximal):
-        raise InvalidProblem("freezing the inner inverse needs Proximal adaptation, which has one")
+    if not isinstance(problem.adaptation, Proximal) or isinstance(problem.adaptation, ProximalCG):
+        raise InvalidProblem(
+            "freezing the inner inverse needs Proximal adaptation, which forms one"
+        )
     for p in perturbations:
         if p.kind != "support":
             raise InvalidProblem(f"support instances only; {p} is not one")
     problem.check_stationary()
-    rhs = torch.stack([_product(problem, p) for p in perturbations], dim=1)
+    used = sorted({p.task for p in perturbations})
+    rows = _products(problem, used)
+    rhs = torch.stack([rows[used.index(p.task), p.instance] for p in perturbations], dim=1)
     return -apply_inverse(problem, rhs, exact, None, 0.0).solution.T
 
 
-def _product(problem: Problem, p: Perturbation) -> Tensor:
-    """w_k d/dlam of d L_O/d u_j with B constant (p,)."""
+def _products(problem: Problem, used: list[int]) -> Tensor:
+    """w_k d/dlam of d L_O/d u_j with B constant, for all instances of the tasks (tasks, n_s, p)."""
     lam, adaptation, setting = problem.lam, problem.adaptation, problem.setting
-    chosen = problem.tasks.select([p.task])
 
     def one(task: TaskView, state: Any) -> Tensor:
         def along(at: Tensor) -> Tensor:
@@ -52,14 +55,13 @@ def _product(problem: Problem, p: Perturbation) -> Tensor:
                 value = (task.query_weight * problem.outer_loss(outputs, task.query_y)).sum()
                 return value + 0.5 * problem.direct * (th - at).square().sum()
 
-            def instance(th: Tensor) -> Tensor:
-                outputs = setting.model(th, task.support_x)
-                return setting.inner_loss(outputs, task.support_y)[p.instance]
+            def instances(th: Tensor) -> Tensor:
+                return setting.inner_loss(setting.model(th, task.support_x), task.support_y)
 
-            return -grad(outer)(theta) @ (state[1] @ grad(instance)(theta))
+            return -jacrev(instances)(theta) @ (state[1] @ grad(outer)(theta))
 
-        return grad(along)(lam)
+        return jacrev(along)(lam)
 
-    for view, w, state in problem.chunks(lam, chosen):
-        return (w @ vmap(one)(view, state)).detach()
-    raise AssertionError("a selection of one task has one chunk")
+    chunks = problem.chunks(lam, problem.tasks.select(used))
+    found = [w[:, None, None] * vmap(one)(view, state) for view, w, state in chunks]
+    return torch.cat(found).detach()

@@ -18,8 +18,8 @@ GUIDE = (
     ("p up to about 2,000", "Form H and solve it densely: exact, and nothing to tune."),
     (
         "p above, condition below 1e4",
-        "CG to a tenth of the error you want; for spectra with few large eigenvalues precondition it by "
-        "Nystroem. A Neumann series of the same error costs more products.",
+        "CG with the tolerance that metainfl advise names; for spectra with few large eigenvalues "
+        "precondition it by Nystroem. A Neumann series of the same error costs more products.",
     ),
     (
         "p above, worse conditioned",
@@ -27,7 +27,7 @@ GUIDE = (
     ),
     (
         "no second derivatives to be had",
-        "Gauss-Newton where the fit is good; see the fit figure. Expect ranks, not sizes.",
+        "Gauss-Newton, where labels fit: the fit figure shows its error grow from a tenth to all of it.",
     ),
     ("removing more than a tenth of the tasks", "Newton, not the first order, whatever T."),
 )

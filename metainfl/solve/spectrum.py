@@ -30,14 +30,21 @@ class Spectrum:
         return float(self.values[0])
 
 
-def lanczos(a: SymmetricOperator, steps: int, seed: int = 0) -> Spectrum:
-    """`steps` products with A; fewer when the Krylov space is exhausted. Deterministic by seed."""
+def lanczos(
+    a: SymmetricOperator, steps: int, seed: int = 0, *, off: Tensor | None = None
+) -> Spectrum:
+    """`steps` products with A; fewer when the Krylov space is exhausted. Deterministic by seed.
+
+    With an orthonormal `off` (p, f) that A leaves apart (a deflated operator), only the rest is seen.
+    """
     steps = min(steps, a.size)
     generator = torch.Generator().manual_seed(seed)
     q = torch.randn(a.size, generator=generator, dtype=torch.float64).to(a.like)
+    if off is not None:
+        q = q - off @ (off.T @ q)
     basis = [q / q.norm()]
     diagonal: list[Tensor] = []
-    off: list[Tensor] = []
+    side: list[Tensor] = []
     eps = torch.finfo(a.like.dtype).eps
     for _ in range(steps):
         try:
@@ -45,17 +52,17 @@ def lanczos(a: SymmetricOperator, steps: int, seed: int = 0) -> Spectrum:
         except KeyboardInterrupt:
             if not diagonal:
                 raise
-            part = _ritz(diagonal, off, basis)
+            part = _ritz(diagonal, side, basis)
             raise Interrupted(f"Lanczos interrupted after {len(diagonal)} steps", part) from None
         diagonal.append(basis[-1] @ w)
         seen = torch.stack(basis, dim=1)
         for _ in range(2):  # twice is enough
             w = w - seen @ (seen.T @ w)
-        off.append(w.norm())
-        if float(off[-1]) <= eps * a.size * float(torch.stack(diagonal).abs().max()):
+        side.append(w.norm())
+        if float(side[-1]) <= eps * a.size * float(torch.stack(diagonal).abs().max()):
             break
-        basis.append(w / off[-1])
-    return _ritz(diagonal, off, basis)
+        basis.append(w / side[-1])
+    return _ritz(diagonal, side, basis)
 
 
 def _ritz(diagonal: list[Tensor], off: list[Tensor], basis: list[Tensor]) -> Spectrum:

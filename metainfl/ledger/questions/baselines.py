@@ -39,7 +39,7 @@ def cells(quick: bool) -> list[dict[str, Any]]:
     return [{"family": f, "ranking": r} for f in families for r in NAMES]
 
 
-def ranking(case: Case, name: str, n: int) -> Array:
+def scores_by(name: str, case: Case, n: int) -> Array:
     """Scores of tasks 0..n-1 on the targets (n, targets): positive = the task helps."""
     problem = case.problem()
     g = problem.task_gradients(problem.lam).numpy()[:n]
@@ -72,12 +72,9 @@ def compute(family: str, ranking: str) -> dict[str, Any]:
     case = case_of(family)
     n = case.family.episodes.n_tasks
     kept, removed = removals(case, asked(case, "task", n))
-    scores = _ranking(case, ranking, n)
+    scores = scores_by(ranking, case, n)
     out = order(scores[kept], true_scores(case, removed), "T2")
     return out | {"LDS": lds.score(case, scores, 32)}
-
-
-_ranking = ranking
 
 
 def draw(axes: Axes, rows: list[Row]) -> None:
