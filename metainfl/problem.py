@@ -1,173 +1,93 @@
-"""The weighted meta-objective: F(lam; weights), its gradient and its total-Hessian products.
+"""Derivatives of the meta-objective over all tasks, and its minimiser.
 
-    F(lam) = sum_i w_i [sum_j v_ij l(z_ij; lam, theta_i(lam)) + (direct/2) |theta_i - lam|^2]
-             + (outer_reg/2) |lam|^2
+    F(lam) = sum_i w_i L_O^i(lam, theta_i(lam)) + (outer_reg/2) |lam|^2          (see `definition`)
 
-One scalar function of one task is differentiated by `torch.func` and batched over tasks; there is
-no Python loop over tasks, only over chunks of them.
+The loss of one task is differentiated by `torch.func` and batched over tasks; there is no Python loop
+over tasks unless that is the faster way, only over chunks of them.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.func import grad, jvp, vmap
+from torch import Tensor
+from torch.func import grad
 
-from metainfl.adaptation.base import Adaptation, Setting
-from metainfl.errors import InvalidProblem, NotStationary
-from metainfl.losses import Loss, squared, weighted
-from metainfl.model import Model, as_model
+from metainfl.batching import over_tasks
+from metainfl.definition import Definition
+from metainfl.errors import NotStationary
 from metainfl.plan import SMALL, Plan, measured, unmeasured
-from metainfl.symmetry import Symmetry
+from metainfl.product import fresh, stack_gradient
 from metainfl.tasks import Tasks, TaskView
 
 
-class Problem:
-    """Tasks, model, losses, adaptation and regularisers; `lam` is where influences are taken.
+class Problem(Definition):
+    """A bilevel problem: its arguments are those of `Definition`.
 
     A few tasks are differentiated at a time, so memory does not grow with their number.
     """
 
-    def __init__(
-        self,
-        model: Model | nn.Module,
-        tasks: Tasks,
-        adaptation: Adaptation,
-        *,
-        inner_loss: Loss = squared,
-        outer_loss: Loss | None = None,
-        outer_reg: float,
-        direct: float = 0.0,
-        lam: Tensor | None = None,
-        chunk: int | None = None,
-        symmetry: Symmetry | None = None,
-        product: str = "auto",
-    ) -> None:
-        """`outer_loss` defaults to `inner_loss`; `lam` (p,) to nothing: call `solve` first.
-
-        `symmetry` gives the directions along which lam moves without changing F, such as
-        `metainfl.symmetry.orthogonal(rank)`: influence has no component in them. `product` ("forward"
-        or "reverse") and `chunk` fix how Hessian products are computed; otherwise see `plan`.
-        """
-        for name, value in (("outer_reg", outer_reg), ("direct", direct)):
-            if not (math.isfinite(value) and value >= 0):
-                raise InvalidProblem(f"{name} must be finite and not negative, got {value}")
-        if direct and not adaptation.same_space:
-            raise InvalidProblem(
-                "direct compares theta with lam, but they live in other spaces here"
-            )
-        if product not in ("auto", "forward", "reverse"):
-            raise InvalidProblem(f"product is 'auto', 'forward' or 'reverse', got {product!r}")
-        if chunk is not None and chunk < 1:
-            raise InvalidProblem(f"chunk must be at least 1, got {chunk}")
-        self.setting = Setting(as_model(model), inner_loss)
-        self.tasks, self.adaptation = tasks, adaptation
-        self.outer_loss = inner_loss if outer_loss is None else outer_loss
-        self.outer_reg, self.direct, self.symmetry = outer_reg, direct, symmetry
-        self.product, self.asked_chunk = product, chunk
-        self._plan: Plan | None = None
-        self.n_meta = adaptation.n_meta(self.setting.model)
-        self._lam = None if lam is None else self._checked(lam)
-        self._states: tuple[Tensor, int, list[Any]] | None = None
-
-    # -- where we are --------------------------------------------------------------------------
-    @property
-    def lam(self) -> Tensor:
-        """The meta-parameters (p,) at which influences are taken."""
-        if self._lam is None:
-            raise InvalidProblem("lam is not set: call problem.solve(), or assign problem.lam")
-        return self._lam
-
-    @lam.setter
-    def lam(self, value: Tensor) -> None:
-        self._lam = self._checked(value)
-        self._states = None
-
-    def _checked(self, lam: Tensor) -> Tensor:
-        if lam.shape != (self.n_meta,):
-            raise InvalidProblem(f"lam must have shape ({self.n_meta},), got {tuple(lam.shape)}")
-        if not torch.isfinite(lam).all():
-            raise InvalidProblem(
-                f"lam is not finite at index {int((~torch.isfinite(lam)).nonzero()[0])}"
-            )
-        return lam.detach().to(self.tasks.query_x)
-
-    def tangent(self) -> Tensor | None:
-        """Orthonormal directions (p, f) of the known symmetry at lam; None if there is none."""
-        return None if self.symmetry is None else self.symmetry(self.lam)
-
-    def replaced(self, **changes: Any) -> Problem:
-        """The same problem with other tasks, adaptation, lam, ..."""
-        own: dict[str, Any] = {
-            "model": self.setting.model,
-            "tasks": self.tasks,
-            "adaptation": self.adaptation,
-            "inner_loss": self.setting.inner_loss,
-            "outer_loss": self.outer_loss,
-            "outer_reg": self.outer_reg,
-            "direct": self.direct,
-            "lam": self._lam,
-            "chunk": self.asked_chunk,
-            "symmetry": self.symmetry,
-            "product": self.product,
-        }
-        other = Problem(**{**own, **changes})
-        if not set(changes) & {"model", "adaptation", "product", "chunk"}:
-            other._plan = self._plan  # measured once, for all problems of this shape
-        return other
-
-    # -- one task ------------------------------------------------------------------------------
-    def outputs(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
-        """The learner's outputs on the query set, with lam split: what is read directly, and through
-        adaptation. Equal in value where both are lam; partial derivatives come from the split.
-        """
-        theta = self.adaptation.adapt(self.setting, adapted, task, state)
-        return self.adaptation.outputs(self.setting, direct, theta, task.query_x)
-
-    def split_loss(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
-        """L_O of one task with lam split in the same way."""
-        theta = self.adaptation.adapt(self.setting, adapted, task, state)
-        outputs = self.adaptation.outputs(self.setting, direct, theta, task.query_x)
-        value = weighted(self.outer_loss, outputs, task.query_y, task.query_weight, "outer")
-        if self.direct:
-            value = value + 0.5 * self.direct * (theta - direct).square().sum()
-        return value
-
-    def task_loss(self, lam: Tensor, task: TaskView, state: Any) -> Tensor:
-        """L_O of one task through its adaptation: the scalar that everything is a derivative of."""
-        return self.split_loss(lam, lam, task, state)
-
-    # -- all tasks -----------------------------------------------------------------------------
+    # -- stacks of tasks -----------------------------------------------------------------------
     def chunks(
-        self, lam: Tensor, tasks: Tasks | None = None
+        self, lam: Tensor, tasks: Tasks | None = None, *, size: int | None = None, skip: int = 0
     ) -> Iterator[tuple[TaskView, Tensor, Any]]:
-        """Stacks of at most `chunk` tasks with their weights and prepared adaptation state."""
+        """Stacks of at most `size` (default `chunk`) tasks, their weights and prepared adaptation
+        state, from task `skip` on.
+        """
         own = tasks is None or tasks is self.tasks
         tasks = self.tasks if tasks is None else tasks
-        # The state is kept for lam where influences are taken; elsewhere it is made and dropped.
-        states, made, size = None, [], self.chunk
-        if own and self._states is not None and self._states[0] is lam and self._states[1] == size:
-            states = self._states[2]
-        for c, start in enumerate(range(0, tasks.n_tasks, size)):
+        size = size or self.chunk
+        whole = own and lam is self._lam and tasks.n_tasks <= size and not skip
+        for start in range(skip, tasks.n_tasks, size):
             stop = min(start + size, tasks.n_tasks)
             view = TaskView(*(t[start:stop] for t in tasks.view()))
-            if states is None:
-                state = self.adaptation.prepare(self.setting, lam, view)
-                made.append(state)
-                if own and lam is self._lam and tasks.n_tasks <= size:
-                    self._states = (lam, size, made)
+            if whole and self._state is not None and self._state[0] is lam:
+                state = self._state[1]
             else:
-                state = states[c]
+                state = self.adaptation.prepare(self.setting, lam, view)
+            if whole:  # kept for lam where influences are taken; elsewhere it is made and dropped
+                self._state = (lam, state)
             yield view, tasks.w[start:stop], state
 
+    @property
+    def plan(self) -> Plan:
+        """How Hessian products are computed: order of differentiation and tasks at a time."""
+        return self._plan or unmeasured(self.n_meta, self.product, self.asked_chunk)
+
+    def settle(self, lam: Tensor) -> None:
+        """Measure the plan at lam, if the problem is large, leaves a choice and was not measured."""
+        open_ = self.product == "auto" or self.asked_chunk is None
+        if self._plan is None and open_ and self.n_meta > SMALL:
+            self._plan = measured(self, lam)
+
+    @property
+    def chunk(self) -> int:
+        """Tasks differentiated at a time."""
+        return self.plan.chunk
+
+    @property
+    def product_mode(self) -> str:
+        """The order of differentiation of a single product."""
+        return self.plan.mode
+
+    def columns_at_once(self, n_tasks: int) -> int:
+        """Vectors differentiated together with `n_tasks` tasks: bounds what is in flight."""
+        most = max(1, 4096 // n_tasks)
+        if self.n_meta <= SMALL:
+            return most
+        graph = self.plan.bytes_a_task * n_tasks
+        return min(most, max(1, int(self.keep / graph)) if graph == graph else 16)
+
+    # -- all tasks -----------------------------------------------------------------------------
     def losses(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:
         """L_O of each task (T,)."""
-        f = vmap(lambda t, s: self.task_loss(lam, t, s))
-        return torch.cat([f(view, state) for view, _, state in self.chunks(lam, tasks)]).detach()
+
+        def one(task: TaskView, state: Any) -> Tensor:
+            return self.task_loss(lam, task, state)
+
+        return torch.cat([over_tasks(one, v, s) for v, _, s in self.chunks(lam, tasks)]).detach()
 
     def objective(self, lam: Tensor) -> Tensor:
         """F, a scalar."""
@@ -175,56 +95,27 @@ class Problem:
 
     def task_gradients(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:
         """D L_O of each task, through its adaptation (T, p)."""
-        f = vmap(grad(self.task_loss), in_dims=(None, 0, 0))
-        return torch.cat(
-            [f(lam, view, state) for view, _, state in self.chunks(lam, tasks)]
-        ).detach()
+
+        def one(task: TaskView, state: Any) -> Tensor:
+            slope: Tensor = grad(self.task_loss)(lam, task, state)
+            return slope
+
+        return torch.cat([over_tasks(one, v, s) for v, _, s in self.chunks(lam, tasks)]).detach()
 
     def gradient(self, lam: Tensor) -> Tensor:
         """Grad F (p,)."""
         total = self.outer_reg * lam
-        f = vmap(grad(self.task_loss), in_dims=(None, 0, 0))
-        for view, w, state in self.chunks(lam):
-            total = total + w @ f(lam, view, state)
+        for stack in self.chunks(lam):
+            total = total + stack_gradient(self, lam, stack)
         return total.detach()
 
-    @property
-    def plan(self) -> Plan:
-        """How Hessian products are computed: order of differentiation and tasks at a time."""
-        return self._plan or unmeasured(self.n_meta)
-
-    @property
-    def chunk(self) -> int:
-        """Tasks differentiated at a time."""
-        return self.asked_chunk or self.plan.chunk
-
-    @property
-    def product_mode(self) -> str:
-        """The order of differentiation, as asked for or planned."""
-        return self.plan.mode if self.product == "auto" else self.product
-
     def hessian_product(self, lam: Tensor, vectors: Tensor) -> Tensor:
-        """H V for V (p,) or (p, k): second order through the adaptation, outer_reg included."""
-        columns = vectors.reshape(len(vectors), -1).T  # (k, p)
-        unsettled = self.product == "auto" or self.asked_chunk is None
-        if self._plan is None and unsettled and self.n_meta > SMALL:
-            self._plan = measured(self, lam)
-        reverse = self.product_mode == "reverse"
+        """H V for V (p,) or (p, k): second order through the adaptation, outer_reg included.
 
-        def product(v: Tensor, view: TaskView, w: Tensor, state: Any) -> Tensor:
-            def total_gradient(at: Tensor) -> Tensor:
-                return w @ vmap(grad(self.task_loss), in_dims=(None, 0, 0))(at, view, state)
-
-            if reverse:
-                return grad(lambda at: total_gradient(at) @ v)(lam)
-            return jvp(total_gradient, (lam,), (v,))[1]
-
-        total = self.outer_reg * columns
-        for view, w, state in self.chunks(lam):
-            width = max(1, 4096 // len(w))  # columns at a time: bounds tasks x columns in flight
-            f = vmap(product, in_dims=(0, None, None, None), chunk_size=width)
-            total = total + f(columns, view, w, state)
-        return total.T.reshape(vectors.shape).detach()
+        For many products at problem.lam take `metainfl.curvature.exact`, which keeps what they share.
+        """
+        self.settle(lam)
+        return fresh(self, lam, vectors)
 
     def hessian(self, lam: Tensor) -> Tensor:
         """H (p, p), symmetrised."""

@@ -1,7 +1,7 @@
 """The exact total Hessian: H = sum_i w_i D^2 L_O^i + outer_reg I (001, Def. 4.2 and Remark 4.4).
 
-Products by a second derivative through the adaptation (forward over reverse, or reverse over reverse
-where that is faster: `Problem.product_mode`); d2 theta/d lam2 is in them, never formed.
+Products by a second derivative through the adaptation (see `product`); d2 theta/d lam2 is in them,
+never formed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import torch
 from metainfl.curvature.operator import SymmetricOperator
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Problem
+from metainfl.product import Tape
 
 
 def exact(problem: Problem) -> SymmetricOperator:
@@ -26,7 +27,7 @@ def exact(problem: Problem) -> SymmetricOperator:
 
     return SymmetricOperator(
         problem.n_meta,
-        lambda v: problem.hessian_product(lam, v),
+        Tape(problem),
         lam,
         sample=sample,
         make_dense=lambda: problem.hessian(lam),
