@@ -22,7 +22,6 @@ from torch import nn
 import metainfl as mi
 from metainfl.data import digit_tasks
 from metainfl.environment import environment
-from metainfl.layers import BatchStatNorm2d
 from metainfl.oracle.bridge import problem_of, tasks_of
 from metainfl.removal import without
 from metainfl.solve import CG
@@ -138,7 +137,7 @@ def block(channels_in, channels):
     """Convolution, batch statistics, ReLU, pooling."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels, 3, padding=1),
-        BatchStatNorm2d(channels),
+        nn.BatchNorm2d(channels, track_running_stats=False),
         nn.ReLU(),
         nn.MaxPool2d(2),
     )

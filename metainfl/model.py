@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from metainfl.errors import InvalidProblem
+from metainfl.written_out import exact_derivatives
 
 
 class Model(Protocol):
@@ -48,7 +49,9 @@ class FromModule:
 
     Buffers and frozen parameters keep the values they have now. Refused, because the answer would
     depend on something other than theta: dropout in training mode, and normalisation layers that
-    update running statistics (use .eval(), or track_running_stats=False).
+    update running statistics (use .eval(), or track_running_stats=False). Normalisation and attention
+    are computed by the formulas in `written_out`, because torch's own third derivatives are wrong.
+    With the statistics of a batch, an instance of weight 0 still counts in the statistics.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -76,7 +79,9 @@ class FromModule:
 
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """The module's outputs with theta in place of its parameters."""
-        return functional_call(self.module, self.to_dict(theta), (x,))
+        with exact_derivatives():
+            out: Tensor = functional_call(self.module, self.to_dict(theta), (x,))
+        return out
 
     def to_dict(self, theta: Tensor) -> dict[str, Tensor]:
         """Theta (n_params,) as named parameters."""
@@ -96,6 +101,21 @@ class FromModule:
         return self.to_flat(own)
 
 
+class Guarded:
+    """Another `Model`, its operations computed with exact derivatives."""
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.n_params = model, model.n_params
+
+    def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
+        """As the model has it."""
+        with exact_derivatives():
+            return self.model(theta, x)
+
+
 def as_model(model: Model | nn.Module) -> Model:
-    """A `Model` as it is; a module wrapped."""
-    return FromModule(model) if isinstance(model, nn.Module) else model
+    """A module, or another `Model`, so that it can be differentiated three times (see `written_out`)."""
+    if isinstance(model, nn.Module):
+        return FromModule(model)
+    ours = isinstance(model, (FromModule, Linear, LinearEmbedding, Guarded))
+    return model if ours else Guarded(model)

@@ -1,0 +1,145 @@
+"""Operations of torch whose third derivatives are wrong or missing, in elementary operations.
+
+The total Hessian through a gradient step takes three derivatives of the model. torch's fused batch,
+instance and layer normalisation hold the mean and deviation constant in the third and give a wrong
+number without a word (pytorch issues 175754, 186256; under vmap already in the second: functorch 534,
+pytorch 196699, 196700); so does fused weight normalisation; fused attention has no second derivative.
+`exact_derivatives` puts the formulas below in their place while a model runs, whatever module or
+function calls them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+
+from metainfl.errors import InvalidProblem
+
+
+def normalised(
+    x: Tensor, dims: Sequence[int], eps: float, weight: Tensor | None, bias: Tensor | None
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias with the statistics of `dims` (biased variance)."""
+    centred = x - x.mean(dim=dims, keepdim=True)
+    scale = (centred.square().mean(dim=dims, keepdim=True) + eps).rsqrt()
+    y = centred * (scale if weight is None else scale * weight)
+    return y if bias is None else y + bias
+
+
+def _a_channel(t: Tensor | None, x: Tensor) -> Tensor | None:
+    """(c,) shaped to multiply x (n, c, ...)."""
+    return None if t is None else t.reshape(-1, *[1] * (x.ndim - 2))
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Of x (n, c, ...) over all but c; with running statistics it is affine, and torch's own is right."""
+    if not training:
+        return F.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    _refuse_running(running_mean)
+    dims = [0, *range(2, input.ndim)]
+    return normalised(input, dims, eps, _a_channel(weight, input), _a_channel(bias, input))
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Of x (n, c, ...) over all but n and c."""
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    _refuse_running(running_mean)
+    dims = list(range(2, input.ndim))
+    return normalised(input, dims, eps, _a_channel(weight, input), _a_channel(bias, input))
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Over the last dimensions, those of `normalized_shape`."""
+    return normalised(input, list(range(-len(normalized_shape), 0)), eps, weight, bias)
+
+
+def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """g v / |v|, the norm taken over all dimensions but `dim`."""
+    dims = [d for d in range(v.ndim) if d != dim % v.ndim]
+    return v * (g / v.square().sum(dim=dims, keepdim=True).sqrt())
+
+
+def _refuse_running(mean: Tensor | None) -> None:
+    if mean is not None:
+        raise InvalidProblem(
+            "a normalisation updates its running statistics in forward; call .eval(), or build it "
+            "with track_running_stats=False"
+        )
+
+
+def _fused(name: str) -> Callable[..., Tensor]:
+    """A refusal."""
+
+    def refuse(*args: Any, **kwargs: Any) -> Tensor:
+        raise InvalidProblem(
+            f"the model calls {name}, whose third derivative in torch is silently wrong; call the "
+            "function of torch.nn.functional instead, which is replaced by an exact one"
+        )
+
+    return refuse
+
+
+def _unfused(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Attention by torch's unfused kernel, which is made of elementary operations."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with sdpa_kernel(SDPBackend.MATH):
+            return function(*args, **kwargs)
+
+    return call
+
+
+WRITTEN_OUT: dict[Callable[..., Any], Callable[..., Any]] = {
+    F.batch_norm: batch_norm,
+    F.instance_norm: instance_norm,
+    F.layer_norm: layer_norm,
+    torch._weight_norm: weight_norm,
+    F.scaled_dot_product_attention: _unfused(F.scaled_dot_product_attention),
+    F.multi_head_attention_forward: _unfused(F.multi_head_attention_forward),
+}
+FUSED = ("batch_norm", "instance_norm", "layer_norm", "_native_batch_norm_legit")
+
+
+class exact_derivatives(TorchFunctionMode):
+    """Within it, the operations of this page are computed as written here."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Look the operation up; everything else is left alone."""
+        instead = WRITTEN_OUT.get(func)
+        if instead is None:
+            name = getattr(func, "__name__", "").removeprefix("native_")
+            instead = _fused(f"torch's own {func.__name__}") if name in FUSED else func
+        return instead(*args, **(kwargs or {}))
