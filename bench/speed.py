@@ -5,7 +5,8 @@ digits     influence of all 252 digit tasks against re-solving 252 times, both i
 targets    scores of all tasks on m targets, against m solves
 scaling    time of the dense total Hessian against the number of tasks: log-log slope
 memory     peak memory of the same, against the number of tasks
-hvp        total-Hessian product of a four-block CNN against one meta-gradient and double backward
+hvp        total-Hessian products of a four-block CNN, in meta-gradients
+cg         one CG solve with graphs kept between products against none kept
 """
 
 import json
@@ -17,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 import metainfl as mi
+from bench.products import digits_cg, hvp
+from metainfl.curvature import exact
 from metainfl.data import digit_tasks
 from metainfl.environment import environment
 from metainfl.oracle.bridge import problem_of, tasks_of
@@ -81,8 +83,6 @@ def targets():
     problem.solve()
     chosen = tasks_of(digit_tasks(components=16, seed=1)).select(list(range(10)))
     pis = [task(k) for k in range(252)]
-    from metainfl.curvature import exact
-
     slopes = problem.task_gradients(problem.lam, chosen).T
     solves = seconds(lambda: CG(rtol=1e-8)(exact(problem), slopes))
     scores = seconds(lambda: mi.scores(problem, pis, chosen, solver=CG(rtol=1e-8)))
@@ -133,63 +133,6 @@ def memory():
     return {"tasks": sizes, "peak_growth_mib": grown}
 
 
-def block(channels_in, channels):
-    """Convolution, batch statistics, ReLU, pooling."""
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels, 3, padding=1),
-        nn.BatchNorm2d(channels, track_running_stats=False),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-    )
-
-
-def hvp(tasks=4):
-    """112k parameters, 28x28, 5-way 1-shot, 5 queries a class, one inner step, float32."""
-    torch.manual_seed(0)
-    net = nn.Sequential(
-        block(1, 64), block(64, 64), block(64, 64), block(64, 64), nn.Flatten(), nn.Linear(64, 5)
-    )
-    model = mi.FromModule(net)
-    eye = torch.eye(5)
-    episodes = mi.Tasks(
-        torch.randn(tasks, 5, 1, 28, 28),
-        eye.expand(tasks, 5, 5).clone(),
-        torch.randn(tasks, 25, 1, 28, 28),
-        eye.repeat_interleave(5, 0).expand(tasks, 25, 5).clone(),
-    )
-    problem = mi.Problem(
-        model, episodes, mi.Unrolled(1, 0.4), inner_loss=mi.cross_entropy, outer_reg=1e-3
-    )
-    lam = model.current()
-    v = torch.randn_like(lam)
-
-    def double_backward():
-        x = lam.clone().requires_grad_(True)
-        total = 0
-        for view, w, state in problem.chunks(x, episodes):
-            for k in range(len(w)):
-                one = type(view)(*(t[k] for t in view))
-                total = total + w[k] * problem.task_loss(x, one, state)
-        (g,) = torch.autograd.grad(total, x, create_graph=True)
-        return torch.autograd.grad(g @ v, x)[0]
-
-    out = {"parameters": problem.n_meta, "tasks": tasks}
-    for chunk in (1, tasks):
-        p = problem.replaced(chunk=chunk)
-        out["mode"] = p.product_mode
-        gradient = seconds(lambda p=p: p.gradient(lam))
-        product = seconds(lambda p=p: p.hessian_product(lam, v))
-        out[f"chunk {chunk}"] = {
-            "gradient_seconds": gradient,
-            "product_seconds": product,
-            "ratio": product / gradient,
-        }
-    out["double_backward_seconds"] = seconds(double_backward, 1)
-    best = min(out[f"chunk {c}"]["product_seconds"] for c in (1, tasks))
-    out["double_backward_over_product"] = out["double_backward_seconds"] / best
-    return out
-
-
 RUNS = {
     "loo": loo,
     "digits": digits,
@@ -197,6 +140,7 @@ RUNS = {
     "scaling": scaling,
     "memory": memory,
     "hvp": hvp,
+    "cg": digits_cg,
 }
 
 if __name__ == "__main__":

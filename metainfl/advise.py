@@ -17,6 +17,7 @@ import torch
 
 from metainfl.adaptation import NoAdaptation
 from metainfl.curvature import ekfac, exact
+from metainfl.differences import product_error
 from metainfl.errors import InvalidProblem, MetainflError
 from metainfl.influence import apply_inverse
 from metainfl.preflight import preflight
@@ -45,6 +46,7 @@ class Advice:
     predicted: float
     measured: float | None
     kronecker_residual: float | None
+    product_error: float
     plan: str
 
     @property
@@ -71,6 +73,7 @@ class Advice:
             f"CG           {self.cg_iterations} iterations for an error of {self.wanted:.1g}",
             f"Neumann      scale {self.neumann_scale:.3g}, J = {self.neumann_terms} terms",
             f"products     {self.plan}",
+            f"derivatives  products agree with differences of the gradient to {self.product_error:.1g}",
             f"predicted    relative error at most {self.predicted:.1g}",
         ]
         if self.measured is not None:
@@ -81,6 +84,11 @@ class Advice:
             word = "may stand for H" if self.ekfac_safe else "is not safe"
             lines.append(
                 f"EK-FAC       {word}: it misses {self.kronecker_residual:.0%} of H on random vectors"
+            )
+        if self.product_error > 1e-2:
+            lines.append(
+                "warning      products differ from differences of the gradient: an operation of the model "
+                "or a loss has wrong higher derivatives, or lam sits on a kink"
             )
         if self.residual > 1e-3:
             lines.append("warning      lam is far from stationary: influence means little there")
@@ -124,6 +132,7 @@ def advise(
         predicted=predicted,
         measured=_measured(problem, solver, damping) if measure else None,
         kronecker_residual=_kronecker(problem),
+        product_error=product_error(problem),
         plan=str(problem.plan),
     )
 

@@ -64,8 +64,8 @@ class FromModule:
                 and m.track_running_stats
             ):
                 raise InvalidProblem(
-                    f"layer {name!r} updates its running statistics in forward; call .eval() or "
-                    "build it with track_running_stats=False"
+                    f"layer {name!r} updates its running statistics in forward; call .eval() to use "
+                    "them as they are, or set its track_running_stats to False to use the batch's own"
                 )
         trainable = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not trainable:

@@ -106,8 +106,8 @@ class Problem(Definition):
         """Grad F (p,)."""
         total = self.outer_reg * lam
         for stack in self.chunks(lam):
-            total = total + stack_gradient(self, lam, stack)
-        return total.detach()
+            total = total + stack_gradient(self, lam, stack)[0]
+        return total
 
     def hessian_product(self, lam: Tensor, vectors: Tensor) -> Tensor:
         """H V for V (p,) or (p, k): second order through the adaptation, outer_reg included.

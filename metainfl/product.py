@@ -25,24 +25,33 @@ if TYPE_CHECKING:
 Stack = tuple[TaskView, Tensor, Any]
 
 
-def stack_gradient(problem: Problem, at: Tensor, stack: Stack) -> Tensor:
-    """sum_i w_i D L_O^i (p,) over the tasks of a stack; differentiable in `at`."""
+def stack_loss(problem: Problem, at: Tensor, stack: Stack) -> Tensor:
+    """sum_i w_i L_O^i over the tasks of a stack, a scalar."""
     view, w, state = stack
 
     def one(task: TaskView, own: Any) -> Tensor:
-        slope: Tensor = grad(problem.task_loss)(at, task, own)
-        return slope
+        return problem.task_loss(at, task, own)
 
     return w @ over_tasks(one, view, state)
+
+
+def stack_gradient(
+    problem: Problem, lam: Tensor, stack: Stack, *, graph: bool = False
+) -> tuple[Tensor, Tensor]:
+    """The gradient (p,) of a stack's loss, and the leaf it was taken in; with its own graph or without."""
+    with torch.enable_grad():
+        at = lam.detach().clone().requires_grad_()
+        loss = stack_loss(problem, at, stack)
+        if not loss.requires_grad:  # lam is not read at all
+            return torch.zeros_like(lam), at
+        return torch.autograd.grad(loss, at, create_graph=graph, materialize_grads=True)[0], at
 
 
 class Graph:
     """The gradient of one stack with the graph behind it, pulled back as often as wanted."""
 
     def __init__(self, problem: Problem, lam: Tensor, stack: Stack) -> None:
-        with torch.enable_grad():
-            self.at = lam.detach().clone().requires_grad_()
-            self.gradient = stack_gradient(problem, self.at, stack)
+        self.gradient, self.at = stack_gradient(problem, lam, stack, graph=True)
 
     def bytes(self) -> int:
         """What keeping it costs."""
@@ -50,7 +59,7 @@ class Graph:
 
     def pull(self, rows: Tensor, width: int) -> Tensor:
         """H v for rows v (k, p), `width` of them in one pass."""
-        if not self.gradient.requires_grad:  # the stack's loss does not depend on lam, or affinely
+        if not self.gradient.requires_grad:  # the loss is affine in lam
             return torch.zeros_like(rows)
 
         def one(v: Tensor) -> Tensor:
@@ -74,8 +83,11 @@ def stack_product(problem: Problem, lam: Tensor, rows: Tensor, stack: Stack) -> 
 def forward_product(problem: Problem, lam: Tensor, rows: Tensor, stack: Stack) -> Tensor:
     """The same, forward over reverse."""
 
+    def loss(at: Tensor) -> Tensor:
+        return stack_loss(problem, at, stack)
+
     def one(v: Tensor) -> Tensor:
-        return jvp(lambda at: stack_gradient(problem, at, stack), (lam,), (v,))[1]
+        return jvp(grad(loss), (lam,), (v,))[1]
 
     if len(rows) == 1:
         return one(rows[0])[None]

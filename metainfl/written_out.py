@@ -23,7 +23,7 @@ from metainfl.errors import InvalidProblem
 
 
 def normalised(
-    x: Tensor, dims: Sequence[int], eps: float, weight: Tensor | None, bias: Tensor | None
+    x: Tensor, dims: list[int], eps: float, weight: Tensor | None, bias: Tensor | None
 ) -> Tensor:
     """(x - mean) / sqrt(var + eps) * weight + bias with the statistics of `dims` (biased variance)."""
     centred = x - x.mean(dim=dims, keepdim=True)

@@ -8,6 +8,8 @@ from torch import nn
 
 import metainfl as mi
 from metainfl import model as models
+from metainfl.advise import advise
+from metainfl.differences import product_error
 from metainfl.errors import InvalidProblem
 from tests.helpers import assert_close, relative
 
@@ -197,3 +199,18 @@ def test_what_cannot_be_replaced_is_refused(name):
 def test_running_statistics_are_refused_in_functions_too():
     with pytest.raises(InvalidProblem, match="running statistics"):
         problem_of(Fused("running").to(D), 1).gradient(torch.ones(2, dtype=D))
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+def test_a_wrong_product_is_seen_by_differences(monkeypatch):
+    """What guards operations that nobody has listed: advice compares products with differences."""
+    net, lam, _ = made("layer norm")
+    problem = problem_of(net, 2, lam=lam, product="reverse")
+    assert product_error(problem) < 1e-6
+    assert "products differ" not in str(advise(problem))
+    monkeypatch.setattr(models, "exact_derivatives", contextlib.nullcontext)
+    wrong = problem_of(net, 2, lam=lam, product="reverse")
+    if product_error(wrong) < 1e-6:
+        pytest.skip(f"torch {torch.__version__} has mended layer norm")
+    assert product_error(wrong) > 1e-2
+    assert "products differ from differences of the gradient" in str(advise(wrong))
