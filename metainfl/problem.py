@@ -95,12 +95,17 @@ class Problem(Definition):
 
     def task_gradients(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:
         """D L_O of each task, through its adaptation (T, p)."""
+        return torch.cat([slopes for slopes, _ in self._slopes(lam, tasks)])
+
+    def _slopes(self, lam: Tensor, tasks: Tasks | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same a stack at a time, with the weights."""
 
         def one(task: TaskView, state: Any) -> Tensor:
             slope: Tensor = grad(self.task_loss)(lam, task, state)
             return slope
 
-        return torch.cat([over_tasks(one, v, s) for v, _, s in self.chunks(lam, tasks)]).detach()
+        for view, w, state in self.chunks(lam, tasks):
+            yield over_tasks(one, view, state).detach(), w
 
     def gradient(self, lam: Tensor) -> Tensor:
         """Grad F (p,)."""
@@ -129,10 +134,10 @@ class Problem(Definition):
     # -- the minimiser -------------------------------------------------------------------------
     def residual(self, lam: Tensor) -> float:
         """|grad F| relative to the sizes of the terms it is a sum of."""
-        g = self.task_gradients(lam)
-        scale = (self.tasks.w[:, None] * g).norm(dim=1).sum() + self.outer_reg * lam.norm()
-        size = (self.tasks.w @ g + self.outer_reg * lam).norm()
-        return float(size / scale) if scale > 0 else 0.0
+        total, scale = self.outer_reg * lam, self.outer_reg * lam.norm()
+        for slopes, w in self._slopes(lam, None):
+            total, scale = total + w @ slopes, scale + w @ slopes.norm(dim=1)
+        return float(total.norm() / scale) if scale > 0 else 0.0
 
     def check_stationary(self, tolerance: float | None = None) -> float:
         """The residual at lam; raises `NotStationary` above the tolerance (eps^(5/8) by default).
