@@ -64,6 +64,13 @@ class Definition:
         if not keep >= 0:
             raise InvalidProblem(f"keep is a number of bytes, not negative; got {keep}")
         self.setting = Setting(as_model(model), inner_loss)
+        layer = getattr(self.setting.model, "batch_statistics", None)
+        if layer is not None and any((t == 0).any() for t in tasks.view()[4:]):
+            raise InvalidProblem(
+                f"an instance has weight 0 (padding, or removed), but layer {layer!r} normalises with the "
+                "statistics of its batch, in which it would still count: leave it out of the tasks, or "
+                "normalise instance by instance (LayerNorm, GroupNorm)"
+            )
         self.tasks, self.adaptation = tasks, adaptation
         self.outer_loss = inner_loss if outer_loss is None else outer_loss
         self.outer_reg, self.direct, self.symmetry = outer_reg, direct, symmetry

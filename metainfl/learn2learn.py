@@ -31,7 +31,7 @@ def tasks_from(taskset: Any, n_tasks: int, *, ways: int, shots: int, queries: in
     """
     if min(n_tasks, ways, shots, queries) < 1:
         raise InvalidTasks("n_tasks, ways, shots and queries must all be at least 1")
-    split = [_episode(*taskset.sample(), k, ways, shots, queries) for k in range(n_tasks)]
+    split = [_episode(taskset.sample(), k, ways, shots, queries) for k in range(n_tasks)]
     support, query = (torch.stack([s[side] for s in split]) for side in (0, 1))
     targets = [
         one_hot(torch.arange(ways).repeat_interleave(n), ways).to(support) for n in (shots, queries)
@@ -45,10 +45,10 @@ def tasks_from(taskset: Any, n_tasks: int, *, ways: int, shots: int, queries: in
 
 
 def _episode(
-    x: Tensor, y: Tensor, number: int, ways: int, shots: int, queries: int
+    sample: tuple[Tensor, Tensor], number: int, ways: int, shots: int, queries: int
 ) -> tuple[Tensor, Tensor]:
     """Support and query inputs of one episode, class by class."""
-    y = torch.as_tensor(y)
+    x, y = sample[0], torch.as_tensor(sample[1])
     classes = y.unique()
     if len(classes) != ways:
         raise InvalidTasks(f"episode {number} has {len(classes)} classes, {ways} were asked for")

@@ -51,10 +51,12 @@ class FromModule:
     depend on something other than theta: dropout in training mode, and normalisation layers that
     update running statistics (use .eval(), or track_running_stats=False). Normalisation and attention
     are computed by the formulas in `written_out`, because torch's own third derivatives are wrong.
-    With the statistics of a batch, an instance of weight 0 still counts in the statistics.
+    `batch_statistics` names the first layer that normalises with the statistics of its batch: weights do
+    not reach them, so an instance of weight 0 would still count there, and `Problem` refuses such tasks.
     """
 
     def __init__(self, module: nn.Module) -> None:
+        self.batch_statistics: str | None = None
         for name, m in module.named_modules():
             if isinstance(m, nn.modules.dropout._DropoutNd) and m.training and m.p > 0:
                 raise InvalidProblem(f"dropout layer {name!r} is in training mode; call .eval()")
@@ -67,6 +69,11 @@ class FromModule:
                     f"layer {name!r} updates its running statistics in forward; call .eval() to use "
                     "them as they are, or set its track_running_stats to False to use the batch's own"
                 )
+            own = isinstance(m, nn.modules.batchnorm._BatchNorm) and (
+                (m.training and not m.track_running_stats) or m.running_mean is None
+            )
+            if own and self.batch_statistics is None:
+                self.batch_statistics = name
         trainable = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not trainable:
             raise InvalidProblem("the module has no parameter that requires a gradient")

@@ -11,6 +11,7 @@ from metainfl import model as models
 from metainfl.advise import advise
 from metainfl.differences import product_error
 from metainfl.errors import InvalidProblem
+from metainfl.removal import without
 from tests.helpers import assert_close, relative
 
 D = torch.float64
@@ -167,6 +168,20 @@ def test_a_model_that_is_a_function_is_guarded_too():
         assert_close(problem.hessian_product(lam, v), want, 1e-6)
         again = problem.replaced(outer_reg=0.1)
         assert again.setting.model is problem.setting.model  # guarded once
+
+
+def test_weights_do_not_reach_batch_statistics():
+    """Padding or removing an instance by its weight would leave it in the mean: refused by name."""
+    net = NETS["batch norm of vectors"]().to(D)
+    problem = problem_of(net, 1, lam=mi.FromModule(net).current())
+    with pytest.raises(
+        InvalidProblem, match="layer '2' normalises with the statistics of its batch"
+    ):
+        problem.replaced(tasks=without(problem.tasks, mi.query(0, 1)))
+    assert problem.replaced(tasks=without(problem.tasks, mi.task(0))).tasks.w[0] == 0
+    for name in ("batch norm, running", "instance norm", "layer norm"):
+        other = problem_of(NETS[name]().to(D), 1)
+        other.replaced(tasks=without(other.tasks, mi.query(0, 1)))
 
 
 class Fused(nn.Module):
