@@ -126,7 +126,7 @@ def contract(problem: Problem, directions: Tensor, perturbations: Sequence[Pertu
     start = 0
     for view, w, state in problem.chunks(problem.lam):
         here = [(i, m) for i, m in wanted if start <= m.task < start + len(w)]
-        width = problem.columns_at_once(len(w))
+        width = problem.columns_at_once(len(w), problem.lam)
         for first in range(0, out.shape[1] if here else 0, width):
             some = directions[:, first : first + width]
             slopes = _slopes(problem, some.T, fields, view, w, state)

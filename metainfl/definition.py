@@ -76,6 +76,7 @@ class Definition:
         self.outer_reg, self.direct, self.symmetry = outer_reg, direct, symmetry
         self.product, self.asked_chunk, self.keep = product, chunk, keep
         self._plan: Plan | None = None
+        self._graph_bytes: int | None = None  # of one task
         self.n_meta = adaptation.n_meta(self.setting.model)
         self._lam = None if lam is None else self._checked(lam)
         self._state: tuple[Tensor, Any] | None = None  # lam, and all tasks adapted there
@@ -124,7 +125,8 @@ class Definition:
         }
         other = type(self)(**{**own, **changes})
         if not set(changes) & {"model", "adaptation", "product", "chunk"}:
-            other._plan = self._plan  # measured once, for all problems of this shape
+            # measured once, for all problems of this shape
+            other._plan, other._graph_bytes = self._plan, self._graph_bytes
         return other
 
     # -- one task ------------------------------------------------------------------------------

@@ -19,8 +19,10 @@ from metainfl.batching import over_tasks
 from metainfl.definition import Definition
 from metainfl.errors import NotStationary
 from metainfl.plan import SMALL, Plan, measured, unmeasured
-from metainfl.product import fresh, stack_gradient
+from metainfl.product import Graph, fresh, stack_gradient
 from metainfl.tasks import Tasks, TaskView
+
+IN_FLIGHT = 2**30  # bytes of the graphs that vectors differentiated together stand for
 
 
 class Problem(Definition):
@@ -72,13 +74,15 @@ class Problem(Definition):
         """The order of differentiation of a single product."""
         return self.plan.mode
 
-    def columns_at_once(self, n_tasks: int) -> int:
+    def columns_at_once(self, n_tasks: int, lam: Tensor) -> int:
         """Vectors differentiated together with `n_tasks` tasks: bounds what is in flight."""
         most = max(1, 4096 // n_tasks)
         if self.n_meta <= SMALL:
             return most
-        graph = self.plan.bytes_a_task * n_tasks
-        return min(most, max(1, int(self.keep / graph)) if graph == graph else 16)
+        if self._graph_bytes is None:
+            stack = next(self.chunks(lam, self.tasks.select([0])))
+            self._graph_bytes = max(1, Graph(self, lam, stack).bytes())
+        return min(most, max(1, IN_FLIGHT // (self._graph_bytes * n_tasks)))
 
     # -- all tasks -----------------------------------------------------------------------------
     def losses(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:

@@ -77,7 +77,7 @@ def stack_product(problem: Problem, lam: Tensor, rows: Tensor, stack: Stack) -> 
     """H v for rows v (k, p) and one stack, computed afresh in the planned order."""
     if problem.product_mode == "forward":
         return forward_product(problem, lam, rows, stack)
-    return Graph(problem, lam, stack).pull(rows, problem.columns_at_once(len(stack[1])))
+    return Graph(problem, lam, stack).pull(rows, problem.columns_at_once(len(stack[1]), lam))
 
 
 def forward_product(problem: Problem, lam: Tensor, rows: Tensor, stack: Stack) -> Tensor:
@@ -91,7 +91,7 @@ def forward_product(problem: Problem, lam: Tensor, rows: Tensor, stack: Stack) -
 
     if len(rows) == 1:
         return one(rows[0])[None]
-    found: Tensor = vmap(one, chunk_size=problem.columns_at_once(len(stack[1])))(rows)
+    found: Tensor = vmap(one, chunk_size=problem.columns_at_once(len(stack[1]), lam))(rows)
     return found
 
 
@@ -120,7 +120,7 @@ class Tape:
         rows = vectors.reshape(len(vectors), -1).T
         total = p.outer_reg * rows
         for graph, size in self.graphs:
-            total = total + graph.pull(rows, p.columns_at_once(size))
+            total = total + graph.pull(rows, p.columns_at_once(size, self.lam))
         done = sum(size for _, size in self.graphs)
         for stack in p.chunks(self.lam, skip=done):
             total = total + stack_product(p, self.lam, rows, stack)

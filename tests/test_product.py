@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import metainfl as mi
 from metainfl.batching import saved_bytes
 from metainfl.curvature import exact
 from metainfl.errors import InvalidProblem
@@ -80,3 +81,24 @@ def test_one_task_at_a_time_is_a_loop():
     assert_close(alone.losses(lam), problem.losses(lam), 1e-14)
     assert_close(alone.task_gradients(lam), problem.task_gradients(lam), 1e-13)
     assert_close(alone.gradient(lam), problem.gradient(lam), 1e-13)
+
+
+def test_vectors_in_flight_are_bounded_by_what_their_graphs_weigh(monkeypatch):
+    """A large model takes as many vectors at a time as fit, and gives the same products."""
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(20, 30), torch.nn.Tanh(), torch.nn.Linear(30, 2))
+    x, y = torch.randn(3, 4, 20).double(), torch.randn(3, 4, 2).double()
+    tasks = mi.Tasks(x, y, x, y)
+    problem = mi.Problem(net.double(), tasks, mi.Unrolled(1, 0.1), outer_reg=1.0, chunk=3)
+    problem.lam = mi.FromModule(net).current()
+    v = torch.randn(problem.n_meta, 5, dtype=torch.float64)
+    assert problem.columns_at_once(3, problem.lam) == 4096 // 3
+    want = problem.hessian_product(problem.lam, v)
+    graph = Graph(problem, problem.lam, next(problem.chunks(problem.lam, tasks.select([0]))))
+    for fit, width in ((0.5, 1), (1.0, 1), (2.5, 2)):
+        monkeypatch.setattr("metainfl.problem.IN_FLIGHT", int(fit * 3 * graph.bytes()))
+        fresh = problem.replaced(chunk=3)
+        assert fresh.columns_at_once(3, problem.lam) == width
+        for mode in ("forward", "reverse"):
+            found = problem.replaced(product=mode).hessian_product(problem.lam, v)
+            assert_close(found, want, 1e-12)

@@ -37,7 +37,7 @@ def gamma(problem: Problem) -> SymmetricOperator:
         total = (problem.outer_reg + size) * columns
         for view, w, state in problem.chunks(lam):
             tasks = vmap(one, in_dims=(None, 0, 0))
-            width = problem.columns_at_once(len(w))
+            width = problem.columns_at_once(len(w), lam)
             each = vmap(tasks, in_dims=(0, None, None), chunk_size=width)(columns, view, state)
             total = total + torch.einsum("t,ktp->kp", w, each)
         return total.T.reshape(vectors.shape).detach()

@@ -42,7 +42,7 @@ def gauss_newton(problem: Problem) -> SymmetricOperator:
         columns = vectors.reshape(len(vectors), -1).T
         total = problem.outer_reg * columns
         for view, w, state in problem.chunks(lam):
-            width = problem.columns_at_once(len(w))
+            width = problem.columns_at_once(len(w), lam)
             tasks = vmap(one, in_dims=(None, 0, 0))
             for start in range(0, len(columns), width):
                 part = slice(start, start + width)
