@@ -3,7 +3,8 @@
 The total Hessian through a gradient step takes three derivatives of the model. torch's fused batch,
 instance and layer normalisation hold the mean and deviation constant in the third and give a wrong
 number without a word (pytorch issues 175754, 186256; under vmap already in the second: functorch 534,
-pytorch 196699, 196700); so does fused weight normalisation; fused attention has no second derivative.
+pytorch 196699, 196700); so does fused weight normalisation; fused attention has no second derivative, and
+recurrent layers cannot be batched over tasks (see `recurrent`).
 `exact_derivatives` puts the formulas below in their place while a model runs, whatever module or
 function calls them.
 """
@@ -20,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from metainfl.errors import InvalidProblem
+from metainfl.recurrent import RECURRENT
 
 
 def normalised(
@@ -127,6 +129,7 @@ WRITTEN_OUT: dict[Callable[..., Any], Callable[..., Any]] = {
     torch._weight_norm: weight_norm,
     F.scaled_dot_product_attention: _unfused(F.scaled_dot_product_attention),
     F.multi_head_attention_forward: _unfused(F.multi_head_attention_forward),
+    **RECURRENT,
 }
 FUSED = ("batch_norm", "instance_norm", "layer_norm", "_native_batch_norm_legit")
 

@@ -32,6 +32,24 @@ class Attention(nn.Module):
         return nn.functional.scaled_dot_product_attention(*self.into(x).chunk(3, -1))
 
 
+class Recurrent(nn.Module):
+    """The outputs of a recurrent layer over the rows of an image, or of a cell in a loop."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.layer = kind(8, 8, batch_first=True) if kind in (nn.GRU, nn.LSTM) else kind(8, 8)
+
+    def forward(self, x):
+        """(n, 8, 8) to (n, 8, 8)."""
+        if isinstance(self.layer, nn.RNNBase):
+            return self.layer(x)[0]
+        h, out = None, []
+        for row in x.unbind(1):
+            h = self.layer(row, h)
+            out.append(h[0] if isinstance(h, tuple) else h)
+        return torch.stack(out, dim=1)
+
+
 def convolutional(norm):
     """Two blocks, smooth, so that differences can judge."""
     block = [nn.Conv2d(1, 4, 3, padding=1), norm(), nn.Softplus(), nn.AvgPool2d(2)]
@@ -74,6 +92,10 @@ NETS = {
     "weight norm": lambda: dense(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))),
     "attention": lambda: rows(Attention(False)),
     "multi-head attention": lambda: rows(Attention(True)),
+    "gru": lambda: rows(Recurrent(nn.GRU)),
+    "lstm": lambda: rows(Recurrent(nn.LSTM)),
+    "gru cell": lambda: rows(Recurrent(nn.GRUCell)),
+    "lstm cell": lambda: rows(Recurrent(nn.LSTMCell)),
     "transformer": lambda: rows(
         nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True, activation="gelu")
     ),
