@@ -53,27 +53,12 @@ class FromModule:
     are computed by the formulas in `written_out`, because torch's own third derivatives are wrong.
     `batch_statistics` names the first layer that normalises with the statistics of its batch: weights do
     not reach them, so an instance of weight 0 would still count there, and `Problem` refuses such tasks.
+    A module from `torch.compile` is taken as it was before.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self.batch_statistics: str | None = None
-        for name, m in module.named_modules():
-            if isinstance(m, nn.modules.dropout._DropoutNd) and m.training and m.p > 0:
-                raise InvalidProblem(f"dropout layer {name!r} is in training mode; call .eval()")
-            if (
-                isinstance(m, nn.modules.batchnorm._NormBase)
-                and m.training
-                and m.track_running_stats
-            ):
-                raise InvalidProblem(
-                    f"layer {name!r} updates its running statistics in forward; call .eval() to use "
-                    "them as they are, or set its track_running_stats to False to use the batch's own"
-                )
-            own = isinstance(m, nn.modules.batchnorm._BatchNorm) and (
-                (m.training and not m.track_running_stats) or m.running_mean is None
-            )
-            if own and self.batch_statistics is None:
-                self.batch_statistics = name
+        module = getattr(module, "_orig_mod", module)
+        self.batch_statistics = _refuse_state(module)
         trainable = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not trainable:
             raise InvalidProblem("the module has no parameter that requires a gradient")
@@ -106,6 +91,29 @@ class FromModule:
         """The module's own parameters now, detached (n_params,)."""
         own = {n: p.detach() for n, p in self.module.named_parameters() if n in self.shapes}
         return self.to_flat(own)
+
+
+def _refuse_state(module: nn.Module) -> str | None:
+    """`InvalidProblem` where outputs depend on more than parameters and input; else `batch_statistics`."""
+    if isinstance(module, torch.jit.ScriptModule):
+        raise InvalidProblem(
+            "a scripted or traced module cannot be given other parameters; pass the Python module"
+        )
+    found: str | None = None
+    for name, m in module.named_modules():
+        if isinstance(m, nn.modules.dropout._DropoutNd) and m.training and m.p > 0:
+            raise InvalidProblem(f"dropout layer {name!r} is in training mode; call .eval()")
+        if not isinstance(m, nn.modules.batchnorm._NormBase):
+            continue
+        if m.training and m.track_running_stats:
+            raise InvalidProblem(
+                f"layer {name!r} updates its running statistics in forward; call .eval() to use them "
+                "as they are, or set its track_running_stats to False to use the batch's own"
+            )
+        own = m.training or m.running_mean is None
+        if own and found is None and isinstance(m, nn.modules.batchnorm._BatchNorm):
+            found = name
+    return found
 
 
 class Guarded:

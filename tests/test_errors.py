@@ -79,6 +79,7 @@ def problem(**changes):
         (lambda: FromModule(nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))), "dropout"),
         (lambda: FromModule(nn.Sequential(nn.BatchNorm1d(2))), "running statistics"),
         (lambda: FromModule(nn.Flatten()), "no parameter"),
+        (lambda: FromModule(torch.jit.script(nn.Linear(2, 2))), "scripted or traced"),
         (lambda: Claim(estimand="shap"), "unknown estimand"),
         (lambda: Claim(accuracy=2.0), "tolerance"),
         (lambda: Claim(sign=0), "sign"),

@@ -192,6 +192,13 @@ def test_a_model_that_is_a_function_is_guarded_too():
         assert again.setting.model is problem.setting.model  # guarded once
 
 
+def test_a_compiled_module_is_taken_as_it_was():
+    net, lam, v = made("layer norm")
+    want = problem_of(net, 2).hessian_product(lam, v)
+    compiled = torch.compile(net, backend="eager")
+    assert_close(problem_of(compiled, 2).hessian_product(lam, v), want, 1e-14)
+
+
 def test_weights_do_not_reach_batch_statistics():
     """Padding or removing an instance by its weight would leave it in the mean: refused by name."""
     net = NETS["batch norm of vectors"]().to(D)
