@@ -11,6 +11,7 @@ function calls them.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from metainfl.errors import InvalidProblem
+from metainfl.randomness import RANDOM, refuse
 from metainfl.recurrent import RECURRENT
 
 
@@ -112,24 +114,43 @@ def _fused(name: str) -> Callable[..., Tensor]:
     return refuse
 
 
-def _unfused(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Attention by torch's unfused kernel, which is made of elementary operations."""
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    *rest: Any,
+    **options: Any,
+) -> Tensor:
+    """Scaled dot products by torch's unfused kernel, which is made of elementary operations."""
+    if dropout_p > 0:
+        refuse("dropout in attention")()
+    with sdpa_kernel(SDPBackend.MATH):
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask, dropout_p, *rest, **options
+        )
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with sdpa_kernel(SDPBackend.MATH):
-            return function(*args, **kwargs)
 
-    return call
+def multi_head_attention(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor | None]:
+    """The same inside torch's multi-head attention."""
+    given = _MULTI_HEAD.bind(*args, **kwargs).arguments
+    if given["dropout_p"] > 0 and given.get("training", True):
+        refuse("dropout in attention")()
+    with sdpa_kernel(SDPBackend.MATH):
+        return F.multi_head_attention_forward(*args, **kwargs)
 
 
+_MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)
 WRITTEN_OUT: dict[Callable[..., Any], Callable[..., Any]] = {
     F.batch_norm: batch_norm,
     F.instance_norm: instance_norm,
     F.layer_norm: layer_norm,
     torch._weight_norm: weight_norm,
-    F.scaled_dot_product_attention: _unfused(F.scaled_dot_product_attention),
-    F.multi_head_attention_forward: _unfused(F.multi_head_attention_forward),
+    F.scaled_dot_product_attention: attention,
+    F.multi_head_attention_forward: multi_head_attention,
     **RECURRENT,
+    **RANDOM,
 }
 FUSED = ("batch_norm", "instance_norm", "layer_norm", "_native_batch_norm_legit")
 
