@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from metainfl.errors import InvalidProblem
-from metainfl.written_out import exact_derivatives
+from metainfl.operations import exact_derivatives
 
 
 class Model(Protocol):
@@ -50,7 +50,7 @@ class FromModule:
     Buffers and frozen parameters keep the values they have now. Refused, because the answer would
     depend on something other than theta: dropout in training mode, and normalisation layers that
     update running statistics (use .eval(), or track_running_stats=False). Normalisation and attention
-    are computed by the formulas in `written_out`, because torch's own third derivatives are wrong.
+    are computed by the formulas in `operations`, because torch's own third derivatives are wrong.
     `batch_statistics` names the first layer that normalises with the statistics of its batch: weights do
     not reach them, so an instance of weight 0 would still count there, and `Problem` refuses such tasks.
     A module from `torch.compile` is taken as it was before.
@@ -129,7 +129,7 @@ class Guarded:
 
 
 def as_model(model: Model | nn.Module) -> Model:
-    """A module, or another `Model`, so that it can be differentiated three times (see `written_out`)."""
+    """A module, or another `Model`, so that it can be differentiated three times (see `operations`)."""
     if isinstance(model, nn.Module):
         return FromModule(model)
     ours = isinstance(model, (FromModule, Linear, LinearEmbedding, Guarded))

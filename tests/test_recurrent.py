@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from metainfl.errors import InvalidProblem
-from metainfl.written_out import exact_derivatives
+from metainfl.operations import exact_derivatives
 from tests.helpers import assert_close
 
 KINDS = {

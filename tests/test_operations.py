@@ -90,6 +90,9 @@ NETS = {
     "group norm": lambda: convolutional(lambda: nn.GroupNorm(2, 4)),
     "layer norm": lambda: dense(nn.LayerNorm(4)),
     "weight norm": lambda: dense(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))),
+    "weight norm, whole": lambda: dense(
+        nn.utils.parametrizations.weight_norm(nn.Linear(4, 4), dim=None)
+    ),
     "attention": lambda: rows(Attention(False)),
     "multi-head attention": lambda: rows(Attention(True)),
     "gru": lambda: rows(Recurrent(nn.GRU)),

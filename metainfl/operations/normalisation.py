@@ -1,29 +1,20 @@
-"""Operations of torch whose third derivatives are wrong or missing, in elementary operations.
+"""Normalisation in elementary operations, with derivatives of every order.
 
-The total Hessian through a gradient step takes three derivatives of the model. torch's fused batch,
-instance and layer normalisation hold the mean and deviation constant in the third and give a wrong
-number without a word (pytorch issues 175754, 186256; under vmap already in the second: functorch 534,
-pytorch 196699, 196700); so does fused weight normalisation; fused attention has no second derivative, and
-recurrent layers cannot be batched over tasks (see `recurrent`).
-`exact_derivatives` puts the formulas below in their place while a model runs, whatever module or
-function calls them.
+torch's fused batch, instance and layer normalisation, and weight normalisation, hold the mean and
+deviation constant in the third derivative and give a wrong number without a word (pytorch issues 175754,
+186256; under vmap already in the second: functorch 534, pytorch 196699, 196700).
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
 
 from metainfl.errors import InvalidProblem
-from metainfl.randomness import RANDOM, refuse
-from metainfl.recurrent import RECURRENT
 
 
 def normalised(
@@ -89,8 +80,8 @@ def layer_norm(
 
 
 def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
-    """g v / |v|, the norm taken over all dimensions but `dim`."""
-    dims = [d for d in range(v.ndim) if d != dim % v.ndim]
+    """g v / |v|, the norm taken over all dimensions but `dim`; over all of them where it is -1."""
+    dims = [d for d in range(v.ndim) if d != dim]
     return v * (g / v.square().sum(dim=dims, keepdim=True).sqrt())
 
 
@@ -103,67 +94,29 @@ def _refuse_running(mean: Tensor | None) -> None:
 
 
 def _fused(name: str) -> Callable[..., Tensor]:
-    """A refusal."""
+    """A refusal of a fused operation called by its own name."""
 
     def refuse(*args: Any, **kwargs: Any) -> Tensor:
         raise InvalidProblem(
-            f"the model calls {name}, whose third derivative in torch is silently wrong; call the "
-            "function of torch.nn.functional instead, which is replaced by an exact one"
+            f"the model calls torch.{name}, whose third derivative is silently wrong; call the function of "
+            "torch.nn.functional instead, which is replaced by an exact one"
         )
 
     return refuse
 
 
-def attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    *rest: Any,
-    **options: Any,
-) -> Tensor:
-    """Scaled dot products by torch's unfused kernel, which is made of elementary operations."""
-    if dropout_p > 0:
-        refuse("dropout in attention")()
-    with sdpa_kernel(SDPBackend.MATH):
-        return F.scaled_dot_product_attention(
-            query, key, value, attn_mask, dropout_p, *rest, **options
-        )
-
-
-def multi_head_attention(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor | None]:
-    """The same inside torch's multi-head attention."""
-    given = _MULTI_HEAD.bind(*args, **kwargs).arguments
-    if given["dropout_p"] > 0 and given.get("training", True):
-        refuse("dropout in attention")()
-    with sdpa_kernel(SDPBackend.MATH):
-        return F.multi_head_attention_forward(*args, **kwargs)
-
-
-_MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)
-WRITTEN_OUT: dict[Callable[..., Any], Callable[..., Any]] = {
+FUSED = (
+    "batch_norm",
+    "instance_norm",
+    "layer_norm",
+    "native_batch_norm",
+    "native_layer_norm",
+    "_native_batch_norm_legit",
+)
+NORMALISATION: dict[Any, Callable[..., Any]] = {
     F.batch_norm: batch_norm,
     F.instance_norm: instance_norm,
     F.layer_norm: layer_norm,
     torch._weight_norm: weight_norm,
-    F.scaled_dot_product_attention: attention,
-    F.multi_head_attention_forward: multi_head_attention,
-    **RECURRENT,
-    **RANDOM,
+    **{getattr(torch, name): _fused(name) for name in FUSED if hasattr(torch, name)},
 }
-FUSED = ("batch_norm", "instance_norm", "layer_norm", "_native_batch_norm_legit")
-
-
-class exact_derivatives(TorchFunctionMode):
-    """Within it, the operations of this page are computed as written here."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        """Look the operation up; everything else is left alone."""
-        instead = WRITTEN_OUT.get(func)
-        if instead is None:
-            name = getattr(func, "__name__", "").removeprefix("native_")
-            instead = _fused(f"torch's own {func.__name__}") if name in FUSED else func
-        return instead(*args, **(kwargs or {}))

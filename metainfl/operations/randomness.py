@@ -1,5 +1,5 @@
 """Operations that draw random numbers: refused while a model runs, because the objective would not be a
-function of its parameters. Dropout that is off passes. Put in place by `written_out`.
+function of its parameters. Dropout that is off passes. See `operations`.
 """
 
 from __future__ import annotations

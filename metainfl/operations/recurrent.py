@@ -1,5 +1,5 @@
 """Recurrent layers in elementary operations: torch's kernels can be neither batched over tasks (no `vmap`
-over their weights) nor differentiated three times. Put in place by `written_out`.
+over their weights) nor differentiated three times. See `operations`.
 
 Sequences are (time, n, features) unless `batch_first`; states (layers x directions, n, hidden).
 """
