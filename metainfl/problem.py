@@ -8,6 +8,7 @@ over tasks unless that is the faster way, only over chunks of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,6 +64,8 @@ class Problem(Definition):
         open_ = self.product == "auto" or self.asked_chunk is None
         if self._plan is None and open_ and self.n_meta > SMALL:
             self._plan = measured(self, lam)
+            if math.isfinite(self._plan.bytes_a_task):
+                self._graph_bytes = max(1, int(self._plan.bytes_a_task))
 
     @property
     def chunk(self) -> int:
