@@ -78,7 +78,7 @@ def measured(problem: Problem, lam: Tensor) -> Plan:
     single = [t for t in timed if t[0] != "kept" and t[2] == t[2]]
     kept = [t for t in timed if t[0] == "kept" and t[2] == t[2]]
     way, chunk, _ = min(single, key=lambda t: t[2], default=("forward", sizes[0], 0.0))
-    keep = min(kept, key=lambda t: t[2])[1] if kept and problem.keep else 0
+    keep = min(kept, key=lambda t: t[2])[1] if kept else 0
     return Plan("reverse" if way == "reverse" else "forward", chunk, keep, tuple(timed), graph)
 
 

@@ -277,3 +277,18 @@ def test_a_wrong_product_is_seen_by_differences(monkeypatch):
         pytest.skip(f"torch {torch.__version__} has mended layer norm")
     assert product_error(wrong) > 1e-2
     assert "products differ from differences of the gradient" in str(advise(wrong))
+
+
+def test_differences_in_the_precision_that_the_model_allows():
+    """A float32 constant in a loss keeps the check in float32; it still passes, to less."""
+    net, _, _ = made("layer norm")
+    metric = torch.tensor([[1.0, 0.5], [0.0, 2.0]])
+
+    def loss(outputs, targets):
+        return ((outputs - targets) @ metric).square().sum(1)
+
+    problem = problem_of(net.float(), 1, product="reverse")
+    problem = problem.replaced(tasks=problem.tasks.to(dtype=torch.float32), inner_loss=loss)
+    problem.lam = mi.FromModule(net).current()
+    assert problem.lam.dtype == torch.float32
+    assert 1e-8 < product_error(problem) < 1e-2

@@ -48,6 +48,9 @@ def test_only_what_fits_is_kept():
         tape = Tape(problem.replaced(keep=keep))
         tape(v)
         assert tape.graphs is not None and len(tape.graphs) == graphs
+    again = Tape(problem.replaced(keep=0).replaced(keep=2**30))
+    again(v)
+    assert again.graphs is not None and len(again.graphs) == n
     forward = Tape(problem.replaced(product="forward"))
     forward(v)
     assert forward.graphs == []
