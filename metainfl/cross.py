@@ -104,15 +104,16 @@ def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor
             tasks_at = TaskView(*(t[local] for t in view))
             own = _index(state, local)
 
-            out[here] = w[local, None] * vmap(mixed)(seeds, tasks_at, own)
+            some = vmap(mixed, chunk_size=problem.columns_at_once(1, lam))
+            out[here] = w[local, None] * some(seeds, tasks_at, own)
         else:
             weights = getattr(view, FIELD[kind])
             seeds = torch.eye(weights.shape[1], dtype=lam.dtype, device=lam.device)
-            jac = vmap(vmap(mixed, in_dims=(0, None, None)), in_dims=(None, 0, 0))(
-                seeds, view, state
-            )
+            width = problem.columns_at_once(len(w), lam)
+            tasks_of = vmap(mixed, in_dims=(None, 0, 0))
+            jac = vmap(tasks_of, in_dims=(0, None, None), chunk_size=width)(seeds, view, state)
             at = torch.tensor([m.instance for m in chosen], device=lam.device)
-            out[here] = w[local, None] * jac[local, at]
+            out[here] = w[local, None] * jac[at, local]
         start += len(w)
     return out.detach()
 

@@ -77,7 +77,8 @@ def measured(problem: Problem, lam: Tensor) -> Plan:
             graph = size_now / n if size == sizes[0] else graph
     single = [t for t in timed if t[0] != "kept" and t[2] == t[2]]
     kept = [t for t in timed if t[0] == "kept" and t[2] == t[2]]
-    way, chunk, _ = min(single, key=lambda t: t[2], default=("forward", sizes[0], 0.0))
+    asked: Way = "reverse" if problem.product == "reverse" else "forward"
+    way, chunk, _ = min(single, key=lambda t: t[2], default=(asked, sizes[0], 0.0))
     keep = min(kept, key=lambda t: t[2])[1] if kept else 0
     return Plan("reverse" if way == "reverse" else "forward", chunk, keep, tuple(timed), graph)
 
@@ -95,7 +96,7 @@ def _forward(problem: Problem, lam: Tensor, rows: Tensor) -> float:
     try:
         once()
         return min(once() for _ in range(2))
-    except (RuntimeError, NotImplementedError):
+    except RuntimeError:
         return float("nan")
 
 
@@ -116,5 +117,5 @@ def _reverse(problem: Problem, lam: Tensor, rows: Tensor) -> tuple[float, float,
     try:
         once()
         return min(once() for _ in range(2))
-    except (RuntimeError, NotImplementedError):
+    except RuntimeError:
         return float("nan"), float("nan"), float("nan")

@@ -162,7 +162,7 @@ def test_torch_alone_would_be_wrong(name, monkeypatch):
     monkeypatch.setattr(models, "exact_derivatives", contextlib.nullcontext)
     errors = []
     for order in ("forward", "reverse"):
-        with contextlib.suppress(RuntimeError, NotImplementedError):
+        with contextlib.suppress(RuntimeError):
             found = problem_of(net, 2, product=order, chunk=3).hessian_product(lam, v)
             errors.append(relative(found, want))
     if len(errors) == 2 and max(errors) < 1e-6:
@@ -187,6 +187,33 @@ def test_outputs_are_those_of_torch(name):
     net, lam, _ = made(name)
     x = torch.randn(5, 1, 8, 8, dtype=D)
     assert_close(mi.FromModule(net)(lam, x).detach(), net(x).detach(), 1e-12)
+
+
+def test_instance_norm_with_running_statistics():
+    layer = nn.InstanceNorm2d(4, affine=True, track_running_stats=True).to(D).eval()
+    layer.running_mean.normal_()
+    layer.running_var.uniform_(0.5, 2)
+    x = torch.randn(3, 4, 5, 5, dtype=D)
+    model = mi.FromModule(layer)
+    assert_close(model(model.current(), x).detach(), layer(x).detach(), 1e-12)
+
+
+@pytest.mark.parametrize(
+    "layer, shape",
+    [
+        (nn.BatchNorm1d(4, track_running_stats=False), (1, 4)),
+        (nn.BatchNorm2d(4, track_running_stats=False), (1, 4, 1, 1)),
+        (nn.InstanceNorm2d(4, affine=True), (3, 4, 1, 1)),
+    ],
+)
+def test_statistics_of_one_value_are_refused(layer, shape):
+    """As torch refuses them: the output would be the bias, whatever the input."""
+    x = torch.randn(shape)
+    with pytest.raises(ValueError):
+        layer(x)
+    model = mi.FromModule(layer)
+    with pytest.raises(InvalidProblem, match="one value a channel"):
+        model(model.current(), x)
 
 
 def test_a_model_that_is_a_function_is_guarded_too():

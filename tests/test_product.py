@@ -5,11 +5,13 @@ import torch
 
 import metainfl as mi
 from metainfl.batching import saved_bytes
+from metainfl.cross import columns
 from metainfl.curvature import exact
 from metainfl.errors import InvalidProblem
 from metainfl.oracle import small_case
 from metainfl.product import Graph, Tape
 from metainfl_reference.families import FAMILIES
+from metainfl_reference.perturbation import shift
 from tests.helpers import assert_close
 
 
@@ -69,8 +71,8 @@ def test_bytes_are_those_of_what_autograd_saves():
 def test_a_hessian_of_zero_needs_no_graph():
     """Theta held fixed and nothing read directly: the loss does not depend on lam at all."""
     problem = problem_of("proximal_ridge")
-    frozen = problem.replaced(adaptation=problem.adaptation.frozen(), outer_reg=0.5)
-    frozen = frozen.replaced(direct=0.0)
+    still = problem.adaptation.frozen()
+    frozen = problem.replaced(adaptation=still, outer_reg=0.5, direct=0.0)
     v = torch.randn(problem.n_meta, dtype=torch.float64)
     assert_close(exact(frozen) @ v, 0.5 * v, 1e-14)
     assert_close(frozen.hessian_product(frozen.lam, v), 0.5 * v, 1e-14)
@@ -86,6 +88,41 @@ def test_one_task_at_a_time_is_a_loop():
     assert_close(alone.gradient(lam), problem.gradient(lam), 1e-13)
 
 
+def test_what_was_asked_for_is_not_replaced_where_it_fails():
+    """A model that cannot be differentiated: its own error comes out, and the plan stays as asked."""
+
+    class Cube(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(x):
+            """x^3."""
+            return x**3
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            """x."""
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx, slope):
+            """None."""
+            raise RuntimeError("no derivative")
+
+    class Net(torch.nn.Linear):
+        def forward(self, x):
+            """(n, 30)."""
+            return Cube.apply(super().forward(x))
+
+    x, y = torch.randn(2, 4, 20), torch.randn(2, 4, 30)
+    problem = mi.Problem(Net(20, 30), mi.Tasks(x, y, x, y), mi.NoAdaptation(), outer_reg=1.0)
+    lam = torch.ones(problem.n_meta)
+    asked = problem.replaced(product="reverse")
+    with pytest.raises(RuntimeError, match="no derivative"):
+        asked.hessian_product(lam, lam)
+    assert asked.plan.mode == "reverse" and asked.plan.kept == 0
+
+
 def test_vectors_in_flight_are_bounded_by_what_their_graphs_weigh(monkeypatch):
     """A large model takes as many vectors at a time as fit, and gives the same products."""
     torch.manual_seed(0)
@@ -97,11 +134,14 @@ def test_vectors_in_flight_are_bounded_by_what_their_graphs_weigh(monkeypatch):
     v = torch.randn(problem.n_meta, 5, dtype=torch.float64)
     assert problem.columns_at_once(3, problem.lam) == 4096 // 3
     want = problem.hessian_product(problem.lam, v)
+    pis = [mi.query(0, 1), mi.support(2, 3), mi.query(2, 0), shift("query", 1, 2, 5)]
+    sides = columns(problem, pis)
     graph = Graph(problem, problem.lam, next(problem.chunks(problem.lam, tasks.select([0]))))
     for fit, width in ((0.5, 1), (1.0, 1), (2.5, 2)):
         monkeypatch.setattr("metainfl.problem.IN_FLIGHT", int(fit * 3 * graph.bytes()))
         fresh = problem.replaced(chunk=3)
         assert fresh.columns_at_once(3, problem.lam) == width
+        assert_close(columns(fresh, pis), sides, 1e-12)
         for mode in ("forward", "reverse"):
             found = problem.replaced(product=mode).hessian_product(problem.lam, v)
             assert_close(found, want, 1e-12)

@@ -7,6 +7,7 @@ deviation constant in the third derivative and give a wrong number without a wor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,8 +46,8 @@ def batch_norm(
     """Of x (n, c, ...) over all but c; with running statistics it is affine, and torch's own is right."""
     if not training:
         return F.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
-    _refuse_running(running_mean)
     dims = [0, *range(2, input.ndim)]
+    _refuse(input, dims, running_mean)
     return normalised(input, dims, eps, _a_channel(weight, input), _a_channel(bias, input))
 
 
@@ -63,8 +64,8 @@ def instance_norm(
     """Of x (n, c, ...) over all but n and c."""
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
-    _refuse_running(running_mean)
     dims = list(range(2, input.ndim))
+    _refuse(input, dims, running_mean)
     return normalised(input, dims, eps, _a_channel(weight, input), _a_channel(bias, input))
 
 
@@ -85,8 +86,14 @@ def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
     return v * (g / v.square().sum(dim=dims, keepdim=True).sqrt())
 
 
-def _refuse_running(mean: Tensor | None) -> None:
-    if mean is not None:
+def _refuse(x: Tensor, dims: list[int], running_mean: Tensor | None) -> None:
+    """What torch's own would do silently, or refuse as well."""
+    if math.prod(x.shape[d] for d in dims) == 1:
+        raise InvalidProblem(
+            f"a normalisation has one value a channel, in an input of shape {tuple(x.shape)}: what is left "
+            "of it is its bias; give it more instances, or use LayerNorm"
+        )
+    if running_mean is not None:
         raise InvalidProblem(
             "a normalisation updates its running statistics in forward; call .eval(), or build it "
             "with track_running_stats=False"
