@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 import metainfl as mi
-from metainfl.environment import environment
 from metainfl.oracle.bridge import problem_of
+from metainfl.report.environment import environment
 from metainfl_reference.estimands import removal
 from metainfl_reference.families import FAMILIES
 from metainfl_reference.generators import regression

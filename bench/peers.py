@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 import metainfl as mi
-from metainfl.environment import environment
 from metainfl.oracle.peers.libraries import PEERS
 from metainfl.oracle.peers.problem import PeerProblem
+from metainfl.report.environment import environment
 
 RESULT = Path(__file__).parent / "results" / "peers.json"
 

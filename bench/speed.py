@@ -23,9 +23,9 @@ import metainfl as mi
 from bench.products import digits_cg, hvp
 from metainfl.curvature import exact
 from metainfl.data import digit_tasks
-from metainfl.environment import environment
+from metainfl.influence.removal import without
 from metainfl.oracle.bridge import problem_of, tasks_of
-from metainfl.removal import without
+from metainfl.report.environment import environment
 from metainfl.solve import CG
 from metainfl_reference.estimands import removal
 from metainfl_reference.families import FAMILIES

@@ -12,11 +12,12 @@ import json
 import warnings
 from pathlib import Path
 
-from metainfl import model as models
-from metainfl.environment import environment
-from metainfl.operations import exact_derivatives
-from tests.helpers import relative
 from tests.test_operations import NETS, by_differences, made, problem_of
+
+from metainfl.operations import exact_derivatives
+from metainfl.problem import model as models
+from metainfl.report.environment import environment
+from tests.helpers import relative
 
 RESULT = Path(__file__).parent / "results" / "third_derivatives.json"
 STEPS = (0, 1, 2)

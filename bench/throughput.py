@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.products import convolutional
 from metainfl import FromModule
 from metainfl.curvature import exact
-from metainfl.environment import environment
+from metainfl.report.environment import environment
 
 RESULTS = Path(__file__).parent / "results"
 

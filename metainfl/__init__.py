@@ -1,6 +1,6 @@
 """Influence functions for meta-learning, and the oracle that says whether an implementation is right."""
 
-from metainfl import curvature, removal, solve
+from metainfl import curvature, solve
 from metainfl.adaptation import (
     NoAdaptation,
     Prototypes,
@@ -10,7 +10,7 @@ from metainfl.adaptation import (
     RidgeHead,
     Unrolled,
 )
-from metainfl.claim import Claim, claims
+from metainfl.derive.problem import Problem
 from metainfl.errors import (
     Interrupted,
     InvalidProblem,
@@ -20,8 +20,7 @@ from metainfl.errors import (
     NotStationary,
     SingularHessian,
 )
-from metainfl.influence import influence, scores
-from metainfl.losses import cross_entropy, squared
+from metainfl.influence import influence, removal, scores
 from metainfl.methods import (
     Method,
     direct_if,
@@ -30,10 +29,22 @@ from metainfl.methods import (
     task_if,
     task_if_cg,
 )
-from metainfl.model import FromModule, Linear, LinearEmbedding
-from metainfl.problem import Problem
-from metainfl.tasks import Tasks
-from metainfl_reference.perturbation import Perturbation, group, query, shift, support, task
+from metainfl.methods.claim import Claim, claims
+from metainfl.problem import (
+    FromModule,
+    Linear,
+    LinearEmbedding,
+    Perturbation,
+    Tasks,
+    cross_entropy,
+    group,
+    query,
+    shift,
+    squared,
+    support,
+    symmetry,
+    task,
+)
 
 __all__ = [
     "Claim",
@@ -73,6 +84,7 @@ __all__ = [
     "solve",
     "squared",
     "support",
+    "symmetry",
     "task",
     "task_if",
     "task_if_cg",

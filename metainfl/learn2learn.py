@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from metainfl.adaptation import Unrolled
 from metainfl.data.encode import one_hot
+from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem, InvalidTasks
-from metainfl.losses import Loss, cross_entropy
-from metainfl.model import FromModule
-from metainfl.problem import Problem
-from metainfl.tasks import Tasks
+from metainfl.problem.losses import Loss, cross_entropy
+from metainfl.problem.model import FromModule
+from metainfl.problem.tasks import Tasks
 
 
 def tasks_from(taskset: Any, n_tasks: int, *, ways: int, shots: int, queries: int) -> Tasks:

@@ -7,7 +7,6 @@ from metainfl.adaptation.approximate import (
     diagonal_inverse,
     exact_inverse,
 )
-from metainfl.adaptation.base import Adaptation, Frozen, Setting
 from metainfl.adaptation.none import NoAdaptation
 from metainfl.adaptation.prototypes import Prototypes
 from metainfl.adaptation.proximal import Proximal
@@ -15,6 +14,7 @@ from metainfl.adaptation.proximal_cg import ProximalCG
 from metainfl.adaptation.ridge import ProximalRidge
 from metainfl.adaptation.ridge_head import RidgeHead
 from metainfl.adaptation.unrolled import Unrolled
+from metainfl.problem.adaptation import Adaptation, Frozen, Setting
 
 __all__ = [
     "Adaptation",

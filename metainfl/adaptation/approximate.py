@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
-from metainfl.adaptation.base import Adaptation, Setting
 from metainfl.adaptation.proximal import Proximal
 from metainfl.adaptation.ridge import ProximalRidge
 from metainfl.errors import InvalidProblem
 from metainfl.kronecker import Fisher, LinearLayers, Recipe, apply, blocks, draws
-from metainfl.tasks import TaskView
+from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.tasks import TaskView
 
 #: B (T, q, q) from (setting, theta (T, q), tasks, H_in^{-1} (T, q, q), inner_reg)
 InnerInverse = Callable[[Setting, Tensor, TaskView, Tensor, float], Tensor]

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.func import grad, jvp, vmap
 
 from metainfl.errors import NotConverged, SingularHessian
-from metainfl.tasks import TaskView
+from metainfl.problem.tasks import TaskView
 
 #: L_I as a function of (theta, lam, task)
 Inner = Callable[[Tensor, Tensor, TaskView], Tensor]

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from metainfl.adaptation.base import Adaptation, Setting
-from metainfl.tasks import TaskView
+from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.tasks import TaskView
 
 
 class NoAdaptation(Adaptation):

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metainfl.adaptation.base import Adaptation, Setting
 from metainfl.errors import InvalidProblem, InvalidTasks
-from metainfl.tasks import TaskView
+from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.tasks import TaskView
 
 
 class Prototypes(Adaptation):

@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 from torch.func import grad, hessian, vmap
 
-from metainfl.adaptation.base import Adaptation, Setting
 from metainfl.errors import InvalidProblem, NotConverged
-from metainfl.losses import weighted
-from metainfl.tasks import TaskView
+from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.losses import weighted
+from metainfl.problem.tasks import TaskView
 
 
 class Proximal(Adaptation):

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
-from metainfl.adaptation.base import Setting
 from metainfl.adaptation.inner_cg import InnerSolve
 from metainfl.adaptation.proximal import Proximal
 from metainfl.errors import InvalidProblem
-from metainfl.tasks import TaskView
+from metainfl.problem.adaptation import Setting
+from metainfl.problem.tasks import TaskView
 
 
 class ProximalCG(Proximal):

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metainfl.adaptation.base import Adaptation, Setting
 from metainfl.errors import InvalidProblem
-from metainfl.losses import squared
-from metainfl.model import Linear
-from metainfl.tasks import TaskView
+from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.losses import squared
+from metainfl.problem.model import Linear
+from metainfl.problem.tasks import TaskView
 
 
 class ProximalRidge(Adaptation):

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
-from metainfl.adaptation.base import Adaptation, Setting
 from metainfl.errors import InvalidProblem
-from metainfl.losses import weighted
-from metainfl.tasks import TaskView
+from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.losses import weighted
+from metainfl.problem.tasks import TaskView
 
 
 class Unrolled(Adaptation):

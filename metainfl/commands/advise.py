@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from metainfl.commands.target import load
+from metainfl.derive.problem import Problem
 from metainfl.errors import MetainflError
-from metainfl.problem import Problem
 
 
 def advise(
@@ -33,7 +33,7 @@ def advise(
 
     Exit status: 0, or 2 when the problem cannot be used as given.
     """
-    from metainfl.advise import advise as advice_on
+    from metainfl.advice.advise import advise as advice_on
 
     try:
         found = advice_on(_problem(target), error, measure=measure)

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from metainfl.claim import Claim
 from metainfl.commands.progress import bar
 from metainfl.commands.target import load
-from metainfl.environment import environment
 from metainfl.errors import InvalidProblem
+from metainfl.methods.claim import Claim
 from metainfl.oracle.builtin_table import Row, survey
 from metainfl.oracle.verdict import check_method
+from metainfl.report.environment import environment
 from metainfl.report.tables import self_check_table, survey_table
 
 LEGEND = """\

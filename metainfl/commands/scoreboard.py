@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from metainfl.environment import environment
+from metainfl.report.environment import environment
 from metainfl.report.tables import number
 
 

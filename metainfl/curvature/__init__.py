@@ -9,8 +9,8 @@ from metainfl.curvature.gamma import gamma
 from metainfl.curvature.gauss_newton import gauss_newton
 from metainfl.curvature.identity import identity
 from metainfl.curvature.kronecker import Kronecker, ekfac, kfac, kronecker
-from metainfl.curvature.operator import SymmetricOperator
-from metainfl.problem import Problem
+from metainfl.derive.problem import Problem
+from metainfl.solve.operator import SymmetricOperator
 
 Curvature = Callable[[Problem], SymmetricOperator]
 

@@ -6,8 +6,8 @@ H_direct = sum_i w_i d_lam d_lam L_O^i + outer_reg I
 from __future__ import annotations
 
 from metainfl.curvature.exact import exact
-from metainfl.curvature.operator import SymmetricOperator
-from metainfl.problem import Problem
+from metainfl.derive.problem import Problem
+from metainfl.solve.operator import SymmetricOperator
 
 
 def direct(problem: Problem) -> SymmetricOperator:

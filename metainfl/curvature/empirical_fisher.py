@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from metainfl.curvature.operator import SymmetricOperator
-from metainfl.problem import Problem
+from metainfl.derive.problem import Problem
+from metainfl.solve.operator import SymmetricOperator
 
 
 def empirical_fisher(problem: Problem) -> SymmetricOperator:

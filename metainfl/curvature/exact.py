@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import torch
 
-from metainfl.curvature.operator import SymmetricOperator
+from metainfl.derive.problem import Problem
+from metainfl.derive.product import Tape
 from metainfl.errors import InvalidProblem
-from metainfl.problem import Problem
-from metainfl.product import Tape
+from metainfl.solve.operator import SymmetricOperator
 
 
 def exact(problem: Problem) -> SymmetricOperator:

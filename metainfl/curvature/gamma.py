@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.func import grad, jvp, vmap
 
-from metainfl.curvature.operator import SymmetricOperator
-from metainfl.problem import Problem
-from metainfl.tasks import TaskView
+from metainfl.derive.problem import Problem
+from metainfl.problem.tasks import TaskView
+from metainfl.solve.operator import SymmetricOperator
 
 
 def gamma(problem: Problem) -> SymmetricOperator:

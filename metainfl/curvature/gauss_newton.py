@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from torch.func import grad, jacrev, jvp, vjp, vmap
 
-from metainfl.curvature.operator import SymmetricOperator
+from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
-from metainfl.losses import cross_entropy, squared
-from metainfl.problem import Problem
-from metainfl.tasks import TaskView
+from metainfl.problem.losses import cross_entropy, squared
+from metainfl.problem.tasks import TaskView
+from metainfl.solve.operator import SymmetricOperator
 
 
 def gauss_newton(problem: Problem) -> SymmetricOperator:

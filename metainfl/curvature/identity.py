@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from metainfl.curvature.operator import SymmetricOperator
-from metainfl.problem import Problem
+from metainfl.derive.problem import Problem
+from metainfl.solve.operator import SymmetricOperator
 
 
 def identity(problem: Problem) -> SymmetricOperator:

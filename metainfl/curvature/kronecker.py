@@ -7,10 +7,10 @@ from functools import partial
 from torch import Tensor
 
 from metainfl.adaptation import NoAdaptation
-from metainfl.curvature.operator import SymmetricOperator
+from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem, SingularHessian
 from metainfl.kronecker import Block, LinearLayers, Recipe, apply, blocks, draws
-from metainfl.problem import Problem
+from metainfl.solve.operator import SymmetricOperator
 
 
 class Kronecker(SymmetricOperator):

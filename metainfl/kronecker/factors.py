@@ -19,7 +19,7 @@ from torch.func import vjp, vmap
 
 from metainfl.kronecker.fisher import Fisher, output_factors
 from metainfl.kronecker.layers import LinearLayers
-from metainfl.losses import Loss
+from metainfl.problem.losses import Loss
 
 Block = tuple[Tensor, Tensor, Tensor]  # Q_A (in, in), Q_G (out, out), S (in, out)
 

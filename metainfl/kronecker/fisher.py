@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.func import grad
 
 from metainfl.errors import InvalidProblem
-from metainfl.losses import Loss, cross_entropy, squared
+from metainfl.problem.losses import Loss, cross_entropy, squared
 
 Fisher = Literal["type-2", "sampled", "empirical"]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from metainfl.errors import InvalidProblem
-from metainfl.model import FromModule, Linear, Model
+from metainfl.problem.model import FromModule, Linear, Model
 
 
 class LinearLayers:

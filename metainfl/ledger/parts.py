@@ -23,9 +23,9 @@ from metainfl.curvature import (
     identity,
     kronecker,
 )
+from metainfl.derive.problem import Problem
 from metainfl.kronecker import Recipe
 from metainfl.methods.method import Derivative, ignored
-from metainfl.problem import Problem
 from metainfl.solve import CG, Dense, Lanczos, Neumann, PseudoInverse, Solver
 
 DERIVATIVES: dict[str, Derivative | None] = {

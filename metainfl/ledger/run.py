@@ -81,6 +81,6 @@ def environment_file(folder: Path) -> None:
     """What the numbers were computed with."""
     import json
 
-    from metainfl.environment import environment
+    from metainfl.report.environment import environment
 
     (folder / "environment.json").write_text(json.dumps(environment(), indent=1) + "\n")

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 
 from metainfl.curvature import SymmetricOperator
-from metainfl.influence import Influence, influence
+from metainfl.derive.problem import Problem
+from metainfl.influence.implicit import Influence, influence
 from metainfl.ledger.parts import CURVATURES, DERIVATIVES, SOLVERS, dense_of
 from metainfl.oracle.case import Case
-from metainfl.problem import Problem
 from metainfl_reference.perturbation import Perturbation
 
 Array = np.ndarray

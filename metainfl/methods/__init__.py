@@ -1,15 +1,15 @@
 """The literature, one method a file, each a choice of parts."""
 
-from metainfl.methods.classical_if import classical_if, ekfac_if
-from metainfl.methods.direct_if import direct_if
-from metainfl.methods.group_influence import first_order_group, second_order_group
-from metainfl.methods.inner_if import inner_if
-from metainfl.methods.instance_if import instance_if_query, instance_if_support
-from metainfl.methods.instance_if_frozen import instance_if_frozen
+from metainfl.methods.implicit.classical_if import classical_if, ekfac_if
+from metainfl.methods.implicit.direct_if import direct_if
+from metainfl.methods.implicit.group_influence import first_order_group, second_order_group
+from metainfl.methods.implicit.inner_if import inner_if
+from metainfl.methods.implicit.instance_if import instance_if_query, instance_if_support
+from metainfl.methods.implicit.instance_if_frozen import instance_if_frozen
+from metainfl.methods.implicit.task_if import task_if, task_if_cg
+from metainfl.methods.implicit.task_if_paper import task_if_gamma, task_if_paper
+from metainfl.methods.implicit.tlxml import tlxml, tlxml_gauss_newton, tlxml_pruned
 from metainfl.methods.method import Method
-from metainfl.methods.task_if import task_if, task_if_cg
-from metainfl.methods.task_if_paper import task_if_gamma, task_if_paper
-from metainfl.methods.tlxml import tlxml, tlxml_gauss_newton, tlxml_pruned
 
 BUILT_IN = (task_if, task_if_cg, instance_if_query, instance_if_support, direct_if)
 

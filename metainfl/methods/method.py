@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from metainfl.adaptation import Adaptation
-from metainfl.claim import Claim
 from metainfl.curvature import Curvature, SymmetricOperator, exact
-from metainfl.influence import Influence, influence
-from metainfl.problem import Problem
+from metainfl.derive.problem import Problem
+from metainfl.influence.implicit import Influence, influence
+from metainfl.methods.claim import Claim
+from metainfl.problem.perturbation import Perturbation
 from metainfl.solve import Solver
-from metainfl_reference.perturbation import Perturbation
 
 #: the adaptation whose derivatives are taken in place of the problem's own
 Derivative = Callable[[Adaptation], Adaptation]

@@ -1,6 +1,6 @@
 """The correctness oracle: claims, cases, truths and verdicts."""
 
-from metainfl.claim import Claim, claim_of, claims
+from metainfl.methods.claim import Claim, claim_of, claims
 from metainfl.oracle.builtin_table import Row, survey
 from metainfl.oracle.case import Case, digits_case, small_case
 from metainfl.oracle.measurements import Retraining

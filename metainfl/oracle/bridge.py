@@ -18,11 +18,11 @@ from metainfl.adaptation import (
     RidgeHead,
     Unrolled,
 )
-from metainfl.losses import cross_entropy, squared
-from metainfl.model import Linear, LinearEmbedding, Model
-from metainfl.problem import Problem
-from metainfl.symmetry import orthogonal
-from metainfl.tasks import Tasks
+from metainfl.derive.problem import Problem
+from metainfl.problem.losses import cross_entropy, squared
+from metainfl.problem.model import Linear, LinearEmbedding, Model
+from metainfl.problem.symmetry import orthogonal
+from metainfl.problem.tasks import Tasks
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.family import Family
 

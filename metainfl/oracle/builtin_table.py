@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from metainfl.claim import claim_of
 from metainfl.errors import MetainflError
 from metainfl.methods import BUILT_IN, Method
+from metainfl.methods.claim import claim_of
 from metainfl.oracle.case import Case, digits_case, small_case
 from metainfl.oracle.measure import distance, spearman
 from metainfl.solve import CG

@@ -9,11 +9,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from metainfl.claim import SCORES
 from metainfl.data import digit_tasks
+from metainfl.derive.problem import Problem
+from metainfl.methods.claim import SCORES
 from metainfl.oracle.bridge import problem_of
-from metainfl.problem import Problem
-from metainfl.tasks import Tasks
+from metainfl.problem.tasks import Tasks
 from metainfl_reference.answer import Answer
 from metainfl_reference.certificate import EPS
 from metainfl_reference.episodes import Weights

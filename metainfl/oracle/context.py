@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from metainfl.claim import EDITS, SCORES, Claim
+from metainfl.derive.problem import Problem
+from metainfl.methods.claim import EDITS, SCORES, Claim
 from metainfl.oracle.case import N_TARGETS, Case, small_case
 from metainfl.oracle.diagnosis import diagnose
 from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.oracle.runner import Method, as_array, call
-from metainfl.problem import Problem
 from metainfl_reference.errors import NotCertified
 from metainfl_reference.families import FAMILIES
 from metainfl_reference.perturbation import Perturbation

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from metainfl.claim import claim_of
+from metainfl.methods.claim import claim_of
 from metainfl.oracle.checks import CHECKS
 from metainfl.oracle.context import Context
 from metainfl.oracle.runner import Method, keep_rng

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from metainfl.claim import Claim
-from metainfl.environment import environment
+from metainfl.methods.claim import Claim
 from metainfl.oracle.checks import CHECKS
 from metainfl.oracle.measurements import Measurement
 from metainfl.oracle.outcome import Outcome
+from metainfl.report.environment import environment
 
 MARK = {"pass": "ok", "fail": "FAIL", "skip": "skip", "xfail": "xfail"}
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from metainfl.derive.problem import Problem
 from metainfl.oracle.outcome import Failed
-from metainfl.problem import Problem
 from metainfl_reference.perturbation import Perturbation
 
 Array = np.ndarray

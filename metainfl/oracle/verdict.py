@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from metainfl.claim import Claim, claim_of
 from metainfl.errors import InvalidProblem
+from metainfl.methods.claim import Claim, claim_of
 from metainfl.oracle.checks import CHECKS
 from metainfl.oracle.context import Context
 from metainfl.oracle.measurements import Measurement, Retraining, measurements

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from metainfl.curvature.operator import SymmetricOperator
 from metainfl.errors import Interrupted, NotConverged, SingularHessian
+from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.precondition import Preconditioner
 from metainfl.solve.result import SolveResult, relative_residual
 

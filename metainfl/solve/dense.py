@@ -11,8 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metainfl.curvature.operator import SymmetricOperator
 from metainfl.errors import SingularHessian
+from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.result import SolveResult, relative_residual
 
 LARGE = 256

@@ -13,8 +13,8 @@ import math
 import torch
 from torch import Tensor
 
-from metainfl.curvature.operator import SymmetricOperator
 from metainfl.errors import Interrupted, InvalidProblem, NotConverged
+from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.result import SolveResult, relative_residual
 
 

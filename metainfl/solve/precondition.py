@@ -13,8 +13,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from metainfl.curvature.operator import SymmetricOperator
 from metainfl.errors import InvalidProblem, SingularHessian
+from metainfl.solve.operator import SymmetricOperator
 
 Preconditioner = Callable[[SymmetricOperator], Callable[[Tensor], Tensor]]
 

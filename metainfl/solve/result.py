@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from metainfl.curvature.operator import SymmetricOperator
+from metainfl.solve.operator import SymmetricOperator
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metainfl.curvature.operator import SymmetricOperator
 from metainfl.errors import Interrupted
+from metainfl.solve.operator import SymmetricOperator
 
 
 @dataclass(frozen=True)

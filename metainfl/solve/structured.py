@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from metainfl.curvature.operator import SymmetricOperator
 from metainfl.errors import InvalidProblem
+from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.result import SolveResult, relative_residual
 
 

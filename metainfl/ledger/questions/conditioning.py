@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from metainfl.errors import MetainflError
-from metainfl.influence import influence
+from metainfl.influence.implicit import influence
 from metainfl.ledger.measure import vectors
 from metainfl.ledger.problems import conditioned_case
 from metainfl.ledger.question import Question, Row, ask

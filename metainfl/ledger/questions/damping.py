@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from metainfl.influence import influence
+from metainfl.influence.implicit import influence
 from metainfl.ledger.measure import order, vectors
 from metainfl.ledger.problems import asked, case_of, removals, true_scores
 from metainfl.ledger.question import Question, Row, ask

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metainfl import removal
+from metainfl.influence import removal
 from metainfl.ledger.measure import vectors
 from metainfl.ledger.problems import TASKS, case_of
 from metainfl.ledger.question import Question, Row, ask

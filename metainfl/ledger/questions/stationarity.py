@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from metainfl.influence import influence
+from metainfl.influence.implicit import influence
 from metainfl.ledger.measure import vectors
 from metainfl.ledger.problems import asked, case_of
 from metainfl.ledger.question import Question, Row, ask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from metainfl.claim import ESTIMANDS, Claim
+from metainfl.methods.claim import ESTIMANDS, Claim
 from metainfl.oracle.bridge import problem_of
 from metainfl.oracle.case import Case
 from metainfl.oracle.checks.registry import check

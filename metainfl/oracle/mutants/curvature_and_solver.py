@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from metainfl import removal
+from metainfl.influence import removal
 from metainfl.oracle.mutants.parts import columns, eye, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metainfl.cross import columns
-from metainfl.problem import Problem
+from metainfl.derive.cross import columns
+from metainfl.derive.problem import Problem
 from metainfl.solve import Dense
 
 __all__ = ["columns", "eye", "solved", "truth"]
@@ -31,7 +31,7 @@ def solved(problem: Problem, hessian: Tensor, rhs: Tensor) -> Tensor:
 
 def truth(problem: Problem, pis: list[Any]) -> Tensor:
     """The exact derivative (n, p), without the stationarity check."""
-    from metainfl.influence import influence
+    from metainfl.influence.implicit import influence
 
     solver = Dense(off=problem.tangent())
     return influence(problem, pis, solver=solver, allow_nonstationary=True).value

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from metainfl.claim import Claim
+from metainfl.methods.claim import Claim
 
 Method = Callable[..., Any]
 

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch.func import grad, vmap
 
-from metainfl import removal
-from metainfl.cross import columns, contract
-from metainfl.influence import influence
+from metainfl.derive.cross import columns, contract
+from metainfl.influence import removal
+from metainfl.influence.implicit import influence
 from metainfl.oracle.mutants.registry import right
 from metainfl.solve import CG, Dense
 

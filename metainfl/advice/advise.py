@@ -1,0 +1,162 @@
+"""Which solver, how long, how much damping: from the spectrum of a user's own problem.
+
+With k = high / low after damping, in Hessian products and for a relative error e in the solution:
+    dense      p                                        (exact; up to `DENSE` parameters)
+    CG         sqrt(k)/2 ln(2 sqrt(k) / e)              (error in the 2-norm: sqrt(k) times the A-norm's)
+    Neumann    ln(e) / ln(1 - 1/k),  scale 1/high
+The spectrum's ends come from Lanczos; the lower end is outer_reg where H - outer_reg I shows no negative
+eigenvalue, else the Ritz value, which errs upwards.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+
+from metainfl.adaptation import NoAdaptation
+from metainfl.curvature import ekfac, exact
+from metainfl.derive.differences import product_error
+from metainfl.derive.preflight import preflight
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidProblem, MetainflError
+from metainfl.influence.implicit import apply_inverse
+from metainfl.solve import CG, Dense, Solver
+from metainfl.solve.spectrum import lanczos
+
+DENSE = 2000  # p products and p^3/3 operations: seconds
+SAFE = 0.1  # EK-FAC is called safe below this relative residual
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A recommendation with what it rests on; `measured` is filled in on demand."""
+
+    parameters: int
+    residual: float
+    low: float
+    high: float
+    damping: float
+    wanted: float
+    solver: str
+    cg_iterations: int
+    neumann_scale: float
+    neumann_terms: int
+    predicted: float
+    measured: float | None
+    kronecker_residual: float | None
+    product_error: float
+    plan: str
+
+    @property
+    def condition(self) -> float:
+        """After damping."""
+        return (self.high + self.damping) / (self.low + self.damping)
+
+    @property
+    def ekfac_safe(self) -> bool | None:
+        """Whether EK-FAC may stand for H; None where it is not defined."""
+        return None if self.kronecker_residual is None else self.kronecker_residual <= SAFE
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain data."""
+        return {**asdict(self), "condition": self.condition, "ekfac_safe": self.ekfac_safe}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.parameters} meta-parameters, relative gradient {self.residual:.1e}, Hessian between "
+            f"{self.low:.3g} and {self.high:.3g} (condition {self.condition:.2g} after damping)",
+            f"solver       {self.solver}",
+            f"damping      {self.damping:.3g}"
+            + (" (none needed)" if not self.damping else " (H is not safely positive definite)"),
+            f"CG           {self.cg_iterations} iterations for an error of {self.wanted:.1g}",
+            f"Neumann      scale {self.neumann_scale:.3g}, J = {self.neumann_terms} terms",
+            f"products     {self.plan}",
+            f"derivatives  products agree with differences of the gradient to {self.product_error:.1g}",
+            f"predicted    relative error at most {self.predicted:.1g}",
+        ]
+        if self.measured is not None:
+            lines.append(f"measured     {self.measured:.2g} against a solve to rounding")
+        if self.kronecker_residual is None:
+            lines.append("EK-FAC       not defined here (it needs linear layers and no adaptation)")
+        else:
+            word = "may stand for H" if self.ekfac_safe else "is not safe"
+            lines.append(
+                f"EK-FAC       {word}: it misses {self.kronecker_residual:.0%} of H on random vectors"
+            )
+        if self.product_error > 1e-2:
+            lines.append(
+                "warning      products differ from differences of the gradient: an operation of the model "
+                "or a loss has wrong higher derivatives, or lam sits on a kink"
+            )
+        if self.residual > 1e-3:
+            lines.append("warning      lam is far from stationary: influence means little there")
+        return "\n".join(lines)
+
+
+def advise(
+    problem: Problem, wanted: float = 1e-2, *, steps: int = 40, measure: bool = False
+) -> Advice:
+    """Recommend a solver for a relative error of `wanted`; `measure` checks it on one target vector."""
+    if not 0 < wanted < 1:
+        raise InvalidProblem(f"the wanted error lies between 0 and 1, got {wanted}")
+    preflight(problem, problem.tasks)
+    operator, tangent = exact(problem), problem.tangent()
+    if tangent is not None:
+        operator = operator.deflated(tangent)
+    s = lanczos(operator, steps, off=tangent)
+    flat = 0 if tangent is None else tangent.shape[1]
+    whole = len(s.values) >= problem.n_meta - flat or s.low < problem.outer_reg
+    low = s.low if whole or not problem.outer_reg else problem.outer_reg
+    floor = math.sqrt(torch.finfo(problem.lam.dtype).eps) * s.high
+    damping = 0.0 if low > floor else floor - min(low, 0.0)
+    k = (s.high + damping) / (low + damping)
+    iterations = max(1, math.ceil(0.5 * math.sqrt(k) * math.log(2 * math.sqrt(k) / wanted)))
+    terms = max(1, math.ceil(math.log(wanted) / math.log1p(-1 / k))) if k > 1 else 1
+    dense = problem.n_meta <= DENSE
+    name = "dense" if dense else f"CG(rtol={wanted / k:.1g}) with damping {damping:.3g}"
+    solver: Solver = Dense(off=tangent) if dense else CG(rtol=max(wanted / k, 1e-12))
+    predicted = k * torch.finfo(problem.lam.dtype).eps if dense else wanted
+    return Advice(
+        parameters=problem.n_meta,
+        residual=problem.residual(problem.lam),
+        low=low,
+        high=s.high,
+        damping=damping,
+        wanted=wanted,
+        solver=name,
+        cg_iterations=min(iterations, problem.n_meta),
+        neumann_scale=1 / (s.high + damping),
+        neumann_terms=terms,
+        predicted=predicted,
+        measured=_measured(problem, solver, damping) if measure else None,
+        kronecker_residual=_kronecker(problem),
+        product_error=product_error(problem),
+        plan=str(problem.plan),
+    )
+
+
+def _measured(problem: Problem, solver: Solver, damping: float) -> float:
+    """Error of the recommended solve of one meta-gradient, against CG to rounding."""
+    b = problem.task_gradients(problem.lam, problem.tasks.select([0])).T
+    found = apply_inverse(problem, b, exact, solver, damping).solution
+    tight = CG(rtol=8 * torch.finfo(b.dtype).eps, allow_unconverged=True)
+    want = apply_inverse(problem, b, exact, tight, damping).solution
+    return float((found - want).norm() / want.norm())
+
+
+def _kronecker(problem: Problem, probes: int = 4) -> float | None:
+    """|(H - EK-FAC) v| / |H v| over random v; None where EK-FAC is not defined."""
+    if not isinstance(problem.adaptation, NoAdaptation):
+        return None
+    try:
+        approximate = ekfac(problem)
+    except MetainflError:
+        return None
+    generator = torch.Generator().manual_seed(0)
+    v = torch.randn(problem.n_meta, probes, generator=generator, dtype=torch.float64).to(
+        problem.lam
+    )
+    h = problem.hessian_product(problem.lam, v)
+    return float((h - approximate @ v).norm() / h.norm())

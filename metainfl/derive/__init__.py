@@ -1,0 +1,1 @@
+"""Derivatives of the meta-objective: sums and maps over tasks, products, right-hand sides, a minimiser."""

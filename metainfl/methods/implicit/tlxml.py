@@ -1,0 +1,47 @@
+"""TLXML (002): task influence by the exact Hessian, a pruned pseudo-inverse, or Gauss-Newton.
+
+    exact          I_meta(j) = -H^{-1} D L_j                (eq. 4; a sum over tasks here, a mean there)
+    pruned         H^+ with the `keep` largest eigenvalues  (eq. 12, section 5.1)
+    Gauss-Newton   (V V')^+ from a buffer of columns        (eqs 11-12, section 4.3)
+Influence on adaptation and on performance (eqs 6-7): `metainfl.influence` and `metainfl.scores`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from metainfl.curvature.gauss_newton import factors
+from metainfl.derive.cross import columns
+from metainfl.derive.problem import Problem
+from metainfl.methods.claim import Claim
+from metainfl.methods.method import Method
+from metainfl.problem.perturbation import Perturbation
+from metainfl.solve import PseudoInverse
+from metainfl.solve.factored import buffered, orthogonal, pseudo_inverse
+
+tlxml = Method("TLXML", "002, eq. 4", claim=Claim(kinds=("task", "group")))
+
+
+def tlxml_pruned(keep: int) -> Method:
+    """The `keep` largest eigenvalues of H, the rest set to zero."""
+    return Method(
+        f"TLXML, {keep} eigenvalues",
+        "002, eq. 12",
+        solver=PseudoInverse(keep=keep),
+        claim=Claim(accuracy="rank", kinds=("task", "group")),
+    )
+
+
+def tlxml_gauss_newton(
+    problem: Problem, perturbations: Sequence[Perturbation], *, buffer: int = 1024
+) -> Tensor:
+    """-(V V')^+ D L_j with at most `buffer` columns kept (n, p). outer_reg adds sqrt(outer_reg) I."""
+    v = buffered(factors(problem), buffer)
+    if problem.outer_reg:
+        import torch
+
+        eye = torch.eye(problem.n_meta, dtype=v.dtype, device=v.device)
+        v = orthogonal(torch.cat([v, problem.outer_reg**0.5 * eye], dim=1))
+    return -pseudo_inverse(v, columns(problem, perturbations).T).T

@@ -1,0 +1,1 @@
+"""What a method may claim to compute, one estimand a file."""

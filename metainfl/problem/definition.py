@@ -1,0 +1,150 @@
+"""What a bilevel problem consists of: parts, lam, and the loss of one task.
+
+    F(lam) = sum_i w_i [sum_j v_ij l(z_ij; lam, theta_i(lam)) + (direct/2) |theta_i - lam|^2]
+             + (outer_reg/2) |lam|^2
+
+The loss of one task is the scalar function that everything in `problem` is a derivative of.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from metainfl.errors import InvalidProblem
+from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.losses import Loss, squared, weighted
+from metainfl.problem.model import Model, as_model
+from metainfl.problem.symmetry import Symmetry
+from metainfl.problem.tasks import Tasks, TaskView
+
+
+class Definition:
+    """Tasks, model, losses, adaptation and regularisers; `lam` is where influences are taken."""
+
+    def __init__(
+        self,
+        model: Model | nn.Module,
+        tasks: Tasks,
+        adaptation: Adaptation,
+        *,
+        inner_loss: Loss = squared,
+        outer_loss: Loss | None = None,
+        outer_reg: float,
+        direct: float = 0.0,
+        lam: Tensor | None = None,
+        chunk: int | None = None,
+        symmetry: Symmetry | None = None,
+        product: str = "auto",
+        keep: int = 2**30,
+    ) -> None:
+        """`outer_loss` defaults to `inner_loss`; `lam` (p,) to nothing: call `solve` first.
+
+        `symmetry` gives the directions along which lam moves without changing F, such as
+        `metainfl.symmetry.orthogonal(rank)`: influence has no component in them. `product` ("forward"
+        or "reverse") and `chunk` fix how Hessian products are computed; otherwise see `plan`. `keep` is
+        how many bytes of gradient graphs may stay in memory between the products of one solve: more
+        makes products of large models cheaper, 0 keeps none.
+        """
+        for name, value in (("outer_reg", outer_reg), ("direct", direct)):
+            if not (math.isfinite(value) and value >= 0):
+                raise InvalidProblem(f"{name} must be finite and not negative, got {value}")
+        if direct and not adaptation.same_space:
+            raise InvalidProblem(
+                "direct compares theta with lam, but they live in other spaces here"
+            )
+        if product not in ("auto", "forward", "reverse"):
+            raise InvalidProblem(f"product is 'auto', 'forward' or 'reverse', got {product!r}")
+        if chunk is not None and chunk < 1:
+            raise InvalidProblem(f"chunk must be at least 1, got {chunk}")
+        if not keep >= 0:
+            raise InvalidProblem(f"keep is a number of bytes, not negative; got {keep}")
+        self.setting = Setting(as_model(model), inner_loss)
+        layer = getattr(self.setting.model, "batch_statistics", None)
+        if layer is not None and any((t == 0).any() for t in tasks.view()[4:]):
+            raise InvalidProblem(
+                f"an instance has weight 0 (padding, or removed), but layer {layer!r} normalises with the "
+                "statistics of its batch, in which it would still count: leave it out of the tasks, or "
+                "normalise instance by instance (LayerNorm, GroupNorm)"
+            )
+        self.tasks, self.adaptation = tasks, adaptation
+        self.outer_loss = inner_loss if outer_loss is None else outer_loss
+        self.outer_reg, self.direct, self.symmetry = outer_reg, direct, symmetry
+        self.product, self.asked_chunk, self.keep = product, chunk, keep
+        self._plan: Any = None
+        self._graph_bytes: int | None = None  # of one task
+        self.n_meta = adaptation.n_meta(self.setting.model)
+        self._lam = None if lam is None else self._checked(lam)
+        self._state: tuple[Tensor, Any] | None = None  # lam, and all tasks adapted there
+
+    # -- where we are --------------------------------------------------------------------------
+    @property
+    def lam(self) -> Tensor:
+        """The meta-parameters (p,) at which influences are taken."""
+        if self._lam is None:
+            raise InvalidProblem("lam is not set: call problem.solve(), or assign problem.lam")
+        return self._lam
+
+    @lam.setter
+    def lam(self, value: Tensor) -> None:
+        self._lam = self._checked(value)
+        self._state = None
+
+    def _checked(self, lam: Tensor) -> Tensor:
+        if lam.shape != (self.n_meta,):
+            raise InvalidProblem(f"lam must have shape ({self.n_meta},), got {tuple(lam.shape)}")
+        if not torch.isfinite(lam).all():
+            raise InvalidProblem(
+                f"lam is not finite at index {int((~torch.isfinite(lam)).nonzero()[0])}"
+            )
+        return lam.detach().to(self.tasks.query_x)
+
+    def tangent(self) -> Tensor | None:
+        """Orthonormal directions (p, f) of the known symmetry at lam; None if there is none."""
+        return None if self.symmetry is None else self.symmetry(self.lam)
+
+    def replaced(self, **changes: Any) -> Self:
+        """The same problem with other tasks, adaptation, lam, ..."""
+        own: dict[str, Any] = {
+            "model": self.setting.model,
+            "tasks": self.tasks,
+            "adaptation": self.adaptation,
+            "inner_loss": self.setting.inner_loss,
+            "outer_loss": self.outer_loss,
+            "outer_reg": self.outer_reg,
+            "direct": self.direct,
+            "lam": self._lam,
+            "chunk": self.asked_chunk,
+            "symmetry": self.symmetry,
+            "product": self.product,
+            "keep": self.keep,
+        }
+        other = type(self)(**{**own, **changes})
+        if not set(changes) & {"model", "adaptation", "product", "chunk"}:
+            # measured once, for all problems of this shape
+            other._plan, other._graph_bytes = self._plan, self._graph_bytes
+        return other
+
+    # -- one task ------------------------------------------------------------------------------
+    def outputs(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
+        """The learner's outputs on the query set, with lam split: what is read directly, and through
+        adaptation. Equal in value where both are lam; partial derivatives come from the split.
+        """
+        theta = self.adaptation.adapt(self.setting, adapted, task, state)
+        return self.adaptation.outputs(self.setting, direct, theta, task.query_x)
+
+    def split_loss(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
+        """L_O of one task with lam split in the same way."""
+        theta = self.adaptation.adapt(self.setting, adapted, task, state)
+        outputs = self.adaptation.outputs(self.setting, direct, theta, task.query_x)
+        value = weighted(self.outer_loss, outputs, task.query_y, task.query_weight, "outer")
+        if self.direct:
+            value = value + 0.5 * self.direct * (theta - direct).square().sum()
+        return value
+
+    def task_loss(self, lam: Tensor, task: TaskView, state: Any) -> Tensor:
+        """L_O of one task through its adaptation: the scalar that everything is a derivative of."""
+        return self.split_loss(lam, lam, task, state)

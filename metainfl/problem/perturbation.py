@@ -1,0 +1,72 @@
+"""Perturbations: directions in the space of weights, or shifts of one input.
+
+Every task k, support instance (k, j) and query instance (k, j) carries a weight, 1 by default.
+A perturbation is a direction in that space; its influence is d lam* / d(step along it).
+An input shift moves one feature of one instance, x -> x + omega e_axis (paper 004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["task", "support", "query", "support_input", "query_input", "group"]
+KINDS: tuple[Kind, ...] = ("task", "support", "query", "support_input", "query_input", "group")
+
+
+@dataclass(frozen=True, order=True)
+class Perturbation:
+    """One direction. Make it with `task`, `support`, `query`, `shift` or `group`."""
+
+    kind: Kind
+    task: int = -1
+    instance: int = -1
+    axis: int = -1
+    members: tuple[Perturbation, ...] = ()
+
+    def __str__(self) -> str:
+        """`task 3`, `support 3.1`, `query_input 3.1[0]`, `group(task 1, task 2)`."""
+        if self.kind == "group":
+            return "group(" + ", ".join(map(str, self.members)) + ")"
+        text = f"{self.kind} {self.task}"
+        if self.instance >= 0:
+            text += f".{self.instance}"
+        return text + (f"[{self.axis}]" if self.axis >= 0 else "")
+
+
+def task(k: int) -> Perturbation:
+    """The weight of task k."""
+    return Perturbation("task", k)
+
+
+def support(k: int, j: int) -> Perturbation:
+    """The weight of support instance j of task k."""
+    return Perturbation("support", k, j)
+
+
+def query(k: int, j: int) -> Perturbation:
+    """The weight of query instance j of task k."""
+    return Perturbation("query", k, j)
+
+
+def shift(side: Literal["support", "query"], k: int, j: int, axis: int) -> Perturbation:
+    """A shift of feature `axis` of one instance, in units of that feature."""
+    return Perturbation("support_input" if side == "support" else "query_input", k, j, axis)
+
+
+def group(members: Iterable[Perturbation]) -> Perturbation:
+    """All members at once, each with step 1. Shifts cannot be members; groups are flattened."""
+    flat: list[Perturbation] = []
+    for m in members:
+        if m.kind in ("support_input", "query_input"):
+            raise ValueError(f"{m} is an input shift; a group holds weights only")
+        flat.extend(m.members if m.kind == "group" else (m,))
+    if len(set(flat)) != len(flat):
+        raise ValueError("a group names the same weight twice; list each member once")
+    return Perturbation("group", members=tuple(flat))
+
+
+def parts(perturbation: Perturbation) -> tuple[Perturbation, ...]:
+    """The members of a group, or the perturbation itself."""
+    return perturbation.members if perturbation.kind == "group" else (perturbation,)

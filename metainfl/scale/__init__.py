@@ -1,0 +1,1 @@
+"""Past one core and one machine: ranks, pools, and a store that loses nothing."""

@@ -1,0 +1,1 @@
+"""Training runs: networks, optimisers as pure steps, the run and its exact derivatives."""

@@ -1,0 +1,74 @@
+"""Adaptations at work: inner solves by CG, partial adaptation, and how products are planned."""
+
+import dataclasses
+
+import pytest
+import torch
+
+import metainfl as mi
+from metainfl.influence import adapted
+from metainfl.oracle import small_case
+from metainfl.oracle.bridge import tasks_of
+from metainfl_reference.family import targets
+from tests.helpers import assert_close
+
+
+@pytest.mark.parametrize("name", ["proximal_ridge", "proximal_softmax"])
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_inner_solves_by_cg(name, mode):
+    """No inner matrix, the same derivatives: every perturbation kind, both orders of differentiation."""
+    case = small_case(name, 2)
+    adaptation = mi.ProximalCG(1.0, rtol=1e-14)
+    problem = case.problem().replaced(adaptation=adaptation, product=mode)
+    problem.lam = torch.tensor(case.solution.lam)
+    pis = case.perturbations(("task", "support", "query", "support_input", "query_input"), limit=12)
+    assert_close(mi.influence(problem, pis).value, case.truth("derivative", pis), 1e-11)
+    wide = mi.scores(problem, pis, tasks_of(case.family.episodes).select([1]))
+    slope = case.family.target_gradient(targets(case.family.episodes)[1], case.solution.lam)
+    assert_close(wide.value[:, 0], case.truth("derivative", pis) @ slope, 1e-10)
+
+
+def test_partial_adaptation_and_rates_of_each_parameter():
+    """ANIL: a rate of zero leaves a parameter as it is. Derivatives against re-solving the problem."""
+    case = small_case("maml_softmax", 2)
+    rate = torch.linspace(0.0, 0.15, case.family.n_meta).double()
+    rate[3:6] = 0.0
+    problem = case.problem().replaced(adaptation=mi.Unrolled(2, rate))
+    problem.solve()
+    theta = adapted.parameters(problem)
+    still = rate == 0
+    assert torch.equal(theta[:, still], problem.lam[still].expand(5, -1))
+    assert (theta[:, ~still] != problem.lam[~still]).all()
+    ends = []
+    for s in (1e-3, -1e-3, 5e-4, -5e-4):
+        w = problem.tasks.w.clone()
+        w[2] += s
+        moved = problem.replaced(tasks=problem.tasks.reweighted(task=w))
+        ends.append(moved.solve(problem.lam))
+    coarse, fine = (ends[0] - ends[1]) / 2e-3, (ends[2] - ends[3]) / 1e-3
+    assert_close(mi.influence(problem, [mi.task(2)]).value[0], (4 * fine - coarse) / 3, 1e-8)
+
+
+def test_the_plan_is_measured_for_large_problems_and_shown():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(20, 30), torch.nn.Tanh(), torch.nn.Linear(30, 2))
+    x, y = torch.randn(6, 4, 20), torch.randn(6, 4, 2)
+    problem = mi.Problem(net, mi.Tasks(x, y, x, y), mi.Unrolled(1, 0.1), outer_reg=1.0)
+    lam = mi.FromModule(net).current()
+    assert "ways timed" not in str(problem.plan)
+    first = problem.hessian_product(lam, torch.ones_like(lam))
+    assert problem.plan.mode in ("forward", "reverse") and len(problem.plan.timed) == 9
+    assert "ways timed" in str(problem.plan) and problem.chunk == problem.plan.chunk
+    for mode in ("forward", "reverse"):
+        for chunk in (1, 5):
+            fixed = problem.replaced(product=mode, chunk=chunk)
+            assert_close(fixed.hessian_product(lam, torch.ones_like(lam)), first, 1e-5)
+            assert fixed.plan.timed == () and fixed.chunk == chunk
+    assert problem.replaced(outer_reg=2.0).plan is problem.plan
+    kept = problem.replaced(adaptation=mi.ProximalCG(200.0, rtol=1e-5), lam=lam)
+    before = kept.gradient(kept.lam)  # its adapted state is kept for a stack of six ...
+    first = kept.hessian_product(kept.lam, torch.ones_like(lam))
+    for chunk in (1, 4, 16):  # ... and not handed to stacks of another size
+        kept._plan = dataclasses.replace(kept.plan, chunk=chunk)
+        assert_close(kept.hessian_product(kept.lam, torch.ones_like(lam)), first, 1e-4)
+        assert_close(kept.gradient(kept.lam), before, 1e-4)
