@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 
 from metainfl.oracle.case import Case, digits_case
+from metainfl.problem.perturbation import Perturbation
 from metainfl_reference.certificate import EPS
 from metainfl_reference.conditioned import conditioned
 from metainfl_reference.generators import CLASSIFICATION, build, classification, regression
-from metainfl_reference.perturbation import Perturbation
 
 Array = np.ndarray
 TASKS = 16

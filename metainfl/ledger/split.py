@@ -25,7 +25,7 @@ from metainfl.derive.problem import Problem
 from metainfl.influence.implicit import Influence, influence
 from metainfl.ledger.parts import CURVATURES, DERIVATIVES, SOLVERS, dense_of
 from metainfl.oracle.case import Case
-from metainfl_reference.perturbation import Perturbation
+from metainfl.problem.perturbation import Perturbation
 
 Array = np.ndarray
 PARTS = (

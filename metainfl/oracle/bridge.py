@@ -1,10 +1,12 @@
-"""A reference family as a production problem: the same data, the same numbers, in torch.
+"""A reference family as a production problem, and perturbations on both sides of the border.
 
-The only place where truth and production meet. Parameter layouts agree entry by entry.
+The only place where truth and production meet. Parameter layouts agree entry by entry. Each side has
+a `Perturbation` of its own: a fault in one side's `group` must not be hidden from the other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,12 +21,53 @@ from metainfl.adaptation import (
     Unrolled,
 )
 from metainfl.derive.problem import Problem
+from metainfl.problem import perturbation as production
 from metainfl.problem.losses import cross_entropy, squared
 from metainfl.problem.model import Linear, LinearEmbedding, Model
 from metainfl.problem.symmetry import orthogonal
 from metainfl.problem.tasks import Tasks
+from metainfl_reference import perturbation as truth
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.family import Family
+
+
+def to_truth(p: production.Perturbation) -> truth.Perturbation:
+    """The same perturbation for the reference, made by the reference's own constructors."""
+    if p.kind == "group":
+        return truth.group(to_truth(m) for m in p.members)
+    if p.kind == "task":
+        return truth.task(p.task)
+    if p.kind in ("support", "query"):
+        return (truth.support if p.kind == "support" else truth.query)(p.task, p.instance)
+    side = "support" if p.kind == "support_input" else "query"
+    return truth.shift(side, p.task, p.instance, p.axis)  # type: ignore[arg-type]
+
+
+def to_production(p: truth.Perturbation) -> production.Perturbation:
+    """The same perturbation for a method, made by production's own constructors.
+
+    Raises `RuntimeError` where production made another perturbation than was meant.
+    """
+    made = _made(p)
+    if to_truth(made) != p:
+        raise RuntimeError(f"production's constructors turned {p} into {made}: they are at fault")
+    return made
+
+
+def _made(p: truth.Perturbation) -> production.Perturbation:
+    if p.kind == "group":
+        return production.group([_made(m) for m in p.members])
+    if p.kind == "task":
+        return production.task(p.task)
+    if p.kind in ("support", "query"):
+        return (production.support if p.kind == "support" else production.query)(p.task, p.instance)
+    side = "support" if p.kind == "support_input" else "query"
+    return production.shift(side, p.task, p.instance, p.axis)  # type: ignore[arg-type]
+
+
+def all_to_truth(ps: Sequence[production.Perturbation]) -> list[truth.Perturbation]:
+    """A list of them."""
+    return [to_truth(p) for p in ps]
 
 
 def tasks_of(episodes: Episodes, weights: Weights | None = None, **to: Any) -> Tasks:

@@ -1,8 +1,11 @@
-"""A case: one problem whose answers are known, with what the verdict needs to know about it."""
+"""A case: one problem whose answers are known, with what the verdict needs to know about it.
+
+Perturbations are production's, as a method is given them; the reference is asked in its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,20 +14,19 @@ import torch
 
 from metainfl.data import digit_tasks
 from metainfl.derive.problem import Problem
-from metainfl.methods.claim import SCORES
-from metainfl.oracle.bridge import problem_of
+from metainfl.oracle.bridge import all_to_truth, problem_of, to_production, to_truth
+from metainfl.oracle.estimands import Known, find
+from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
-from metainfl_reference.answer import Answer
+from metainfl_reference import perturbation as truth_of
 from metainfl_reference.certificate import EPS
-from metainfl_reference.episodes import Weights
+from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.errors import NotCertified
-from metainfl_reference.estimands import direct, removal, values
 from metainfl_reference.families import FAMILIES
 from metainfl_reference.family import Family, Solution, targets
 from metainfl_reference.generators import small
 from metainfl_reference.local import TaskData
 from metainfl_reference.newton import correct
-from metainfl_reference.perturbation import Perturbation, group, query, shift, support, task
 from metainfl_reference.second_route import richardson
 from metainfl_reference.second_route.perturbed import perturbed
 from metainfl_reference.second_route.richardson import aligned
@@ -32,6 +34,7 @@ from metainfl_reference.second_route.richardson import aligned
 Array = np.ndarray
 N_TARGETS = 2
 TARGET_SEED = 90_001
+Asked = Sequence[Perturbation]
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,18 @@ class Case:
     family: Family
     code: str
     start: Array | None = None
+    weights: Weights | None = None
+    target_episodes: Episodes | None = None
 
     @cached_property
     def solution(self) -> Solution:
         """lam*, certified."""
-        return self.family.solve(start=self.start)
+        return self.family.solve(self.weights, start=self.start)
+
+    @cached_property
+    def known(self) -> Known:
+        """What the truths of estimands are computed from."""
+        return Known(self.family, self.solution, tuple(self.targets))
 
     def problem(
         self,
@@ -55,9 +65,9 @@ class Case:
         weights: Weights | None = None,
     ) -> Problem:
         """A fresh production problem with lam set: methods may do to it what they like."""
-        lam = torch.tensor(self.solution.lam)
-        p = problem_of(self.family, dtype=dtype, device=device, weights=weights)
-        p.lam = lam
+        own = self.weights if weights is None else weights
+        p = problem_of(self.family, dtype=dtype, device=device, weights=own)
+        p.lam = torch.tensor(self.solution.lam)
         return p
 
     @cached_property
@@ -91,23 +101,19 @@ class Case:
         own = 10 * self.condition * self.solution.certificate.bound / size
         return min(here + own, 1.0)
 
-    def truth(self, estimand: str, perturbations: Sequence[Perturbation]) -> Array:
-        """The estimand, exactly (n, p)."""
-        f, s = self.family, self.solution
-        if estimand == "derivative":
-            return f.influence(perturbations, s).value
-        if estimand == "direct":
-            return direct.influence(f, perturbations, s).value
-        if estimand in SCORES:
-            return self._values(estimand, perturbations)
-        if estimand == "removal":
-            return removal.exact_many(f, perturbations, s).value
-        each: dict[str, Callable[[Family, Perturbation, Solution], Answer]] = {
-            "first_order": removal.first_order,
-            "second_order": removal.second_order,
-            "newton": removal.newton,
-        }
-        return np.stack([each[estimand](f, p, s).value for p in perturbations])
+    # -- truths --------------------------------------------------------------------------------
+    def truth(self, estimand: str, perturbations: Asked) -> Array:
+        """The estimand, exactly (n, ...)."""
+        return find(estimand).truth(self.known, all_to_truth(perturbations))
+
+    def influence(self, perturbations: Asked, at: Solution | None = None) -> Array:
+        """d lam*/d pi (n, p), at another solution of the same family if one is given."""
+        return self.family.influence(all_to_truth(perturbations), at or self.solution).value
+
+    def cross_derivatives(self, perturbations: Asked) -> Array:
+        """d(grad F)/d pi, one column each (p, n)."""
+        s = self.solution
+        return self.family.cross_derivatives(all_to_truth(perturbations), s.lam, s.weights)
 
     @cached_property
     def _shifts(self) -> dict[Perturbation, Array | None]:
@@ -133,7 +139,7 @@ class Case:
         key = (p, step)
         if key not in self._moves:
             s = self.solution
-            other, weights = perturbed(self.family, s.weights, p, step)
+            other, weights = perturbed(self.family, s.weights, to_truth(p), step)
             lam = correct(other, weights, s.lam)
             self._moves[key] = None if lam is None else aligned(self.family, lam, s.lam) - s.lam
         return self._moves[key]
@@ -145,16 +151,20 @@ class Case:
     def slope_by_resolving(self, p: Perturbation) -> Array:
         """The derivative by extrapolated finite weights: the reference's formula is not used. Cached."""
         if p not in self._slopes:
-            self._slopes[p] = richardson.solution_derivative(self.family, p, self.solution)[0]
+            found = richardson.solution_derivative(self.family, to_truth(p), self.solution)
+            self._slopes[p] = found[0]
         return self._slopes[p]
 
+    # -- targets -------------------------------------------------------------------------------
     @cached_property
     def targets(self) -> list[TaskData]:
         """Target tasks, drawn like the family's own but not among them."""
-        other = small(self.family.name, TARGET_SEED)
-        e = other.episodes
-        same = e.query_x.shape[2:] == self.family.episodes.query_x.shape[2:]
-        return targets(e if same else self.family.episodes)[:N_TARGETS]
+        e = self.target_episodes
+        if e is None:
+            e = small(self.family.name, TARGET_SEED).episodes
+            if e.query_x.shape[2:] != self.family.episodes.query_x.shape[2:]:
+                e = self.family.episodes
+        return targets(e)[:N_TARGETS]
 
     def target_tasks(self, like: Problem) -> Tasks:
         """The targets as production tasks, on the problem's device and in its precision."""
@@ -163,56 +173,39 @@ class Case:
         where = like.tasks.query_x
         return Tasks(*(torch.tensor(a) for a in arrays)).to(where.device, where.dtype)
 
-    @cached_property
+    @property
     def target_gradients(self) -> Array:
         """D L_t at lam* (p, targets)."""
-        rows = [self.family.target_gradient(t, self.solution.lam) for t in self.targets]
-        return np.stack(rows, axis=1)
+        return self.known.target_gradients
 
-    def _values(self, estimand: str, perturbations: Sequence[Perturbation]) -> Array:
-        """Scores and values (n, targets)."""
-        f, s = self.family, self.solution
-        if estimand == "score":
-            return f.influence(perturbations, s).value @ self.target_gradients
-        if estimand == "removal_score":
-            edits = removal.exact_many(f, perturbations, s)
-            return np.array(
-                [
-                    [removal.score(f, t, s, edits[i]).value for t in self.targets]
-                    for i in range(len(perturbations))
-                ]
-            )
-        value = values.shapley if estimand == "shapley" else values.banzhaf
-        phi = np.stack([value(g).value for g in self.games], axis=1)
-        return phi[[p.task for p in perturbations]]
-
-    @cached_property
-    def games(self) -> list[Answer]:
-        """v(S) over subsets of tasks, for each target."""
-        return [values.game(self.family, t, self.solution) for t in self.targets]
-
+    # -- perturbations -------------------------------------------------------------------------
     def perturbations(self, kinds: Sequence[str], limit: int | None = None) -> list[Perturbation]:
-        """Every perturbation of these kinds that the family knows, or `limit` spread evenly."""
-        e = self.family.episodes
-        t, ns, nq, d = e.n_tasks, e.support_x.shape[1], e.query_x.shape[1], e.query_x.shape[2]
+        """Every perturbation of these kinds that the family knows, or `limit` spread evenly.
+
+        Data of weight 0 (padding) are not asked about: they are not there.
+        """
+        e, w = self.family.episodes, self.weights or Weights.ones(self.family.episodes)
+        t, d = e.n_tasks, e.query_x.shape[2]
         single = self.family.name.startswith("single")
-        out: list[Perturbation] = []
+        here = {s: np.argwhere(getattr(w, s) != 0).tolist() for s in ("support", "query")}
+        sides = ("query",) if single else ("support", "query")
+        out: list[truth_of.Perturbation] = []
         if "task" in kinds:
-            out += [task(k) for k in range(t)]
+            out += [truth_of.task(k) for k in range(t) if w.task[k]]
         if "support" in kinds and not single:
-            out += [support(k, j) for k in range(t) for j in range(ns)]
+            out += [truth_of.support(k, j) for k, j in here["support"]]
         if "query" in kinds:
-            out += [query(k, j) for k in range(t) for j in range(nq)]
-        if "support_input" in kinds and not single:
-            out += [shift("support", k, 0, a) for k in range(t) for a in range(d)]
-        if "query_input" in kinds:
-            out += [shift("query", k, 0, a) for k in range(t) for a in range(d)]
+            out += [truth_of.query(k, j) for k, j in here["query"]]
+        for side in sides:
+            if f"{side}_input" in kinds:
+                out += [truth_of.shift(side, k, j, a) for k, j in here[side] for a in range(d)]  # type: ignore[arg-type]
         if "group" in kinds and t > 2:
-            members = [task(1), query(2, 0)] + ([] if single else [support(0, 0)])
-            out += [group([task(0), task(2)]), group(members)]
-        if limit is None or len(out) <= limit:
-            return out
-        return [out[i] for i in np.linspace(0, len(out) - 1, limit).astype(int)]
+            own = [] if single else [truth_of.support(*here["support"][0])]
+            members = [truth_of.task(1), truth_of.query(*here["query"][-1]), *own]
+            out += [truth_of.group([truth_of.task(0), truth_of.task(2)]), truth_of.group(members)]
+        if limit is not None and len(out) > limit:
+            out = [out[i] for i in np.linspace(0, len(out) - 1, limit).astype(int)]
+        return [to_production(p) for p in out]
 
 
 def small_case(name: str, seed: int = 0, **changes: float) -> Case:

@@ -11,15 +11,16 @@ import numpy as np
 import torch
 
 from metainfl.derive.problem import Problem
-from metainfl.methods.claim import EDITS, SCORES, Claim
-from metainfl.oracle.case import N_TARGETS, Case, small_case
+from metainfl.methods.claim import Claim
+from metainfl.oracle.bridge import to_truth
+from metainfl.oracle.case import Case, small_case
 from metainfl.oracle.diagnosis import diagnose
+from metainfl.oracle.estimands import find
 from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.oracle.runner import Method, as_array, call
-from metainfl_reference.errors import NotCertified
+from metainfl.problem.perturbation import Perturbation
 from metainfl_reference.families import FAMILIES
-from metainfl_reference.perturbation import Perturbation
 
 Array = np.ndarray
 #: the order in which families are taken when only a few are
@@ -55,6 +56,7 @@ class Context:
             seed,
             seconds,
         )
+        self.estimand = find(claim.estimand)
         domain = claim.families or tuple(FAMILIES)
         self.families = [n for n in ORDER if n in domain]
 
@@ -96,26 +98,11 @@ class Context:
         return out
 
     def _known(self, case: Case, p: Perturbation) -> bool:
-        estimand = self.claim.estimand
-        if estimand in ("derivative", "score"):
-            return True
-        if p.kind.endswith("input"):
-            return False
-        if estimand in ("shapley", "banzhaf"):
-            return p.kind == "task" and case.family.quadratic
-        if estimand == "direct":
-            return p.kind == "task" or (
-                p.kind == "group" and all(m.kind == "task" for m in p.members)
-            )
-        try:
-            case.truth(estimand, [p])
-        except NotCertified:
-            return False
-        return True
+        return self.estimand.exists(case.known, to_truth(p))
 
     def needs_derivative(self) -> None:
         """Skip a law that only the derivative obeys."""
-        if self.claim.estimand != "derivative":
+        if not self.estimand.linear:
             raise Skipped(f"a law of the derivative; the claim is {self.claim.estimand}")
         if self.claim.accuracy == "rank":
             raise Skipped("a rank claim makes no statement about values")
@@ -127,21 +114,17 @@ class Context:
             raise Skipped(f"needs {', '.join(missing)} perturbations; not claimed")
 
     def truth(self, case: Case, pis: Sequence[Perturbation]) -> Array:
-        """The estimand with the claimed sign and scale; edited parameters as shifts from lam*."""
-        value = case.truth(self.claim.estimand, pis)
-        if self.is_edit:
-            value = value - case.solution.lam
-        return self.claim.factor(case.family.episodes.n_tasks) * value
+        """The estimand with the claimed sign and scale, as rows; edited parameters as shifts from lam*."""
+        return self.factor(case) * self._rows(case, case.truth(self.claim.estimand, pis))
 
-    @property
-    def is_edit(self) -> bool:
-        """The method returns edited parameters, which are compared as shifts from lam*."""
-        return self.claim.estimand in EDITS
+    def factor(self, case: Case) -> float:
+        """What the claim multiplies the truth by on this case."""
+        return self.claim.factor(case.family.episodes.n_tasks)
 
-    @property
-    def is_score(self) -> bool:
-        """The method is called with target tasks and returns (perturbations, targets)."""
-        return self.claim.estimand in SCORES
+    def _rows(self, case: Case, value: Array) -> Array:
+        """One row a perturbation, shifts where the method edits lam."""
+        value = value.reshape(len(value), -1)
+        return value - case.solution.lam if self.estimand.edit else value
 
     def ask(
         self,
@@ -150,16 +133,15 @@ class Context:
         problem: Problem | None = None,
         **options: Any,
     ) -> Array:
-        """The method's answer (n, p) or (n, targets), as shifts from lam* where it returns edits."""
+        """The method's answer as rows, as shifts from lam* where it returns edits."""
         problem = case.problem() if problem is None else problem
         with np.errstate(all="ignore"):
             value = self.raw(case, pis, problem, **options)
-        got = as_array(value, (len(pis), N_TARGETS if self.is_score else problem.n_meta))
-        return got - case.solution.lam if self.is_edit else got
+        return self._rows(case, as_array(value, self.estimand.shape(case.known, len(pis))))
 
     def raw(self, case: Case, pis: Sequence[Perturbation], problem: Problem, **options: Any) -> Any:
         """Whatever the method returns; `pis` itself is passed on."""
-        extra = (case.target_tasks(problem),) if self.is_score else ()
+        extra = (case.target_tasks(problem),) if self.estimand.per_target else ()
         return call(self.method, problem, pis, *extra, seconds=self.seconds, **options)
 
     def tolerance(self, case: Case, dtype: torch.dtype = torch.float64) -> tuple[float, str]:
@@ -188,9 +170,8 @@ class Context:
         worst = min(_first_bad(got, want, tolerance), len(pis) - 1)
         truth = self.truth(case, pis)
         same = truth.shape == want.shape and distance(want, truth).relative <= tolerance
-        plain = self.claim.estimand in ("derivative", "score") and self.claim.factor(3) == 1.0
-        project = case.target_gradients if self.claim.estimand == "score" else None
-        words = diagnose(got, want, case, pis, "derivative" if plain and same else "other", project)
+        plain = self.claim.factor(3) == 1.0
+        words = diagnose(got, want, case, pis, self.estimand if plain and same else None)
         raise Failed(
             what,
             where=f"{case.name}, {pis[worst]} of {len(pis)} perturbations",

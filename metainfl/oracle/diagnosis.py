@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from metainfl.oracle.case import Case
+from metainfl.oracle.estimands import Estimand
 from metainfl.oracle.measure import distance
 from metainfl.oracle.variants import VARIANTS, Variant, printed_constants
+from metainfl.problem.perturbation import Perturbation
 from metainfl_reference.errors import TruthError
-from metainfl_reference.perturbation import Perturbation
 
 Array = np.ndarray
 MATCH = 1e-6  # a variant is recognised when it is a thousand times nearer than any approximation is
@@ -21,12 +22,11 @@ def diagnose(
     truth: Array,
     case: Case,
     pis: Sequence[Perturbation],
-    estimand: str,
-    project: Array | None = None,
+    estimand: Estimand | None,
 ) -> str:
     """Words for the variant that the answer equals to 1e-6, or what is known about its error.
 
-    `project` (p, targets) turns the variants, which are influences, into scores.
+    `estimand` turns the variants, which are influences, into what is claimed; None where it cannot.
     """
     d = distance(answer, truth)
     if d.relative <= 1e-3 and d.relative <= 1e3 * float(np.finfo(np.float32).eps):
@@ -36,13 +36,15 @@ def diagnose(
     words = _rescaled(answer, truth, case)
     if words:
         return words
-    if estimand == "derivative":
+    if estimand is not None:
         for name, f in VARIANTS.items():
             found = _tried(f, case, pis)
             if found is None or not np.isfinite(found).all():
                 continue
-            if project is not None:
-                found = found @ project
+            projected = estimand.project(case.known, found)
+            if projected is None:
+                break
+            found = projected.reshape(len(found), -1)
             for sign, prefix in ((1, ""), (-1, "minus ")):
                 if (
                     np.linalg.norm(sign * found)

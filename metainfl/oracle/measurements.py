@@ -60,26 +60,26 @@ class Retraining:
 def measurements(ctx: Context, retraining: Retraining | None = None) -> list[Measurement]:
     """T2 on each case whose removals exist; T3 if given."""
     out = []
-    if ctx.claim.estimand != "direct" or "task" in ctx.claim.kinds:
+    try:
+        cases = ctx.usable(limit=4)[: 2 if ctx.quick else None]
+    except Skipped:
+        cases = []
+    for case, pis in cases:
+        weights = [p for p in pis if not p.kind.endswith("input")]
+        shifts = {p: case.removal_shift(p) for p in weights}
+        kept = [p for p in weights if shifts[p] is not None]
+        if len(kept) < 3:
+            continue
         try:
-            cases = ctx.usable(limit=4)
-        except Skipped:
-            cases = []
-        for case, pis in cases[: 2 if ctx.quick else None]:
-            weights = [p for p in pis if not p.kind.endswith("input")]
-            shifts = {p: case.removal_shift(p) for p in weights}
-            kept = [p for p in weights if shifts[p] is not None]
-            if len(kept) < 3:
-                continue
-            try:
-                got = ctx.ask(case, kept)
-            except Failed:
-                continue
-            factor = ctx.claim.factor(case.family.episodes.n_tasks)
-            predicted = got / factor if ctx.is_edit else -got / factor
-            actual = np.stack([s for s in (shifts[p] for p in kept) if s is not None])
-            rank = spearman(np.linalg.norm(predicted, axis=1), np.linalg.norm(actual, axis=1))
-            out.append(Measurement("T2", case.name, distance(predicted, actual).relative, rank))
+            got = ctx.ask(case, kept) / ctx.factor(case)
+        except Failed:
+            continue
+        predicted = ctx.estimand.predicted_removal(case.known, got)
+        if predicted is None:
+            continue
+        actual = np.stack([s for s in (shifts[p] for p in kept) if s is not None])
+        rank = spearman(np.linalg.norm(predicted, axis=1), np.linalg.norm(actual, axis=1))
+        out.append(Measurement("T2", case.name, distance(predicted, actual).relative, rank))
     if retraining is not None:
         out.append(retraining.measure())
     return out

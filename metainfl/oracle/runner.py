@@ -15,7 +15,7 @@ import torch
 
 from metainfl.derive.problem import Problem
 from metainfl.oracle.outcome import Failed
-from metainfl_reference.perturbation import Perturbation
+from metainfl.problem.perturbation import Perturbation
 
 Array = np.ndarray
 Method = Callable[..., Any]

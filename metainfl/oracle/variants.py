@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from metainfl.oracle.bridge import all_to_truth, to_truth
 from metainfl.oracle.case import Case
+from metainfl.problem.perturbation import Perturbation, parts
 from metainfl_reference.errata import paper_001, paper_002
 from metainfl_reference.estimands import direct
 from metainfl_reference.families.proximal_ridge import RidgeLocal
 from metainfl_reference.family import Solution
 from metainfl_reference.local import ReducedLocal
-from metainfl_reference.perturbation import Perturbation, parts
 
 Array = np.ndarray
 Variant = Callable[[Case, Sequence[Perturbation]], Array | None]
@@ -35,8 +36,7 @@ def variant(words: str) -> Callable[[Variant], Variant]:
 
 def rhs(case: Case, pis: Sequence[Perturbation]) -> Array:
     """d(grad F)/d pi (p, n)."""
-    s = case.solution
-    return case.family.cross_derivatives(pis, s.lam, s.weights)
+    return case.cross_derivatives(pis)
 
 
 def solve(case: Case, hessian: Array, right: Array) -> Array:
@@ -77,7 +77,7 @@ def _outer_twice(case: Case, pis: Sequence[Perturbation]) -> Array:
 def _direct(case: Case, pis: Sequence[Perturbation]) -> Array | None:
     if any(m.kind != "task" for p in pis for m in parts(p)):
         return None
-    return direct.influence(case.family, pis, case.solution).value
+    return direct.influence(case.family, all_to_truth(pis), case.solution).value
 
 
 @variant("partial gradient on the right-hand side (adaptation ignored there), total Hessian")
@@ -110,7 +110,7 @@ def _theta_gradient(case: Case, pis: Sequence[Perturbation]) -> Array | None:
     columns = []
     for p in pis:
         if p.kind == "query":
-            columns.append(paper_001._partial(case.family, p, case.solution))
+            columns.append(paper_001._partial(case.family, to_truth(p), case.solution))
         elif p.kind == "task":
             columns.append(_outer(case, p.task))
         else:
@@ -176,7 +176,7 @@ def _frozen_inverse(case: Case, pis: Sequence[Perturbation]) -> Array | None:
 
 @variant("Gamma in place of the total Hessian (001, Thm 5.1): a scaled gradient")
 def _gamma(case: Case, pis: Sequence[Perturbation]) -> Array:
-    return paper_001.thm_5_1_as_printed(case.family, pis, case.solution)
+    return paper_001.thm_5_1_as_printed(case.family, all_to_truth(pis), case.solution)
 
 
 @variant("Gauss-Newton curvature (002, eq. 11) in place of the total Hessian")

@@ -20,7 +20,7 @@ from tests.helpers import NAMES, assert_close
 def test_second_order_removal(name):
     case = small_case(name, 1)
     problem = case.problem()
-    pis = [*case.perturbations(("query", "group"))[-4:], task(1)]
+    pis = [*case.perturbations(("query", "group"))[-4:], mi.task(1)]
     assert_close(removal.second_order(problem, pis), case.truth("second_order", pis), 1e-8)
     w = problem.tasks.w.clone()
     w[1] = 0.7

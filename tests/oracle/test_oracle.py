@@ -16,6 +16,7 @@ from metainfl.cli import main
 from metainfl.oracle import Retraining, check_method, parametrize_with_checks, small_case
 from metainfl.oracle.checks import CHECKS
 from metainfl.oracle.diagnosis import diagnose
+from metainfl.oracle.estimands import find
 from metainfl.oracle.mutants import MUTANTS, RIGHT
 from metainfl.oracle.outcome import Failed
 from metainfl.oracle.runner import call
@@ -202,7 +203,7 @@ def test_diagnosis_of_an_unknown_error():
     pis = case.perturbations(["task"])
     truth = case.truth("derivative", pis)
     noise = truth + 0.3 * np.random.default_rng(0).standard_normal(truth.shape)
-    assert diagnose(noise, truth, case, pis, "derivative").startswith("no known variant")
+    assert diagnose(noise, truth, case, pis, find("derivative")).startswith("no known variant")
 
 
 FILE = """

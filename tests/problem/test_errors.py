@@ -8,7 +8,7 @@ import metainfl as mi
 from metainfl.adaptation import Prototypes, Proximal, ProximalRidge, RidgeHead, Unrolled
 from metainfl.data import digit_tasks, one_hot
 from metainfl.methods.claim import Claim
-from metainfl.oracle import small_case
+from metainfl.oracle import check_method, small_case
 from metainfl.problem.model import FromModule
 from metainfl.solve import CG, Dense
 
@@ -80,7 +80,7 @@ def problem(**changes):
         (lambda: FromModule(nn.Sequential(nn.BatchNorm1d(2))), "running statistics"),
         (lambda: FromModule(nn.Flatten()), "no parameter"),
         (lambda: FromModule(torch.jit.script(nn.Linear(2, 2))), "scripted or traced"),
-        (lambda: Claim(estimand="shap"), "unknown estimand"),
+        (lambda: check_method(abs, claim=Claim(estimand="shap")), "unknown estimand"),
         (lambda: Claim(accuracy=2.0), "tolerance"),
         (lambda: Claim(sign=0), "sign"),
         (lambda: Claim(kinds=("row",)), "kinds"),

@@ -11,9 +11,10 @@ from metainfl.influence.implicit import influence
 from metainfl.ledger.measure import vectors
 from metainfl.ledger.problems import conditioned_case
 from metainfl.ledger.question import Question, Row, ask
+from metainfl.oracle.bridge import all_to_truth
+from metainfl.problem.perturbation import support, task
 from metainfl.report.style import line
 from metainfl.solve import CG, Dense, Neumann, Solver
-from metainfl_reference.perturbation import support, task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +40,7 @@ def compute(moved: str, inner: float, total: float) -> dict[str, Any]:
     case = conditioned_case(0, inner, total)
     pis = [task(0), task(3), support(1, 2), support(5, 0)]
     truth = case.truth("derivative", pis)
-    answer = case.family.influence(pis, case.solution)
+    answer = case.family.influence(all_to_truth(pis), case.solution)
     size = float((truth**2).sum()) ** 0.5
     out: dict[str, Any] = {"certified": float((answer.bound**2).sum()) ** 0.5 / size}
     for name, (solver, dtype) in WAYS.items():

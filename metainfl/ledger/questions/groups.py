@@ -10,8 +10,8 @@ from metainfl.influence import removal
 from metainfl.ledger.measure import vectors
 from metainfl.ledger.problems import TASKS, case_of
 from metainfl.ledger.question import Question, Row, ask
+from metainfl.problem.perturbation import group, task
 from metainfl.report.style import line
-from metainfl_reference.perturbation import group, task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

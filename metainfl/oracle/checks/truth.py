@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from metainfl.methods.claim import ESTIMANDS, Claim
+from metainfl.methods.claim import Claim
 from metainfl.oracle.bridge import problem_of
 from metainfl.oracle.case import Case
 from metainfl.oracle.checks.registry import check
@@ -20,7 +20,7 @@ from metainfl_reference.families import FAMILIES
 def agrees_with_the_truth(ctx: Context) -> None:
     if ctx.claim.accuracy == "rank":
         raise Skipped("a rank claim makes no statement about values")
-    words = ESTIMANDS[ctx.claim.estimand]
+    words = ctx.estimand.words
     for case, pis in ctx.usable():
         got = ctx.ask(case, pis)
         for kind in ctx.claim.kinds:

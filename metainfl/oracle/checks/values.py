@@ -10,8 +10,8 @@ from metainfl.oracle.case import Case
 from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context
 from metainfl.oracle.outcome import Failed, Skipped
+from metainfl.problem.perturbation import task
 from metainfl_reference.generators import build, with_duplicate, with_null
-from metainfl_reference.perturbation import task
 
 
 @check("values", "Shapley values add up to the value of all tasks minus that of none (efficiency)")
@@ -21,7 +21,7 @@ def values_are_efficient(ctx: Context) -> None:
     for case, _ in ctx.usable():
         pis = case.perturbations(["task"])
         got = ctx.ask(case, pis).sum(axis=0)
-        whole = np.array([g.value[-1] - g.value[0] for g in case.games])
+        whole = np.array([g.value[-1] - g.value[0] for g in case.known.games])
         _near(ctx, case, got, ctx.claim.factor(len(pis)) * whole, "the values do not add up")
 
 

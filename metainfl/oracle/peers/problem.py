@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from metainfl.data.digits import principal_pixels
 from metainfl.oracle.case import Case
+from metainfl.problem.perturbation import Perturbation, query
 from metainfl_reference.episodes import Episodes
 from metainfl_reference.families import FAMILIES
 from metainfl_reference.local import TaskData
-from metainfl_reference.perturbation import Perturbation, query
 
 Array = np.ndarray
 

@@ -1,0 +1,57 @@
+"""Estimands as objects: found by themselves, claimed by name, judged by their own truth."""
+
+import pytest
+
+import metainfl as mi
+from metainfl.influence import adapted, removal
+from metainfl.methods.implicit.inner_if import inner_if
+from metainfl.oracle import check_method
+from metainfl.oracle.estimands import ESTIMANDS, Estimand, find
+
+CHECKS = ["returns_an_array", "agrees_with_the_truth"]
+
+
+def theta_moves(problem, pis, targets):
+    """(targets, n, q) of production, perturbations first."""
+    rows = mi.influence(problem, pis).value
+    return adapted.adaptation_influence(problem, rows, targets).transpose(0, 1)
+
+
+METHODS = {
+    "adapted": (theta_moves, {}),
+    "inner": (inner_if, {"kinds": ("support",)}),
+    "second_order": (lambda p, q: removal.second_order(p, q), {"kinds": ("task", "support")}),
+    "first_order": (lambda p, q: removal.first_order(p, q), {"kinds": ("task", "query")}),
+    "score": (lambda p, q, t: mi.scores(p, q, t).value, {}),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_estimand_passes_the_right_method_and_fails_the_half_of_it(name):
+    """Guards a truth of another shape or scale than what the claim promises."""
+    method, claim = METHODS[name]
+    claimed = mi.Claim(estimand=name, **claim)
+    assert check_method(method, claim=claimed, checks=CHECKS, quick=True).passed
+
+    def half(*args):
+        out = method(*args)
+        return args[0].lam + (out - args[0].lam) / 2 if find(name).edit else out / 2
+
+    report = check_method(half, claim=claimed, checks=CHECKS, quick=True)
+    assert [o.check for o in report.failures] == ["agrees_with_the_truth"]
+
+
+def test_every_file_is_an_estimand_with_its_words():
+    """Guards an estimand that the discovery does not see, or one without words."""
+    assert {"derivative", "removal", "newton", "score", "shapley", "adapted", "inner"} <= set(
+        ESTIMANDS
+    )
+    for name, e in ESTIMANDS.items():
+        assert isinstance(e, Estimand) and e.name == name and e.words and e.kinds
+        assert e.evidence in ("minimiser", "run", "game", "features")
+
+
+def test_an_unknown_estimand_is_named():
+    """Guards a claim that nobody can judge."""
+    with pytest.raises(mi.InvalidProblem, match=r"unknown estimand 'shap'; one of .*shapley"):
+        check_method(mi.influence, claim=mi.Claim(estimand="shap"))
