@@ -1,4 +1,4 @@
-"""The wheel holds every package of the tree: a room left out of pyproject.toml would import only from a checkout."""
+"""The wheel holds every package of the tree: a room left out would import only from a checkout."""
 
 import tomllib
 from pathlib import Path
