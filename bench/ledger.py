@@ -23,7 +23,7 @@ def main():
         cells = [c for _, c in cells_of([question], quick=False)]
         rows = store.of(cells)
         missing += len(cells) - len(rows)
-        path = draw(question, rows, HERE / "figures" / "ledger")
+        path = draw(question.name, question.draw, rows, HERE / "figures" / "ledger")
         print(f"{name}: {len(rows)} of {len(cells)} cells, {path}")
     return 1 if missing else 0
 

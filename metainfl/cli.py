@@ -1,41 +1,70 @@
-"""The command line: `metainfl check`, `bench`, `advise`, `scoreboard`."""
+"""The command line: `metainfl check`, `bench`, `advise`, `scoreboard`, `report-environment`.
+
+Nothing here or in the command files imports torch before a command runs, so that help comes at once.
+"""
 
 from __future__ import annotations
 
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from metainfl.commands.advise import advise
 from metainfl.commands.bench import bench
 from metainfl.commands.check import check
+from metainfl.commands.refusal import Commands
+from metainfl.commands.report_environment import report_environment
 from metainfl.commands.scoreboard import scoreboard
+from metainfl.report.environment import installed
+
+FAULT = 70  # EX_SOFTWARE: neither a claim that does not hold (1) nor a bad argument (2)
 
 app = typer.Typer(
-    help="Influence functions for meta-learning, and the oracle that says whether they are right.",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # markup swallows "[peers]", and boxes do not fit narrow terminals
 )
-app.command()(check)
-app.command()(bench)
-app.command()(advise)
-app.command()(scoreboard)
+for command in (check, bench, advise, scoreboard):
+    app.command()(command)
+app.command("report-environment")(report_environment)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"metainfl {installed('metainfl')}, torch {installed('torch')}")
+        raise typer.Exit()
 
 
 @app.callback()
-def _root() -> None:
-    """Influence functions for meta-learning, and the oracle that says whether they are right."""
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Versions, and stop."),
+    ] = False,
+) -> None:
+    """Influence functions for meta-learning, and the oracle that says whether they are right.
+
+    Exit status of every command: 0 done, 1 a claim does not hold, 2 bad arguments, 130 interrupted.
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point; exits with 0, 1 (a claim does not hold) or 2 (bad arguments)."""
+    """Entry point; exits with 0, 1 (a claim does not hold), 2 (bad arguments), 130 (Ctrl-C) or 70."""
     # torch.func loads its forward-mode decompositions through a deprecated torch.jit call.
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
     try:
         app(args=None if arguments is None else list(arguments), prog_name="metainfl")
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+    except Exception:
+        traceback.print_exc()
+        print(
+            "\nThis is a fault of metainfl. Please report it with the lines above and what "
+            "`metainfl report-environment` prints.",
+            file=sys.stderr,
+        )
+        raise SystemExit(FAULT) from None

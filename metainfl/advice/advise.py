@@ -11,6 +11,7 @@ eigenvalue, else the Ritz value, which errs upwards.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
@@ -25,7 +26,9 @@ from metainfl.influence.implicit import apply_inverse
 from metainfl.solve import CG, Dense, Solver
 from metainfl.solve.spectrum import lanczos
 
+Progress = Callable[[int, int, str], None]
 DENSE = 2000  # p products and p^3/3 operations: seconds
+STATIONARY = 1e-3  # relative gradient above which lam is called far from stationary
 SAFE = 0.1  # EK-FAC is called safe below this relative residual
 
 
@@ -59,18 +62,43 @@ class Advice:
         """Whether EK-FAC may stand for H; None where it is not defined."""
         return None if self.kronecker_residual is None else self.kronecker_residual <= SAFE
 
+    @property
+    def warnings(self) -> list[str]:
+        """What makes every other line here doubtful; first of all to be read."""
+        words = []
+        if self.residual > STATIONARY:
+            words.append(
+                f"lam is far from stationary (relative gradient {self.residual:.1e}): influence means "
+                "little there, and the errors predicted below too; run problem.solve() first"
+            )
+        if self.product_error > 1e-2:
+            words.append(
+                "products differ from differences of the gradient: an operation of the model or a loss "
+                "has wrong higher derivatives, or lam sits on a kink"
+            )
+        return words
+
     def as_dict(self) -> dict[str, object]:
         """Plain data."""
         return {**asdict(self), "condition": self.condition, "ekfac_safe": self.ekfac_safe}
 
+    def _cg(self) -> str:
+        if self.cg_iterations < self.parameters:
+            return f"{self.cg_iterations} iterations for an error of {self.wanted:.1g}"
+        return (
+            f"no bound below the number of parameters ({self.parameters} iterations): precondition it, "
+            "or damp more"
+        )
+
     def __str__(self) -> str:
         lines = [
+            *(f"warning      {words}" for words in self.warnings),
             f"{self.parameters} meta-parameters, relative gradient {self.residual:.1e}, Hessian between "
             f"{self.low:.3g} and {self.high:.3g} (condition {self.condition:.2g} after damping)",
             f"solver       {self.solver}",
             f"damping      {self.damping:.3g}"
             + (" (none needed)" if not self.damping else " (H is not safely positive definite)"),
-            f"CG           {self.cg_iterations} iterations for an error of {self.wanted:.1g}",
+            f"CG           {self._cg()}",
             f"Neumann      scale {self.neumann_scale:.3g}, J = {self.neumann_terms} terms",
             f"products     {self.plan}",
             f"derivatives  products agree with differences of the gradient to {self.product_error:.1g}",
@@ -85,23 +113,31 @@ class Advice:
             lines.append(
                 f"EK-FAC       {word}: it misses {self.kronecker_residual:.0%} of H on random vectors"
             )
-        if self.product_error > 1e-2:
-            lines.append(
-                "warning      products differ from differences of the gradient: an operation of the model "
-                "or a loss has wrong higher derivatives, or lam sits on a kink"
-            )
-        if self.residual > 1e-3:
-            lines.append("warning      lam is far from stationary: influence means little there")
         return "\n".join(lines)
 
 
 def advise(
-    problem: Problem, wanted: float = 1e-2, *, steps: int = 40, measure: bool = False
+    problem: Problem,
+    wanted: float = 1e-2,
+    *,
+    steps: int = 40,
+    measure: bool = False,
+    progress: Progress = lambda done, total, what: None,
 ) -> Advice:
-    """Recommend a solver for a relative error of `wanted`; `measure` checks it on one target vector."""
+    """Recommend a solver for a relative error of `wanted`; `measure` checks it on one target vector.
+
+    `progress(stages done, stages, next one)` is told before each stage, of a far from stationary lam at
+    the first occasion.
+    """
     if not 0 < wanted < 1:
         raise InvalidProblem(f"the wanted error lies between 0 and 1, got {wanted}")
+    stages = 4 + measure
+    progress(0, stages, "the model and one gradient")
     preflight(problem, problem.tasks)
+    residual = problem.residual(problem.lam)
+    far = f" (lam is far from stationary: relative gradient {residual:.1e})"
+    far = far if residual > STATIONARY else ""
+    progress(1, stages, f"the spectrum, {min(steps, problem.n_meta)} products{far}")
     operator, tangent = exact(problem), problem.tangent()
     if tangent is not None:
         operator = operator.deflated(tangent)
@@ -118,9 +154,17 @@ def advise(
     name = "dense" if dense else f"CG(rtol={wanted / k:.1g}) with damping {damping:.3g}"
     solver: Solver = Dense(off=tangent) if dense else CG(rtol=max(wanted / k, 1e-12))
     predicted = k * torch.finfo(problem.lam.dtype).eps if dense else wanted
+    progress(2, stages, f"EK-FAC against the Hessian{far}")
+    kronecker = _kronecker(problem)
+    progress(3, stages, f"products against differences of the gradient{far}")
+    differ = product_error(problem)
+    if measure:
+        progress(4, stages, f"a solve to rounding{far}")
+    measured = _measured(problem, solver, damping) if measure else None
+    progress(stages, stages, "done")
     return Advice(
         parameters=problem.n_meta,
-        residual=problem.residual(problem.lam),
+        residual=residual,
         low=low,
         high=s.high,
         damping=damping,
@@ -130,9 +174,9 @@ def advise(
         neumann_scale=1 / (s.high + damping),
         neumann_terms=terms,
         predicted=predicted,
-        measured=_measured(problem, solver, damping) if measure else None,
-        kronecker_residual=_kronecker(problem),
-        product_error=product_error(problem),
+        measured=measured,
+        kronecker_residual=kronecker,
+        product_error=differ,
         plan=str(problem.plan),
     )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from metainfl.commands.target import load
-from metainfl.derive.problem import Problem
-from metainfl.errors import MetainflError
+from metainfl.commands.progress import bar
+from metainfl.commands.refusal import Refused, writable_file
+from metainfl.commands.target import importable, load, run
 
 
 def advise(
@@ -28,6 +28,7 @@ def advise(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the advice as JSON to this file.")
     ] = None,
+    progress: Annotated[bool, typer.Option(help="Show how far it is, on stderr.")] = True,
 ) -> None:
     """Estimate your Hessian's spectrum and say which solver to use, and whether EK-FAC is safe.
 
@@ -35,23 +36,30 @@ def advise(
     """
     from metainfl.advice.advise import advise as advice_on
 
-    try:
-        found = advice_on(_problem(target), error, measure=measure)
-    except MetainflError as wrong:
-        raise typer.BadParameter(str(wrong)) from wrong
+    writable_file(json_file, "--json")
+    problem = _problem(target)
+    with bar(progress, "stages") as show:
+        found = advice_on(problem, error, measure=measure, progress=show)
     print(found)
     if json_file is not None:
         json_file.write_text(json.dumps(found.as_dict(), indent=1) + "\n")
 
 
-def _problem(target: str) -> Problem:
+def _problem(target: str) -> Any:
+    from metainfl.derive.problem import Problem
+
     if target == "digits":
         from metainfl.oracle.case import digits_case
 
         return digits_case(components=8).problem()
     value = load(target, callable_only=False)
     if not isinstance(value, Problem) and callable(value):
-        value = value()
+        folder = str(Path(target.partition(":")[0]).resolve().parent)
+        with importable(folder):  # it may import its neighbours only when it is called
+            value = run(f"calling {target} without arguments", value)
     if not isinstance(value, Problem):
-        raise typer.BadParameter(f"{target!r} is a {type(value).__name__}, not a metainfl.Problem")
+        raise Refused(
+            f"{target!r} is a {type(value).__name__}, not a metainfl.Problem; name a problem, or a "
+            "function without arguments that returns one"
+        )
     return value

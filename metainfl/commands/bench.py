@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from metainfl.commands.progress import bar
-from metainfl.errors import InvalidProblem
-from metainfl.ledger.compare import compare
-from metainfl.ledger.question import Question
-from metainfl.ledger.run import cells_of, chosen, environment_file, run
-from metainfl.ledger.store import Cell, Store
-from metainfl.report.page import short
+from metainfl.commands.refusal import Refused, listed, writable_folder
 
 LONGEST = 60
+COSTS = """\
+cost columns: wall time of this run over that of one meta-gradient (all tasks, once) in the same run.
+They hold on this machine and at this size only: on small problems fixed costs of a call outweigh the
+arithmetic, so the same six products can cost 0.4 or 2,000. Products and iterations are in the tables."""
 
 
 def bench(
@@ -38,7 +35,7 @@ def bench(
         bool, typer.Option("--quick", help="Fewer families and points: under two minutes.")
     ] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the questions and stop.")] = False,
-    progress: Annotated[bool, typer.Option(help="Show a progress bar on a terminal.")] = True,
+    progress: Annotated[bool, typer.Option(help="Show how far it is, on stderr.")] = True,
 ) -> None:
     """Measure approximation error against cost, and write one HTML page.
 
@@ -47,69 +44,84 @@ def bench(
     Exit status: 0 when done (compare: nothing changed), 1 when a comparison found changes, 2 for bad
     arguments.
     """
-    try:
-        if names and names[0] == "compare":
-            raise typer.Exit(_compare(names[1:]))
-        questions = chosen(names or [])
-        if list_:
-            for q in questions:
-                print(f"{q.name:14} {q.asks}")
-            return
-        if find_spec("matplotlib") is None:
-            raise InvalidProblem("figures need matplotlib: pip install 'metainfl[bench]'")
-        wanted = families.split(",") if families else []
-        work = cells_of(questions, quick, wanted, device)
-        if not work:
-            raise InvalidProblem(f"no cell of these questions is about {families}")
-        store = Store(out)
-        environment_file(out)
-    except InvalidProblem as error:
-        raise typer.BadParameter(str(error)) from error
+    from metainfl.ledger.cost import cost
+    from metainfl.ledger.run import cells_of, chosen, environment_file
+    from metainfl.ledger.run import run as answer
+    from metainfl.ledger.store import Store
+
+    if names and names[0] == "compare":
+        raise typer.Exit(_compare(names[1:]))
+    questions = chosen(names or [])
+    if list_:
+        for q in questions:
+            print(f"{q.name:14} {q.asks}")
+        return
+    if find_spec("matplotlib") is None:
+        raise Refused("figures need matplotlib: pip install 'metainfl[bench]'")
+    _usable(device)
+    work = cells_of(questions, quick, device=device)
+    known = dict.fromkeys(c["family"] for _, c in work if "family" in c)
+    if families is not None and not known:
+        raise Refused("these questions have no families; leave it out", param_hint="--families")
+    only = listed(families, list(known), "--families")
+    if only:
+        work = [(q, c) for q, c in work if c.get("family") in only]
+    writable_folder(out, "--out")
+    store = Store(out)
+    environment_file(out)
     import torch
 
     torch.set_num_threads(1)  # small problems: threads cost more than they bring, and add noise
+    before = [0.0 for _, c in work if store.has(c)]
+    costs = [*before, *(cost(q.name, c) for q, c in work if not store.has(c))]
     try:
-        with bar(progress) as show:
-            run(store, work, show)
+        with bar(progress, "cells", "computed", costs) as show:
+            answer(store, work, show)
     finally:  # Ctrl-C keeps what is done, and shows it
         _report(store, questions, work, out)
 
 
-def _report(
-    store: Store, questions: list[Question], work: list[tuple[Question, Cell]], out: Path
-) -> None:
+def _usable(device: str) -> None:
+    """Refuse a device that does not exist here, or that does not compute."""
+    import torch
+
+    try:
+        torch.ones(1, device=device).sum().item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        words = str(error).strip().splitlines()[0].rstrip(".")
+        raise Refused(
+            f"torch cannot compute on {device!r}: {words[:200]}; use cpu", param_hint="--device"
+        ) from error
+
+
+def _report(store: Any, questions: list[Any], work: list[tuple[Any, Any]], out: Path) -> None:
     from metainfl.report.figures import draw
-    from metainfl.report.page import page
+    from metainfl.report.ledger_page import Answer, page
+    from metainfl.report.tables import ledger_grid, show
 
     answers = []
     (out / "tables").mkdir(exist_ok=True)
     for q in questions:
         rows = store.of([c for own, c in work if own is q])
         if rows:
-            answers.append((q, rows, draw(q, rows, out / "figures")))
+            figure = draw(q.name, q.draw, rows, out / "figures")
+            answers.append(Answer(q.name, q.asks, q.read, q.columns, rows, figure))
             (out / "tables" / f"{q.name}.json").write_text(json.dumps(rows, indent=1) + "\n")
     environment = json.loads((out / "environment.json").read_text())
-    (out / "report.html").write_text(page(answers, environment))
-    done = sum(len(rows) for _, rows, _ in answers)
-    if answers and len(answers[0][1]) <= LONGEST:  # a longer table is read in the page
-        _print(answers[0][0], answers[0][1])
+    (out / "report.html").write_text(page(answers, environment, len(work)))
+    done = sum(len(a.rows) for a in answers)
+    if answers and len(answers[0].rows) <= LONGEST:  # a longer table is read in the page
+        show(ledger_grid(answers[0].columns, answers[0].rows))
+        if any(c.startswith("cost") for c in answers[0].columns):
+            print(f"\n{COSTS}\n")
     print(f"{done} of {len(work)} cells done; {out / 'report.html'}")
 
 
-def _print(question: Question, rows: list[dict[str, object]]) -> None:
-    console = Console(width=max(Console().width, 150), highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for c in question.columns:
-        table.add_column(c, no_wrap=True)
-    for r in rows:
-        values = [r.get(c) for c in question.columns]
-        table.add_row(*(short(v) if isinstance(v, (int, float)) else str(v or "-") for v in values))
-    console.print(table)
-
-
 def _compare(folders: list[str]) -> int:
+    from metainfl.ledger.compare import compare
+
     if len(folders) != 2:
-        raise InvalidProblem("compare takes two folders: metainfl bench compare A B")
+        raise Refused("compare takes two folders: metainfl bench compare A B")
     changes, left, right = compare(Path(folders[0]), Path(folders[1]))
     for c in changes:
         print(f"{c.cell}: {c.name}: {c.before} -> {c.after}")

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from metainfl.commands.progress import bar
+from metainfl.commands.refusal import Refused, listed, writable_file
 from metainfl.commands.target import load
-from metainfl.errors import InvalidProblem
-from metainfl.methods.claim import Claim
-from metainfl.oracle.builtin_table import Row, survey
-from metainfl.oracle.verdict import check_method
 from metainfl.report.environment import environment
-from metainfl.report.tables import self_check_table, survey_table
 
 LEGEND = """\
 n          how many tasks or instances the method was asked about
@@ -58,7 +54,9 @@ def check(
     families: Annotated[
         str | None, typer.Option(help="Only these families, separated by commas.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the generated problems.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 3, help="Seed of the generated problems.")
+    ] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the result as JSON to this file.")
     ] = None,
@@ -80,14 +78,14 @@ def check(
     scikit-learn's digits. Exit status: 0 when every claim holds, 1 when one does not, 2 for bad
     arguments.
     """
-    for name, path in (("--json", json_file), ("--html", html_file)):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise typer.BadParameter(
-                f"the folder {path.absolute().parent} does not exist; create it first",
-                param_hint=name,
-            )
     if target is None and (claim or families or html_file):
-        raise typer.BadParameter("--claim, --families and --html go with a method of your own")
+        raise Refused(
+            "--claim, --families and --html go with a method of your own; name it as file.py:method"
+        )
+    if target is not None and itself:
+        raise Refused("--self judges the oracle, not a method; leave out one of the two")
+    writable_file(json_file, "--json")
+    writable_file(html_file, "--html")
     if itself:
         raise typer.Exit(_itself(quick, seed, json_file, progress))
     if target is not None:
@@ -96,13 +94,17 @@ def check(
 
 
 def _built_in(quick: bool, json_file: Path | None, progress: bool) -> int:
-    rows: list[Row] = []
+    from metainfl.oracle.builtin_table import costs, survey
+
+    rows: list[Any] = []
     try:
-        with bar(progress) as show:
+        with bar(progress, "rows", "judged", costs(quick)) as show:
             rows.extend(survey(quick, progress=show))
-    finally:  # Ctrl-C keeps what is done
+    except KeyboardInterrupt:  # what is done is kept
         if rows:
-            _report(rows, json_file)
+            _report(rows, json_file, whole=False)
+        raise
+    _report(rows, json_file, whole=True)
     return 0 if all(r.verdict == "holds" for r in rows) else 1
 
 
@@ -116,46 +118,46 @@ def _own(
     html_file: Path | None,
     progress: bool,
 ) -> int:
+    from metainfl.methods.claim import Claim
+    from metainfl.oracle.verdict import check_method
+    from metainfl_reference.families import FAMILIES
+
+    only = listed(families, list(FAMILIES), "--families")
+    claimed = Claim.parse(claim) if claim else None
     method = load(target)
-    try:
-        with bar(progress) as show:
-            report = check_method(
-                method,
-                claim=Claim.parse(claim) if claim else None,
-                families=families.split(",") if families else None,
-                quick=quick,
-                seed=seed,
-                progress=show,
-            )
-    except InvalidProblem as error:
-        raise typer.BadParameter(str(error)) from error
+    with bar(progress, "checks", "judged") as show:
+        report = check_method(
+            method, claim=claimed, families=only, quick=quick, seed=seed, progress=show
+        )
     print(report)
     if json_file is not None:
         report.to_json(json_file)
     if html_file is not None:
         report.to_html(html_file)
+    if report.interrupted:
+        raise KeyboardInterrupt(show.left())
     return 0 if report.passed else 1
 
 
 def _itself(quick: bool, seed: int, json_file: Path | None, progress: bool) -> int:
+    from metainfl.oracle.checks import CHECKS
     from metainfl.oracle.self_check import self_check
+    from metainfl.report.tables import self_check_grid
+    from metainfl.report.tables import show as show_table
 
-    with bar(progress) as show:
+    with bar(progress, "judgements", "made") as show:
         found = self_check(seeds=(seed,) if quick else (seed, seed + 1, seed + 2), progress=show)
-    console = Console(width=max(Console().width, 120), highlight=False)
-    console.print(self_check_table(found))
+    show_table(self_check_grid(list(CHECKS), found.kills, found.sole_killers))
     killed = len(found.kills) - len(found.survivors)
-    console.print(f"\nmutation score: {killed} of {len(found.kills)} wrong methods killed")
-    console.print(
-        f"false alarms: {len(found.alarms)} in {found.right_runs} judgements of right methods"
-    )
+    print(f"\nmutation score: {killed} of {len(found.kills)} wrong methods killed")
+    print(f"false alarms: {len(found.alarms)} in {found.right_runs} judgements of right methods")
     for name in found.survivors:
-        console.print(f"survived: {name}")
+        print(f"survived: {name}")
     for name in found.idle:
-        console.print(f"kills nothing: {name}")
+        print(f"kills nothing: {name}")
     for name, outcomes in found.alarms.items():
         for o in outcomes:
-            console.print(f"false alarm: {name}: {o.check}: " + "; ".join(o.lines()))
+            print(f"false alarm: {name}: {o.check}: " + "; ".join(o.lines()))
     if json_file is not None:
         data = {
             "environment": environment(),
@@ -170,17 +172,24 @@ def _itself(quick: bool, seed: int, json_file: Path | None, progress: bool) -> i
     return 0 if found.passed else 1
 
 
-def _report(rows: list[Row], json_file: Path | None) -> None:
-    console = Console(width=max(Console().width, 150), highlight=False)
-    console.print(survey_table(rows))
-    console.print()
-    console.print(LEGEND)
+def _report(rows: Sequence[Any], json_file: Path | None, whole: bool) -> None:
+    from metainfl.report.tables import show, survey_grid
+
+    show(survey_grid([r.as_dict() for r in rows]))
+    print()
+    print(LEGEND)
     for r in rows:
         if r.note:
-            console.print(f"{r.method} on {r.family}: {r.note}")
+            print(f"{r.method} on {r.family}: {r.note}")
     held = sum(r.verdict == "holds" for r in rows)
-    console.print(f"\n{held} of {len(rows)} claims hold.")
-    console.print(NEXT)
+    so_far = "" if whole else " so far; the other rows were not judged"
+    print(f"\n{held} of {len(rows)} claims hold{so_far}.")
+    if whole:
+        print(NEXT)
     if json_file is not None:
-        data = {"environment": environment(), "rows": [r.as_dict() for r in rows]}
+        data = {
+            "environment": environment(),
+            "complete": whole,
+            "rows": [r.as_dict() for r in rows],
+        }
         json_file.write_text(json.dumps(data, indent=1) + "\n")

@@ -1,52 +1,109 @@
-"""Finding a user's method from `pkg.module:object` or `file.py:object`."""
+"""Finding a user's object from `package.module:object` or `file.py:object`."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import typer
+from metainfl.commands.refusal import Refused
 
 
 def load(target: str, *, callable_only: bool = True) -> Any:
-    """What `target` names, a callable unless told otherwise; exits with a sentence when there is none."""
+    """What `target` names, a callable unless told otherwise; a sentence where there is none."""
     where, found, name = target.partition(":")
-    if not found or not name:
-        raise typer.BadParameter(
-            f"{target!r} is not of the form package.module:object or file.py:object"
+    if not (found and name and where):
+        raise Refused(
+            f"{target!r} is not of the form package.module:object or file.py:object; "
+            "give both the place and the name"
         )
-    try:
-        module = _from_file(Path(where)) if where.endswith(".py") else _from_name(where)
-    except ImportError as error:
-        raise typer.BadParameter(f"cannot import {where!r}: {error}") from error
+    file = where.endswith(".py")
+    if file and not Path(where).is_file():
+        raise Refused(f"there is no file {where}; check the path, seen from {Path.cwd()}")
+    module = run(f"importing {where}", _from_file if file else _from_name, where)
     value: Any = module
     for part in name.split("."):
         if not hasattr(value, part):
-            have = ", ".join(n for n in dir(module) if not n.startswith("_"))[:200]
-            raise typer.BadParameter(f"{where!r} has no {name!r}; it has {have}")
+            have = ", ".join(n for n in vars(module) if not n.startswith("_")) or "nothing"
+            raise Refused(f"{where} has no {name!r}; it has {have[:300]}")
         value = getattr(value, part)
     if callable_only and not callable(value):
-        raise typer.BadParameter(f"{target!r} is a {type(value).__name__}, not a callable")
+        raise Refused(
+            f"{target!r} is a {type(value).__name__}, not a callable; name a function, or an object "
+            "with __call__"
+        )
     return value
 
 
-def _from_name(name: str) -> Any:
-    sys.path.insert(0, "")  # as `python -m` does: modules beside the caller
+def run(doing: str, call: Callable[..., Any], *arguments: Any) -> Any:
+    """call(*arguments), its exceptions as a sentence that names the line in the user's file."""
     try:
-        return importlib.import_module(name)
+        return call(*arguments)
+    except Refused:
+        raise
+    except SyntaxError as error:
+        place = f"{error.filename}, line {error.lineno}"
+        raise Refused(f"{place}: {error.msg}; correct it and run the command again") from error
+    except ModuleNotFoundError as error:
+        raise Refused(
+            f"{doing}: {error}; install it, or run the command where it can be imported"
+        ) from error
+    except SystemExit as error:
+        raise Refused(
+            f"{doing} ends the program (SystemExit: {error}); keep what it does when run as a script "
+            'under `if __name__ == "__main__":`'
+        ) from error
+    except Exception as error:
+        words = " ".join(str(error).split()) or "no message"
+        raise Refused(
+            f"{doing} raises {type(error).__name__}: {words} ({_place(error)}); correct it and run the "
+            "command again"
+        ) from error
+
+
+def _place(error: Exception) -> str:
+    """The innermost line outside installed packages: the user's own, where there is one."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "<frozen" not in f.filename]
+    own = [f for f in frames if not f.filename.startswith((sys.prefix, sys.base_prefix))]
+    frame = (own or frames)[-1]
+    return f"{frame.filename}, line {frame.lineno}"
+
+
+@contextmanager
+def importable(folder: str) -> Iterator[None]:
+    """Modules in `folder` can be imported, as when Python runs a file there; put back after."""
+    before = list(sys.path)
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    try:
+        yield
     finally:
-        sys.path.remove("")
+        sys.path[:] = before
 
 
-def _from_file(path: Path) -> Any:
-    if not path.is_file():
-        raise typer.BadParameter(f"there is no file {path}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+def _from_name(name: str) -> ModuleType:
+    with importable(""):  # as `python -m` does: modules beside the caller
+        return importlib.import_module(name)
+
+
+def _from_file(where: str) -> ModuleType:
+    path = Path(where).resolve()
+    taken = path.stem in sys.modules  # a file torch.py must not take torch's place
+    name = f"_target_{path.stem}" if taken else path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    sys.modules[name] = module  # dataclasses and pickle look a class's module up by name
+    try:
+        with importable(str(path.parent)):
+            spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

@@ -21,6 +21,14 @@ from metainfl.oracle.measure import distance, spearman
 from metainfl.solve import CG
 from metainfl_reference.families import FAMILIES
 
+#: seconds for the removals of one row, where each needs a new solve
+SOLVES = {
+    "proximal_softmax": 3.0,
+    "prototypes": 2.5,
+    "maml_softmax": 1.3,
+    "linear_representation": 0.9,
+}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -62,6 +70,27 @@ def plan(quick: bool, methods: Sequence[Method] = BUILT_IN) -> list[tuple[Method
                 continue
             pairs.append((m, case))
     return pairs
+
+
+def costs(quick: bool) -> list[float]:
+    """Relative cost of the rows of `survey(quick)`, in their order: what progress counts by.
+
+    Measured once, in seconds on one core; new solves without a datum are most of it.
+    """
+    return [_cost(quick, method.name, case.name) for method, case in plan(quick)]
+
+
+def _cost(quick: bool, method: str, case: str) -> float:
+    if case.startswith("digits"):
+        return (
+            0.2
+            if quick
+            else {"task-IF": 2.4, "task-IF, CG": 5.0, "Direct-IF": 0.1}.get(method, 1.6)
+        )
+    if quick or method in ("task-IF, CG", "Direct-IF"):
+        return 0.05
+    family = next((f for f in SOLVES if case.startswith(f)), "")
+    return 0.05 + SOLVES.get(family, 0.0) / (4 if method == "task-IF" else 1)
 
 
 def survey(

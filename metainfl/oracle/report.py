@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from metainfl.oracle.checks import CHECKS
 from metainfl.oracle.measurements import Measurement
 from metainfl.oracle.outcome import Outcome
 from metainfl.report.environment import environment
+from metainfl.report.verdict_page import page as verdict_page
 
 MARK = {"pass": "ok", "fail": "FAIL", "skip": "skip", "xfail": "xfail"}
 
@@ -106,45 +106,17 @@ class Report:
 
     def to_html(self, path: str | Path | None = None) -> str:
         """One self-contained page, light and dark, also written to `path` if given."""
-        rows = "\n".join(_row(o) for o in self.outcomes)
-        title = html.escape(f"{self.method}: {self.verdict}")
-        useful = "".join(
-            f"<li>{m.truth} {html.escape(m.where)}: relative error {m.error:.2g}, "
-            f"Spearman {m.spearman:.2f}</li>"
-            for m in self.measurements
-        )
-        page = PAGE.format(title=title, rows=rows, useful=useful)
+        checks = [
+            {
+                "status": o.status,
+                "name": o.check,
+                "meaning": CHECKS[o.check].meaning,
+                "group": CHECKS[o.check].group,
+                "lines": o.lines(),
+            }
+            for o in self.outcomes
+        ]
+        page = verdict_page(self.as_dict(), checks, str(self.claim))
         if path is not None:
             Path(path).write_text(page)
         return page
-
-
-def _row(o: Outcome) -> str:
-    words = html.escape("\n".join(o.lines()))
-    meaning = html.escape(CHECKS[o.check].meaning)
-    detail = f"<pre>{words}</pre>" if words else ""
-    return (
-        f'<tr class="{o.status}"><td>{MARK[o.status]}</td><td><b>{o.check}</b><br>{meaning}{detail}</td>'
-        f"<td>{CHECKS[o.check].group}</td></tr>"
-    )
-
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; font: 16px/1.45 system-ui, sans-serif; }}
-body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-td {{ border-top: 1px solid #8884; padding: .4rem .6rem; vertical-align: top; }}
-pre {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0 0; }}
-tr.fail td:first-child {{ color: light-dark(#a33600, #ff9d5c); font-weight: 700; }}
-tr.pass td:first-child {{ color: light-dark(#00568a, #7cc4f0); }}
-tr.skip {{ opacity: .65; }}
-</style></head><body>
-<h1>{title}</h1>
-<table>{rows}</table>
-<h2>Usefulness (measured, never judged)</h2><ul>{useful}</ul>
-</body></html>
-"""

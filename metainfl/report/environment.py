@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-
-import torch
+from typing import Any
 
 PACKAGES = ("metainfl", "torch", "numpy", "scipy", "scikit-learn")
 
 
-def environment() -> dict[str, object]:
+def installed(name: str) -> str:
+    """The version of an installed package, or "not installed"."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def environment() -> dict[str, Any]:
     """Versions, processor count, and the CUDA device's name if there is one."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "not installed"
+    import torch
+
+    versions = {name: installed(name) for name in PACKAGES}
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "python": platform.python_version(),
@@ -28,3 +32,12 @@ def environment() -> dict[str, object]:
         "cuda_device": device,
         "versions": versions,
     }
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """The same, one fact a line, for an issue."""
+    versions = found["versions"]
+    facts = {**versions, **{k: v for k, v in found.items() if k != "versions"}}
+    width = max(len(name) for name in facts)
+    shown = ((name, "none" if value is None else value) for name, value in facts.items())
+    return "\n".join(f"{name:{width}}  {value}" for name, value in shown)

@@ -1,17 +1,18 @@
-"""Every question's figure as PNG and SVG, from its rows alone."""
+"""A figure as PNG and SVG, from rows alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from metainfl.ledger.question import Question
 from metainfl.report.style import settings
 
 
-def draw(question: Question, rows: Sequence[dict[str, Any]], folder: Path) -> Path | None:
-    """Writes `NAME.svg` and `NAME.png`; the SVG's path, or None where no row has a number."""
+def draw(
+    name: str, plot: Callable[[Any, Any], None], rows: Sequence[dict[str, Any]], folder: Path
+) -> Path | None:
+    """The SVG's path, beside it a PNG, of what `plot(axes, rows)` draws; None where no row has a number."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -23,11 +24,11 @@ def draw(question: Question, rows: Sequence[dict[str, Any]], folder: Path) -> Pa
     folder.mkdir(parents=True, exist_ok=True)
     look: Any = settings()  # matplotlib lists its two hundred keys as literals
     with matplotlib.rc_context(look):
-        size = (7.6, 6.4) if question.name == "parts" else (6.4, 3.8)
+        size = (7.6, 6.4) if name == "parts" else (6.4, 3.8)
         figure, axes = plt.subplots(figsize=size, layout="constrained")
-        question.draw(axes, kept)
-        path = folder / f"{question.name}.svg"
+        plot(axes, kept)
+        path = folder / f"{name}.svg"
         figure.savefig(path, metadata={"Date": None}, transparent=True)
-        figure.savefig(folder / f"{question.name}.png", dpi=150, metadata={"Software": None})
+        figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
         plt.close(figure)
     return path

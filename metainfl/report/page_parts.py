@@ -5,23 +5,29 @@ page.html#parts?sort=T1%20error&filter=softmax
 """
 
 STYLE = """
-:root{color-scheme:light dark;--ink:#1c1c1c;--paper:#fff;--soft:#f2f3f5;--line:#d5d7dc;--link:#0b57a4}
-@media (prefers-color-scheme:dark){:root{--ink:#e7e7e7;--paper:#16181c;--soft:#22252b;--line:#3b3f47;--link:#8ec2ff}}
-:root[data-theme=light]{color-scheme:light;--ink:#1c1c1c;--paper:#fff;--soft:#f2f3f5;--line:#d5d7dc;--link:#0b57a4}
-:root[data-theme=dark]{color-scheme:dark;--ink:#e7e7e7;--paper:#16181c;--soft:#22252b;--line:#3b3f47;--link:#8ec2ff}
+:root{color-scheme:light dark;--ink:#1c1c1c;--paper:#fff;--soft:#f2f3f5;--line:#d5d7dc;--link:#0b57a4;--bad:#a33600}
+@media (prefers-color-scheme:dark){:root{--ink:#e7e7e7;--paper:#16181c;--soft:#22252b;--line:#3b3f47;--link:#8ec2ff;--bad:#ff9d5c}}
+:root[data-theme=light]{color-scheme:light;--ink:#1c1c1c;--paper:#fff;--soft:#f2f3f5;--line:#d5d7dc;--link:#0b57a4;--bad:#a33600}
+:root[data-theme=dark]{color-scheme:dark;--ink:#e7e7e7;--paper:#16181c;--soft:#22252b;--line:#3b3f47;--link:#8ec2ff;--bad:#ff9d5c}
 *{box-sizing:border-box}
-body{margin:0 auto;padding:1rem;max-width:64rem;font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
-header{display:flex;justify-content:space-between;align-items:center;gap:1rem}
+body{margin:0 auto;padding:1rem;max-width:92rem;font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);overflow-wrap:anywhere}
+header{display:flex;justify-content:space-between;align-items:center;gap:1rem}header button{flex:none}
+p,dl,.checks{max-width:50rem}.when{font-size:.9rem;margin:.2rem 0}
+.counts{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem;padding:0;list-style:none}.counts b{font-size:1.3rem}
+.checks{padding-left:1.1rem}.checks li{margin:.5rem 0}.checks.skip{font-size:.9rem}
+.checks.fail{list-style:"\\2717  "}.checks.pass{list-style:"\\2713  "}
+.checks.fail li>b{color:var(--bad)}
+pre{white-space:pre-wrap;margin:.3rem 0 0;padding:.4rem .6rem;background:var(--soft);font-size:.85rem}
 h1{font-size:1.6rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .4rem}
 button,input{font:inherit;color:inherit;background:var(--soft);border:1px solid var(--line);border-radius:.4rem;padding:.25rem .6rem}
-input{width:min(22rem,60vw)}
+input{width:min(22rem,60vw)}section,main{min-width:0}
 figure{margin:.5rem 0;overflow-x:auto}figure svg{width:100%;min-width:34rem;max-width:46rem;height:auto;color:var(--ink)}
 .wide{overflow-x:auto;max-height:30rem;overflow-y:auto;margin-top:.4rem}
 table{border-collapse:collapse;font-size:.85rem}th,td{padding:.2rem .6rem;text-align:left;border-bottom:1px solid var(--line);white-space:nowrap}
 .data th{position:sticky;top:0;background:var(--soft);cursor:pointer}
 .data th[aria-sort=ascending]:after{content:" \\2191"}.data th[aria-sort=descending]:after{content:" \\2193"}
-td.n{text-align:right;font-variant-numeric:tabular-nums}td.failed{white-space:normal;font-style:italic}
-td.v-exact,td.v-within{font-weight:600}td.v-not{text-decoration:underline dotted}
+td.n{text-align:right;font-variant-numeric:tabular-nums}td.failed{white-space:normal;min-width:14rem;font-style:italic}
+td.v-exact,td.v-within{font-weight:600}td.v-not,td.v-FAILS{text-decoration:underline dotted}
 summary{cursor:pointer;color:var(--link)}dt{font-weight:600}dd{margin:0 0 .5rem 1rem}
 """
 

@@ -126,7 +126,7 @@ def test_every_question_answers_and_draws(tmp_path):
         known = set().union(*rows)
         assert set(question.columns) - known <= {"cost in peak MiB", "LiSSA error"}, question.name
         if question.name not in ("parts", "groups", "conditioning"):
-            assert draw(question, rows, tmp_path).stat().st_size > 1000
+            assert draw(question.name, question.draw, rows, tmp_path).stat().st_size > 1000
 
 
 def test_store_survives_a_cut_line_and_names_a_broken_one(tmp_path):

@@ -9,7 +9,8 @@ import pytest
 
 from metainfl.ledger.question import every_question
 from metainfl.report.figures import draw
-from metainfl.report.page import page, short
+from metainfl.report.ledger_page import Answer, page
+from metainfl.report.tables import short
 
 BROWSER = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -26,10 +27,9 @@ ROWS = [
 def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     question = every_question()["neumann"]
-    figure = draw(question, ROWS, folder)
-    (folder / "report.html").write_text(
-        page([(question, ROWS, figure)], {"python": "3.11", "<x>": 1})
-    )
+    figure = draw(question.name, question.draw, ROWS, folder)
+    answer = Answer(question.name, question.asks, question.read, question.columns, ROWS, figure)
+    (folder / "report.html").write_text(page([answer], {"python": "3.11", "<x>": 1}, wanted=7))
     return folder / "report.html"
 
 
@@ -61,7 +61,7 @@ def browse(report, fragment=""):
                "--virtual-time-budget=3000", "--dump-dom", f"file://{report}{fragment}"]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    data = done.stdout.split('class="data"')[1]
+    data = done.stdout.split('data-name="neumann"')[1]
     body = data.split("<tbody>")[1].split("</tbody>")[0]
     rows = re.findall(r"<tr( hidden=\"\")?>(.*?)</tr>", body, re.S)
     shown = [re.findall(r"<td[^>]*>(.*?)</td>", r, re.S) for hidden, r in rows if not hidden]

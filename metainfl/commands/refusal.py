@@ -1,0 +1,105 @@
+"""One sentence for whatever a user can mend, with exit status 2; the end of a run that was interrupted."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from metainfl.errors import MetainflError
+
+INTERRUPTED = 130
+NO_READER = 141
+
+
+class Refused(typer.BadParameter):
+    """What is wrong and the way out, printed as it stands."""
+
+    def format_message(self) -> str:
+        """The sentence alone."""
+        hint = f"{self.param_hint}: " if self.param_hint else ""
+        return f"{hint}{self.message}"
+
+
+class Commands(TyperGroup):
+    """Commands whose errors of use are sentences: also those that the library raises."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except MetainflError as error:
+            raise Refused(str(error), ctx=ctx) from error
+        except BrokenPipeError:  # `| head`: nobody reads on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(NO_READER) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise Refused(reason(error), ctx=ctx) from error
+        except KeyboardInterrupt as error:
+            print(f"interrupted: {told(error)}", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def told(error: KeyboardInterrupt) -> str:
+    """How far the work came, where the interrupted part said so."""
+    return str(error) or "nothing was finished"
+
+
+def reason(error: OSError) -> str:
+    """`results/x.json: permission denied`."""
+    return f"{error.filename}: {(error.strerror or str(error)).lower()}"
+
+
+def writable_file(path: Path | None, option: str) -> None:
+    """Refuse a destination that cannot be written, before the work; leaves no file behind."""
+    if path is None or (path.exists() and not path.is_file() and not path.is_dir()):
+        return  # a terminal, a pipe or a device: opening it would be noticed
+    if not path.absolute().parent.is_dir():
+        raise Refused(
+            f"the folder {path.absolute().parent} does not exist; create it first or name another "
+            "place",
+            param_hint=option,
+        )
+    new = not path.exists()
+    try:
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        raise Refused(
+            f"cannot write {reason(error)}; name a file in a folder that you may write",
+            param_hint=option,
+        ) from error
+    if new:
+        path.unlink()
+
+
+def writable_folder(path: Path, option: str) -> None:
+    """Create a folder of results if it is missing, or refuse it before the work."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Refused(
+            f"cannot write results to {reason(error)}; name a folder that you may write",
+            param_hint=option,
+        ) from error
+
+
+def listed(text: str | None, known: list[str], option: str) -> list[str] | None:
+    """Names separated by commas, each of them known; None where the option was not given."""
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    wrong = [name for name in names if name not in known]
+    if wrong or not names:
+        what = f"there is no {wrong[0]!r}" if wrong else "no name was given"
+        raise Refused(f"{what}; there are {', '.join(known)}", param_hint=option)
+    return names

@@ -1,0 +1,131 @@
+"""Twenty bad commands, twenty sentences: exit status 2, no traceback, and the way out.
+
+Guards the meaning of exit status 1 (a claim does not hold), and that nothing is worked on before it is
+known that the result can be used.
+"""
+
+import sys
+
+import pytest
+
+from metainfl.cli import main
+
+FILES = {
+    "syntax.py": "def f(:\n",
+    "raises.py": "x = 1\nraise ValueError('no luck today')\n",
+    "leaves.py": "import sys\nsys.exit(3)\n",
+    "missing.py": "import no_such_package_here\n",
+    "good.py": "number = 3\ndef method(problem, perturbations): return None\n"
+    "def takes(one): return one\ndef fails(): return 1 / 0\ndef gives(): return number\n",
+    "tasks.py": "import torch\nfrom metainfl import Tasks\nx = torch.ones(2, 3, 1)\n"
+    "def problem(): return Tasks(x, x, x, x[:1])\n",
+    "broken.json/keep.txt": "",
+}
+
+BAD = {
+    "no colon": ("check good.py", "is not of the form"),
+    "no place": ("check :method", "is not of the form"),
+    "no name": ("check good.py:", "is not of the form"),
+    "no file": ("check nosuch.py:f", "there is no file nosuch.py"),
+    "no module": ("check nosuch_module:f", "No module named 'nosuch_module'"),
+    "a syntax error": ("check syntax.py:f", "syntax.py, line 1: invalid syntax"),
+    "a module that raises": ("check raises.py:f", "ValueError: no luck today ({}/raises.py, line 2)"),
+    "a module that leaves": ("check leaves.py:f", "ends the program"),
+    "a missing import": ("check missing.py:f", "No module named 'no_such_package_here'; install it"),
+    "a missing object": ("check good.py:methud", "has no 'methud'; it has number, method"),
+    "no callable": ("check good.py:number", "is a int, not a callable"),
+    "an unknown family": ("check good.py:method --families nosuch", "there are single_ridge, single_"),
+    "no family": ("check good.py:method --families ,", "no name was given"),
+    "a claim of nothing": ("check good.py:method --claim estimand=magic", "one of derivative"),
+    "a seed below zero": ("check good.py:method --seed -1", "--seed"),
+    "a seed too large": ("check --seed 99999999999999999999", "--seed"),
+    "an option without its method": ("check --families proximal_ridge", "name it as file.py:method"),
+    "no folder": ("check --json no/such/x.json", "does not exist; create it first"),
+    "a folder for a file": ("check --quick --json broken.json", "is a directory; name a file"),
+    "a file for a folder": ("check good.py:method --html good.py/x.html", "does not exist; create"),
+    "a place to read only": ("check --quick --json /proc/x.json", "cannot write /proc/x.json"),
+    "an unknown option": ("check --nonsense", "No such option"),
+    "an unknown command": ("chekc", "No such command"),
+    "advice on a number": ("advise good.py:number", "is a int, not a metainfl.Problem"),
+    "advice on a number made": ("advise good.py:gives", "is a int, not a metainfl.Problem"),
+    "advice that needs something": ("advise good.py:takes", "without arguments raises TypeError"),
+    "advice that fails": ("advise good.py:fails", "ZeroDivisionError: division by zero"),
+    "advice on bad tasks": ("advise tasks.py:problem", "InvalidTasks: support and query disagree"),
+    "an error of 2": ("advise digits --error 2", "lies between 0 and 1, got 2.0"),
+    "advice to nowhere": ("advise digits --json /proc/x.json", "cannot write /proc/x.json"),
+    "an unknown question": ("bench nosuch", "no question 'nosuch'; there are parts"),
+    "an unknown family there": ("bench parts --families nosuch", "there are single_ridge, single_"),
+    "a question without families": ("bench cost --families x", "have no families"),
+    "an unknown device": ("bench sizes --device abacus", "torch cannot compute on 'abacus'"),
+    "a device without numbers": ("bench sizes --device meta", "torch cannot compute on 'meta'"),
+    "results to nowhere": ("bench sizes --out /proc/x", "cannot write results to /proc/x"),
+    "results into a file": ("bench sizes --out good.py", "cannot write results to good.py"),
+    "one folder to compare": ("bench compare a", "takes two folders"),
+    "an empty folder to compare": ("bench compare broken.json broken.json", "holds no results"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("command, words", BAD.values(), ids=BAD)
+def test_a_bad_command_is_a_sentence(command, words, here, capsys):
+    path, modules = list(sys.path), set(sys.modules)
+    assert run(*command.split()) == 2
+    shown = capsys.readouterr()
+    said = " ".join(shown.err.split())
+    assert words.format(here) in said and "Traceback" not in said and not shown.out
+    assert len(said) < 1000 and sys.path == path
+    assert not {
+        m for m in set(sys.modules) - modules if m in ("syntax", "raises", "leaves", "missing")
+    }
+    assert sorted(p.name for p in here.iterdir() if p.suffix != ".cache") == sorted(
+        {name.split("/")[0] for name in FILES}
+        | ({"__pycache__"} & {p.name for p in here.iterdir()})
+    )
+
+
+def test_a_folder_to_read_only(monkeypatch, capsys):
+    """`metainfl bench` writes to ./ledger unless told otherwise."""
+    monkeypatch.chdir("/proc")
+    assert run("bench", "sizes", "--quick") == 2
+    assert "cannot write results to ledger" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_fault_of_ours_is_neither_1_nor_2(here, monkeypatch, capsys):
+    """A traceback of our own must not read as "a claim does not hold"."""
+    import metainfl.report.environment as environment
+
+    def broken():
+        raise RuntimeError("oops")
+
+    monkeypatch.setattr(environment, "environment", broken)
+    assert run("report-environment") == 70
+    assert "This is a fault of metainfl" in capsys.readouterr().err
+
+
+def test_a_target_may_import_its_neighbour(here, capsys):
+    """Both when it is imported and when it is called; the path is put back."""
+    (here / "sub").mkdir()
+    (here / "sub" / "neighbour_a.py").write_text("value = 1\n")
+    (here / "sub" / "neighbour_b.py").write_text("value = 2\n")
+    (here / "sub" / "torch.py").write_text(
+        "import neighbour_a\ndef make():\n    import neighbour_b\n    return neighbour_b.value\n"
+    )
+    path = list(sys.path)
+    torch = sys.modules["torch"]
+    assert run("advise", "sub/torch.py:make") == 2
+    assert "is a int, not a metainfl.Problem" in " ".join(capsys.readouterr().err.split())
+    assert sys.path == path and sys.modules["torch"] is torch
