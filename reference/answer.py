@@ -16,6 +16,7 @@ import numpy as np
 
 from metainfl_reference.certificate import EPS, SAFETY
 from metainfl_reference.errors import NotCertified
+from metainfl_reference.wide import LEFT, available
 
 if TYPE_CHECKING:
     from metainfl_reference.family import Family, Solution
@@ -62,6 +63,19 @@ class Answer:
             return size @ (self.bound + len(self.value) * EPS * np.abs(self.value))
 
         return Answer(matrix @ self.value, bound)
+
+
+def beside(value: Array, wide: Array, *, rows: bool = False) -> Array:
+    """A bound on |value - truth| from the same formula in the wide format: an entry, or a row (2-norm).
+
+    |value - wide| is the rounding of `value`. The wide evaluation loses LEFT of that itself; where the
+    narrow one came out right by luck the largest gap of the array stands for it, sixteenfold.
+    """
+    if not available():
+        raise NotCertified("no floating-point format wider than float64 here: no bound is measured")
+    off = np.abs(np.asarray(value) - wide)
+    off = np.sqrt(np.sum(off * off, axis=-1)) if rows else off
+    return np.asarray(2 * off + 16 * LEFT * off.max(initial=0), float)
 
 
 def carried(family: Family, at: Solution, estimand: Callable[[Solution], Array]) -> Array:

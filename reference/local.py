@@ -138,4 +138,4 @@ class ReducedLocal(Local):
     def inner_condition(self) -> float:
         """Condition of G_z in the 1-norm; 1 where nothing is adapted."""
         g_z = self._blocks.g_z
-        return float(np.linalg.cond(g_z, 1)) if g_z.size else 1.0
+        return float(np.linalg.cond(g_z.astype(float), 1)) if g_z.size else 1.0

@@ -15,6 +15,7 @@ import numpy as np
 from metainfl_reference.certificate import EPS, spectrum
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import BranchLost, NotCertified
+from metainfl_reference.wide import solve
 
 if TYPE_CHECKING:
     from metainfl_reference.family import Family, Solution
@@ -32,7 +33,7 @@ def minimise(family: Family, weights: Weights, lam: Array, max_steps: int = 300)
     if family.quadratic:
         for _ in range(3):
             gradient, hessian = family.slope_and_curvature(lam, weights)
-            lam = lam - np.linalg.solve(hessian, gradient)
+            lam = lam - solve(hessian, gradient)
         return lam
     value, previous = family.objective(lam, weights).real, np.inf
     for _ in range(max_steps):

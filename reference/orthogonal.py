@@ -7,6 +7,7 @@ import numpy as np
 from metainfl_reference.episodes import Episodes
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.family import Family
+from metainfl_reference.wide import orthonormal
 
 Array = np.ndarray
 
@@ -39,7 +40,7 @@ class OrthogonalFamily(Family):
                 moves.append((s @ rows).reshape(-1))
         if not moves:
             return np.zeros((lam.size, 0))
-        return np.linalg.qr(np.stack(moves, axis=1))[0]
+        return orthonormal(np.stack(moves, axis=1))
 
     def initial(self) -> Array:
         """A random start."""

@@ -25,6 +25,8 @@ from functools import cached_property
 
 import numpy as np
 
+from metainfl_reference.wide import solve
+
 Array = np.ndarray
 
 
@@ -50,12 +52,12 @@ class Blocks:
     @cached_property
     def jacobian(self) -> Array:
         """J = d z/d lam (m, p)."""
-        return -np.linalg.solve(self.g_z, self.g_l)
+        return -solve(self.g_z, self.g_l)
 
     @cached_property
     def multipliers(self) -> Array:
         """Mu (m,)."""
-        return -np.linalg.solve(self.g_z.T, self.q_z)
+        return -solve(self.g_z.T, self.q_z)
 
     def gradient(self) -> Array:
         """D L (p,), the total gradient."""
@@ -80,7 +82,7 @@ def hessian(blocks: Blocks, lag: Curved) -> Array:
 
 def z_by(blocks: Blocks, pi: Direction) -> Array:
     """D z/d pi (m, k) at fixed lam: inner-IF when pi is a support weight (001, Thm 4.6)."""
-    return -np.linalg.solve(blocks.g_z, pi.g)
+    return -solve(blocks.g_z, pi.g)
 
 
 def cross(blocks: Blocks, lag: Curved, pi: Direction) -> Array:

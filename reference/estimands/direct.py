@@ -17,6 +17,7 @@ from metainfl_reference.families.proximal_ridge import RidgeLocal
 from metainfl_reference.family import Family, Solution
 from metainfl_reference.local import Local, ReducedLocal
 from metainfl_reference.perturbation import Perturbation, parts
+from metainfl_reference.wide import solve
 
 Array = np.ndarray
 
@@ -27,10 +28,10 @@ def influence(family: Family, perturbations: Sequence[Perturbation], at: Solutio
         if any(m.kind != "task" for m in parts(q)):
             raise InvalidProblem(f"eq. 6 is written for tasks; {q} is not one")
     hessian, rhs = _system(family, perturbations, at)
-    value = -np.linalg.solve(hessian, rhs).T
+    value = -solve(hessian, rhs).T
 
     def bound() -> Array:
-        own = carried(family, at, lambda s: np.linalg.solve(*_system(family, perturbations, s)).T)
+        own = carried(family, at, lambda s: solve(*_system(family, perturbations, s)).T)
         noise = 16 * family.n_meta * EPS * inner_condition(family, at)
         # rhs may be a small difference of large numbers: theta - lam, each good to eps relative.
         size = np.linalg.norm(rhs, axis=0) + family.direct * float(np.linalg.norm(at.lam))

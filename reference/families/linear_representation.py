@@ -19,6 +19,7 @@ from metainfl_reference.episodes import Episodes
 from metainfl_reference.local import ReducedLocal, Side, TaskData
 from metainfl_reference.orthogonal import OrthogonalFamily
 from metainfl_reference.reduced import Blocks, Curved, Direction
+from metainfl_reference.wide import solve
 
 Array = np.ndarray
 
@@ -52,7 +53,7 @@ class RepresentationLocal(ReducedLocal):
         self.data, self.lam, self.d_in = data, lam, d_in
         self.f, self.h = data.support_x @ lam.T, data.query_x @ lam.T
         gram = self.f.T @ (data.u[:, None] * self.f) + d_in * np.eye(len(lam))
-        self.mat = np.linalg.solve(gram, self.f.T @ (data.u[:, None] * data.support_y))
+        self.mat = solve(gram, self.f.T @ (data.u[:, None] * data.support_y))
         self.theta, self.gram = self.mat.reshape(-1), gram
         self.rs = self.f @ self.mat - data.support_y
         self.rq = self.h @ self.mat - data.query_y

@@ -24,6 +24,7 @@ import numpy as np
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.family import Family
 from metainfl_reference.local import Local, Side, TaskData
+from metainfl_reference.wide import solve
 
 Array = np.ndarray
 
@@ -53,9 +54,7 @@ class RidgeLocal(Local):
         self.d, self.c = self.z.shape[1], data.query_y.shape[1]
         lam = lam.reshape(self.d, self.c)
         self.a_matrix = x.T @ (data.u[:, None] * x) + d_in * np.eye(self.d)
-        self.mat = np.linalg.solve(
-            self.a_matrix, x.T @ (data.u[:, None] * data.support_y) + d_in * lam
-        )
+        self.mat = solve(self.a_matrix, x.T @ (data.u[:, None] * data.support_y) + d_in * lam)
         self.theta = self.mat.reshape(-1)
         self.gap = self.mat - lam
         self.residual = self.z @ self.mat - data.query_y
@@ -66,7 +65,7 @@ class RidgeLocal(Local):
     @cached_property
     def rows(self) -> Array:
         """J = k A^{-1}, one (d, d) block; symmetric."""
-        return self.k * np.linalg.solve(self.a_matrix, np.eye(self.d))
+        return self.k * solve(self.a_matrix, np.eye(self.d))
 
     @cached_property
     def curvature(self) -> Array:
@@ -80,7 +79,7 @@ class RidgeLocal(Local):
 
     def gradient(self) -> Array:
         """J'g - e (theta - lam)."""
-        return (self.k * np.linalg.solve(self.a_matrix, self.g) - self.e * self.gap).reshape(-1)
+        return (self.k * solve(self.a_matrix, self.g) - self.e * self.gap).reshape(-1)
 
     def hessian(self) -> Array:
         """(J'(Z'VZ + e I) J - e (J + J') + e I) (x) I_c."""
@@ -95,7 +94,7 @@ class RidgeLocal(Local):
     def by_support(self) -> Array:
         """M d theta/du_j - k A^{-1} x_j (x_j'a)."""
         x = self.data.support_x
-        inner = np.einsum("nd,nc->dcn", x, x @ np.linalg.solve(self.a_matrix, self.g))
+        inner = np.einsum("nd,nc->dcn", x, x @ solve(self.a_matrix, self.g))
         return self._through(self._support_rhs(), inner)
 
     def by_query(self) -> Array:
@@ -114,14 +113,14 @@ class RidgeLocal(Local):
         if not len(self.data.u):
             raise InvalidProblem("this task has no support inputs to shift")
         x, u = self.data.support_x[j], self.data.u[j]
-        r, a = x @ self.mat - self.data.support_y[j], np.linalg.solve(self.a_matrix, self.g)
+        r, a = x @ self.mat - self.data.support_y[j], solve(self.a_matrix, self.g)
         rhs = np.einsum("de,c->dce", eye, r) + np.einsum("d,ec->dce", x, self.mat)
         inner = np.einsum("de,c->dce", eye, x @ a) + np.einsum("d,ec->dce", x, a)
         return self._through(u * rhs, u * inner)
 
     def inner_condition(self) -> float:
         """Condition number of A."""
-        return float(np.linalg.cond(self.a_matrix))
+        return float(np.linalg.cond(self.a_matrix.astype(float)))
 
     def _support_rhs(self) -> Array:
         """x_j r_j' (d, c, n_s): the derivative of the inner gradient."""
@@ -130,7 +129,7 @@ class RidgeLocal(Local):
 
     def _theta_moves(self, rhs: Array) -> Array:
         """-A^{-1} rhs, flattened to columns."""
-        moved = -np.linalg.solve(self.a_matrix, rhs.reshape(self.d, -1))
+        moved = -solve(self.a_matrix, rhs.reshape(self.d, -1))
         return moved.reshape(self.d * self.c, -1)
 
     def _through(self, rhs: Array, inner: Array) -> Array:
@@ -138,5 +137,5 @@ class RidgeLocal(Local):
         n = rhs.shape[2]
         moved = self._theta_moves(rhs).reshape(self.d, -1)
         m = self.rows.T @ self.curvature - self.e * np.eye(self.d)
-        out = m @ moved - self.k * np.linalg.solve(self.a_matrix, inner.reshape(self.d, -1))
+        out = m @ moved - self.k * solve(self.a_matrix, inner.reshape(self.d, -1))
         return out.reshape(self.d * self.c, n)

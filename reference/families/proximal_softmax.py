@@ -20,6 +20,7 @@ from metainfl_reference.linear_model import LinearModelSum
 from metainfl_reference.local import ReducedLocal, Side, TaskData
 from metainfl_reference.losses import Name
 from metainfl_reference.reduced import Blocks, Curved, Direction
+from metainfl_reference.wide import eps_of, solve
 
 Array = np.ndarray
 
@@ -92,9 +93,11 @@ def adapt(data: TaskData, lam: Array, d_in: float, loss: Name) -> Array:
     for _ in range(200):
         s = LinearModelSum(data.support_x, data.support_y, data.u, theta, loss)
         g = s.gradient() + d_in * (theta - lam)
-        step = -np.linalg.solve(s.hessian() + d_in * eye, g)
+        step = -solve(s.hessian() + d_in * eye, g)
         size = float(np.linalg.norm(step))
-        if size <= 1e-15 * (1 + np.linalg.norm(theta)) or (size >= best and size < 1e-8):
+        if size <= 4 * eps_of(theta) * (1 + np.linalg.norm(theta)) or (
+            size >= best and size < 1e-8
+        ):
             return theta + step
         best = min(best, size)
         length, here = 1.0, inner_value(s, theta, lam, d_in)

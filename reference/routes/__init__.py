@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from metainfl_reference.families import FAMILIES
 from metainfl_reference.generators import small
-from metainfl_reference.routes import derivatives, estimands, values
+from metainfl_reference.routes import derivatives, estimands, trajectories, values
 from metainfl_reference.routes.agreement import Agreement
 
 
@@ -22,11 +22,15 @@ def routes(seed: int = 0) -> Iterator[Agreement]:
         if digits is not None:
             yield digits
         yield estimands.second_order(name)
+        yield from trajectories.runs(family)
+        digits = trajectories.fifty_digits(name)
+        if digits is not None:
+            yield digits
     yield from values.enumerated()
     yield from values.subsets()
     yield from values.nearest()
     yield estimands.cooks_distance()
     yield estimands.fi_measure()
     yield estimands.direct_influence()
-    yield from estimands.trajectories()
+    yield from trajectories.credits()
     yield from derivatives.conditioning()

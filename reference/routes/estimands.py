@@ -1,4 +1,4 @@
-"""Second-order removal, representer, Cook's distance, FI, Direct-IF and trajectories, twice each."""
+"""Second-order removal, representer, Cook's distance, FI and Direct-IF, twice each."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from metainfl_reference.estimands import cook, direct, input_shift, removal, representer, trajectory
+from metainfl_reference.estimands import cook, direct, input_shift, removal, representer
 from metainfl_reference.families import SingleRidge, SingleSoftmax
-from metainfl_reference.family import Family, Solution, targets
+from metainfl_reference.family import Family, Solution
 from metainfl_reference.generators import classification, regression, small
 from metainfl_reference.perturbation import shift, task
 from metainfl_reference.routes.agreement import Agreement, compare
@@ -95,33 +95,3 @@ def direct_influence() -> Agreement:
     want = -np.stack(gaps) / (5 * e + family.d_out)
     answer = direct.influence(family, [task(k) for k in range(5)], at)
     return compare(family.name, "Direct-IF", "by hand", answer, want, 1e-12)
-
-
-def trajectories() -> Iterator[Agreement]:
-    """Ideal TracIn by its telescoping sum, TracIn and unrolled by complex steps of the recursion."""
-    family = small("maml_softmax", 1)
-    name, target = family.name, targets(family.episodes)[2]
-    start = np.full(family.n_meta, 0.1)
-    batches: list[tuple[int, ...]] = [(i % 5,) for i in range(20)]
-    path = trajectory.descend(family, start, batches, 0.02)
-    drop = family.target_loss(target, path.lam[0]) - family.target_loss(target, path.lam[-1])
-    ideal = trajectory.ideal_tracin(family, path, target)
-    total = ideal.mapped(np.ones((1, 5)))
-    yield compare(name, "ideal TracIn", "telescoping sum", total, float(drop.real), 1e-12)
-    sums = np.zeros(5)
-    for lam, batch in zip(path.lam, batches, strict=False):
-        g = family.task(batch[0], lam).gradient()
-        ahead = family.target_loss(target, lam + 1j * H * g)
-        sums[batch[0]] += 0.02 * 5 * np.imag(ahead) / H
-    yield compare(
-        name, "TracIn", "complex step", trajectory.tracin(family, path, target), sums, 1e-12
-    )
-    z = path.lam[0].astype(complex)
-    for batch in path.batches:
-        moved = path.weights.moved(task(1), 1j * H)
-        step = family.d_out * z
-        for i in batch:
-            step = step + 5 * moved.task[i] * family.task(i, z, path.weights).gradient()
-        z = z - path.rate * step
-    unrolled = trajectory.unrolled(family, path, 1)
-    yield compare(name, "unrolled leave-one-out", "complex step", unrolled, z.imag / H, 1e-12)

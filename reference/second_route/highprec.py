@@ -27,14 +27,14 @@ def solution_derivative(family: Family, p: Perturbation, at: Solution) -> Array:
     """d lam*/d weight (p,), rounded from 50 digits to float64."""
     with mp.workdps(DIGITS):
         h = mp.mpf(10) ** -12
-        ahead, behind = (_solve(family, at, _moved(at.weights, p, s)) for s in (h, -h))
+        ahead, behind = (_solve(family, at, moved(at.weights, p, s)) for s in (h, -h))
         return np.array([float((a - b) / (2 * h)) for a, b in zip(ahead, behind, strict=True)])
 
 
 def minimiser(family: Family, at: Solution, *, rounded: bool = True) -> Array:
     """lam* (p,) at 50 digits; rounded to float64 unless asked for as mpf numbers."""
     with mp.workdps(DIGITS):
-        lam = _solve(family, at, _moved(at.weights, None, mp.mpf(0)))
+        lam = _solve(family, at, moved(at.weights, None, mp.mpf(0)))
         return np.array([float(x) for x in lam]) if rounded else np.array(lam, dtype=object)
 
 
@@ -43,9 +43,9 @@ def target_loss(family: Family, target: TaskData, lam: Array) -> float:
     with mp.workdps(DIGITS):
         mpf = [mp.mpf(x) for x in lam]
         support = (target.support_x, target.support_y, [mp.mpf(x) for x in target.u])
-        theta = _adapt(family, mpf, support)
+        theta = adapt(family, mpf, support)
         pairs = zip(target.v, target.query_x, target.query_y, strict=True)
-        return float(_task_loss(family, mpf, theta, pairs))
+        return float(task_loss(family, mpf, theta, pairs))
 
 
 def objective(family: Family, lam: list[Any], weights: dict[str, Any]) -> Any:
@@ -53,13 +53,13 @@ def objective(family: Family, lam: list[Any], weights: dict[str, Any]) -> Any:
     e = family.episodes
     total = mp.mpf(family.d_out) / 2 * mp.fsum(x * x for x in lam)
     for k in range(e.n_tasks):
-        theta = _adapt(family, lam, (e.support_x[k], e.support_y[k], weights["support"][k]))
+        theta = adapt(family, lam, (e.support_x[k], e.support_y[k], weights["support"][k]))
         pairs = zip(weights["query"][k], e.query_x[k], e.query_y[k], strict=True)
-        total += weights["task"][k] * _task_loss(family, lam, theta, pairs)
+        total += weights["task"][k] * task_loss(family, lam, theta, pairs)
     return total
 
 
-def _task_loss(family: Family, lam: list[Any], theta: list[Any], pairs: Any) -> Any:
+def task_loss(family: Family, lam: list[Any], theta: list[Any], pairs: Any) -> Any:
     """L_O of one task from its query weights, inputs and targets."""
     loss = mp.fsum(
         v * _loss(family, _outputs(family, lam, theta, x, len(y)), y) for v, x, y in pairs
@@ -80,7 +80,7 @@ def _outputs(family: Family, lam: list[Any], theta: list[Any], x: Array, c: int)
     return [mp.fsum(mp.mpf(f) * theta[a * c + b] for a, f in enumerate(features)) for b in range(c)]
 
 
-def _adapt(family: Family, lam: list[Any], support: tuple[Any, ...]) -> list[Any]:
+def adapt(family: Family, lam: list[Any], support: tuple[Any, ...]) -> list[Any]:
     """theta(lam) as a flat list."""
     xs, ys, u = support
     if family.name.startswith("single"):
@@ -181,7 +181,7 @@ def _embed(family: Family, lam: list[Any], x: Array) -> list[Any]:
     return [mp.fsum(lam[a * d + e] * mp.mpf(x[e]) for e in range(d)) for a in range(rank)]
 
 
-def _moved(w: Weights, p: Perturbation | None, step: Any) -> dict[str, Any]:
+def moved(w: Weights, p: Perturbation | None, step: Any) -> dict[str, Any]:
     """Weights as nested lists of mpf, after `step` along p."""
     out: dict[str, Any] = {
         "task": [mp.mpf(x) for x in w.task],

@@ -14,7 +14,6 @@ from metainfl_reference.estimands import (
     removal,
     representer,
     subsampling,
-    trajectory,
     values,
 )
 from metainfl_reference.family import targets
@@ -100,29 +99,6 @@ def _subsets(family, at):
             continue
         weights = Weights(member, at.weights.support, at.weights.query)
         yield highprec.minimiser(family, family.solve(weights, start=at.lam), rounded=False)
-
-
-@pytest.mark.parametrize("name", ["proximal_ridge", "maml_softmax"])
-def test_trajectory_bounds(name):
-    """The same run in other units of rounding: start and rate scaled by powers of two leave no trace,
-    so the tasks are summed in another order instead."""
-    family = small(name, 1)
-    target = targets(family.episodes)[2]
-    full = [list(range(5))] * 12
-    back = [b[::-1] for b in full]
-    one, two = (
-        trajectory.descend(family, np.full(family.n_meta, 0.1), b, 0.02) for b in (full, back)
-    )
-    off = np.linalg.norm(one.lam - two.lam, axis=1)
-    assert off[-1] > 0 and (off <= one.bound + two.bound).all() and one.bound[-1] < 1e-10
-    for estimand in (
-        lambda path: trajectory.tracin(family, path, target),
-        lambda path: trajectory.unrolled(family, path, 1),
-        lambda path: trajectory.unrolled_removal(family, path, 1),
-    ):
-        a, b = estimand(one), estimand(two)
-        assert (gap(a, b) <= a.bound + b.bound).all()
-        assert np.max(a.bound) <= 1e-9 * np.abs(a.value).max()
 
 
 def test_an_answer_is_an_array_where_numpy_wants_one():

@@ -13,7 +13,6 @@ from metainfl_reference.estimands import (
     removal,
     representer,
     subsampling,
-    trajectory,
     values,
 )
 from metainfl_reference.families import FAMILIES
@@ -142,45 +141,6 @@ def test_second_order_removal_from_any_weights():
         moved = family.solve(weights, start=at.lam).lam - at.lam
         errors.append(np.abs(moved - s * first - s * s * (second - first)).max())
     assert 2.8 < np.log2(errors[0] / errors[1]) < 3.2
-
-
-@pytest.mark.parametrize("name", ["proximal_ridge", "maml_softmax", "single_softmax"])
-def test_trajectory(name):
-    case = small_case(name, 1)
-    family = case.family
-    n = family.episodes.n_tasks
-    batches = [[i % n] for i in range(20)]
-    path = trajectory.descend(family, 0.1 * np.ones(family.n_meta), batches, 0.02)
-    target = targets(family.episodes)[2]
-    ideal = trajectory.ideal_tracin(family, path, target).value
-    drop = family.target_loss(target, path.lam[0]) - family.target_loss(target, path.lam[-1])
-    assert abs(ideal.sum() - drop) < 1e-12
-    slope = trajectory.unrolled(family, path, 1).value
-    ones = Weights.ones(family.episodes)
-    h, estimates = 1e-3, []
-    for s in (h, h / 2):
-        ends = [
-            trajectory.descend(
-                family, path.lam[0], batches, 0.02, ones.moved(task(1), sign * s)
-            ).lam[-1]
-            for sign in (1, -1)
-        ]
-        estimates.append((ends[0] - ends[1]) / (2 * s))
-    assert_close(slope, (4 * estimates[1] - estimates[0]) / 3, 1e-9)
-    removed = trajectory.unrolled_removal(family, path, 1).value
-    assert np.linalg.norm(path.lam[-1] - slope - removed) < np.linalg.norm(path.lam[-1] - removed)
-
-
-def test_tracin_is_the_first_order_of_ideal_tracin():
-    family = small("single_softmax", 1, d_out=1e-9)  # weight decay belongs to no task
-    target = targets(family.episodes)[0]
-    start = 0.2 * np.ones(family.n_meta)
-    gaps = []
-    for rate in (1e-3, 5e-4):
-        path = trajectory.descend(family, start, [[3]], rate)
-        ideal = trajectory.ideal_tracin(family, path, target).value
-        gaps.append(abs(ideal - trajectory.tracin(family, path, target).value).max())
-    assert 1.9 < np.log2(gaps[0] / gaps[1]) < 2.1
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,31 @@
+"""Gradient descent, momentum and Nesterov: the update direction and its derivatives.
+
+    b' = momentum b + g,     direction = b'  or  g + momentum b' (nesterov)
+Linear in everything, so tangents obey the same lines and cotangents their transpose.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metainfl_reference.estimands.trajectory.recipe import Recipe
+from metainfl_reference.estimands.trajectory.state import State
+
+Array = np.ndarray
+
+
+def update(r: Recipe, s: State, g: Array) -> tuple[Array, Array, Array]:
+    """The new buffer, the second moment (unused), and the direction."""
+    buffer = r.momentum * s.first + g
+    return buffer, s.second, (g + r.momentum * buffer if r.nesterov else buffer)
+
+
+def push(r: Recipe, s: State, g: Array, ds: State, dg: Array) -> tuple[Array, Array, Array]:
+    """Tangents of `update` for tangents ds, dg (p, n)."""
+    return update(r, ds, dg)
+
+
+def pull(r: Recipe, s: State, g: Array, bar: State, turn: Array) -> tuple[Array, Array, Array]:
+    """Cotangents of (buffer, second, g), given those of the new ones (`bar`) and of the direction."""
+    buffer = bar.first + (r.momentum * turn if r.nesterov else turn)
+    return r.momentum * buffer, bar.second, (buffer + turn if r.nesterov else buffer)

@@ -1,0 +1,34 @@
+"""What a run carries from step to step, and the same shape for its derivatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class State:
+    """lam (p,), first moment or momentum buffer (p,), second moment (p,), steps taken so far.
+
+    Derivatives of a state are states too: rows (p, n) for n tangents, (p,) for a cotangent.
+    """
+
+    lam: Array
+    first: Array
+    second: Array
+    count: int = 0
+
+    @classmethod
+    def at(cls, lam: Array) -> State:
+        """A fresh optimiser at lam: moments zero."""
+        lam = np.asarray(lam)
+        lam = lam if lam.dtype.kind in "fc" else lam.astype(float)
+        return cls(lam, np.zeros_like(lam), np.zeros_like(lam))
+
+    def in_format(self, kind: type | np.dtype) -> State:
+        """The same in another number type: complex, or `wide.WIDE`."""
+        lam, first, second = (np.asarray(x, kind) for x in (self.lam, self.first, self.second))
+        return State(lam, first, second, self.count)

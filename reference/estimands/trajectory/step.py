@@ -1,0 +1,48 @@
+"""One step of any optimiser, U_t(s, g), with weight decay, and its derivatives.
+
+g'   = g + decay lam   (coupled)        lam' = (1 - rate decay) lam - rate direction   (decoupled)
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from metainfl_reference.estimands.trajectory import adam, sgd
+from metainfl_reference.estimands.trajectory.recipe import Recipe
+from metainfl_reference.estimands.trajectory.state import State
+
+Array = np.ndarray
+OPTIMISERS: dict[str, ModuleType] = {"sgd": sgd, "adam": adam}
+
+
+def forward(r: Recipe, rate: float, s: State, g: Array) -> State:
+    """The next state."""
+    coupled, shrink, pace = _decay(r, rate, s)
+    first, second, turn = OPTIMISERS[r.optimiser].update(r, s, g + coupled * s.lam)
+    return State(shrink * s.lam - pace * turn, first, second, s.count + 1)
+
+
+def push(r: Recipe, rate: float, s: State, g: Array, ds: State, dg: Array) -> State:
+    """Tangents (p, n) of the next state."""
+    coupled, shrink, pace = _decay(r, rate, s)
+    first, second, turn = OPTIMISERS[r.optimiser].push(
+        r, s, g + coupled * s.lam, ds, dg + coupled * ds.lam
+    )
+    return State(shrink * ds.lam - pace * turn, first, second, s.count + 1)
+
+
+def pull(r: Recipe, rate: float, s: State, g: Array, bar: State) -> tuple[State, Array]:
+    """Cotangents of the state and of g, given those of the next state."""
+    coupled, shrink, pace = _decay(r, rate, s)
+    first, second, g_bar = OPTIMISERS[r.optimiser].pull(
+        r, s, g + coupled * s.lam, bar, -pace * bar.lam
+    )
+    return State(shrink * bar.lam + coupled * g_bar, first, second, s.count), g_bar
+
+
+def _decay(r: Recipe, rate: float, s: State) -> tuple[Array, Array, Array]:
+    """Coupled decay, the factor on lam, and the rate, in the state's own number type."""
+    pace, decay, zero, one = np.asarray([rate, r.weight_decay, 0, 1], s.lam.dtype)
+    return (zero, one - pace * decay, pace) if r.decoupled else (decay, one, pace)
