@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import typer
 from typer.core import TyperGroup
@@ -24,6 +24,10 @@ class Refused(typer.BadParameter):
         hint = f"{self.param_hint}: " if self.param_hint else ""
         return f"{hint}{self.message}"
 
+    def show(self, file: IO[Any] | None = None) -> None:
+        """The sentence, without the usage: the form of the command was right."""
+        print(f"Error: {self.format_message()}", file=file or sys.stderr)
+
 
 class Commands(TyperGroup):
     """Commands whose errors of use are sentences: also those that the library raises."""
@@ -33,14 +37,14 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except MetainflError as error:
-            raise Refused(str(error), ctx=ctx) from error
+            raise Refused(str(error)) from error
         except BrokenPipeError:  # `| head`: nobody reads on
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(NO_READER) from None
         except OSError as error:
             if error.filename is None:
                 raise
-            raise Refused(reason(error), ctx=ctx) from error
+            raise Refused(reason(error)) from error
         except KeyboardInterrupt as error:
             print(f"interrupted: {told(error)}", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None

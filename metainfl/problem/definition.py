@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from metainfl.errors import InvalidProblem
+from metainfl.problem import words
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.losses import Loss, squared, weighted
 from metainfl.problem.model import Model, as_model
@@ -79,6 +80,10 @@ class Definition:
         self.n_meta = adaptation.n_meta(self.setting.model)
         self._lam = None if lam is None else self._checked(lam)
         self._state: tuple[Tensor, Any] | None = None  # lam, and all tasks adapted there
+
+    def __repr__(self) -> str:
+        """What it consists of, in words."""
+        return words.of_problem(self)
 
     # -- where we are --------------------------------------------------------------------------
     @property

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidTasks
+from metainfl.problem import words
 
 
 class TaskView(NamedTuple):
@@ -89,6 +90,14 @@ class Tasks:
         elif not torch.isfinite(w).all() or (w < 0).any():
             raise InvalidTasks(f"{name} must be finite and not negative; removal is weight 0")
         object.__setattr__(self, name, w.to(self.query_x))
+
+    def __len__(self) -> int:
+        """T."""
+        return self.n_tasks
+
+    def __repr__(self) -> str:
+        """Sizes, not tensors."""
+        return words.of_tasks(self)
 
     @property
     def n_tasks(self) -> int:

@@ -47,7 +47,7 @@ def show(grid: Grid, *, markdown: bool = False, width: int | None = None) -> Non
         print("\n".join("| " + " | ".join(cells) + " |" for cells in lines))
         return
     terminal = sys.stdout.isatty() or width is not None
-    console = Console(width=width if terminal else WIDE, highlight=False, soft_wrap=True)
+    console = Console(width=width if terminal else WIDE, highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in grid.titles:
         table.add_column(title, justify="right" if title in grid.numbers else "left", no_wrap=True)
@@ -56,12 +56,13 @@ def show(grid: Grid, *, markdown: bool = False, width: int | None = None) -> Non
     if console.measure(table, options=console.options.update(width=WIDE)).maximum <= console.width:
         console.print(table)
         return
-    longest = max(len(title) for title in grid.titles)
+    blocks = Table.grid(padding=(0, 2))
     for row in grid.rows:
         for title, cell in zip(grid.titles, row, strict=True):
             if cell not in ("", "-"):
-                console.print(Text(f"{title:{longest}}  "), _coloured(cell), sep="")
-        console.print()
+                blocks.add_row(Text(title, style="bold", no_wrap=True), _coloured(cell))
+        blocks.add_row("", "")
+    console.print(blocks)
 
 
 def _coloured(cell: str) -> Text:

@@ -36,7 +36,7 @@ BAD = {
     "no callable": ("check good.py:number", "is a int, not a callable"),
     "an unknown family": ("check good.py:method --families nosuch", "there are single_ridge, single_"),
     "no family": ("check good.py:method --families ,", "no name was given"),
-    "a claim of nothing": ("check good.py:method --claim estimand=magic", "one of derivative"),
+    "a claim of nothing": ("check good.py:method --claim estimand=x", "unknown estimand 'x'; one of "),
     "a seed below zero": ("check good.py:method --seed -1", "--seed"),
     "a seed too large": ("check --seed 99999999999999999999", "--seed"),
     "an option without its method": ("check --families proximal_ridge", "name it as file.py:method"),
@@ -88,6 +88,7 @@ def test_a_bad_command_is_a_sentence(command, words, here, capsys):
     said = " ".join(shown.err.split())
     assert words.format(here) in said and "Traceback" not in said and not shown.out
     assert len(said) < 1000 and sys.path == path
+    assert said.startswith(("Error: ", "Usage: "))  # usage only where the command's form was wrong
     assert not {
         m for m in set(sys.modules) - modules if m in ("syntax", "raises", "leaves", "missing")
     }
