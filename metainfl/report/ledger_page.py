@@ -50,22 +50,32 @@ def page(answers: Sequence[Answer], environment: dict[str, Any], wanted: int | N
     """The page; `wanted` is the number of cells asked for, more than there are after an interruption."""
     done = sum(len(a.rows) for a in answers)
     failed = [
-        {"question": a.name, "what": _words(a, r), "failed": r["failed"]}
-        for a in answers
-        for r in a.rows
-        if "failed" in r
+        (a.name, _words(a, r), str(r["failed"])) for a in answers for r in a.rows if "failed" in r
     ]
     counts = {"cells computed": done, "without a number": len(failed)}
     if wanted is not None and wanted > done:
         counts["not computed yet"] = wanted - done
     sections = []
     if failed:
-        told = table("without", ("question", "what", "why"), failed, open_=len(failed) <= 20)
-        sections.append(Section("failed", "Cells without a number, and why", told))
+        sections.append(Section("failed", "Cells without a number, and why", _failed(failed)))
     items = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>" for a, b in GUIDE)
     sections.append(Section("guide", "Which one for me?", f"<dl>{items}</dl>"))
     sections += [_section(a) for a in answers if a.rows]
     return document("The error ledger", WHAT, counts, sections, environment)
+
+
+def _failed(cells: Sequence[tuple[str, str, str]]) -> str:
+    """Cells under their reason, folded away where there are many."""
+    reasons: dict[str, list[str]] = {}
+    for question, words, why in cells:
+        reasons.setdefault(why, []).append(f"{question}: {words}")
+    items = "".join(
+        f"<li><b>{escape(why)}</b><pre>{escape(chr(10).join(own))}</pre></li>"
+        for why, own in reasons.items()
+    )
+    shown = " open" if len(cells) <= 20 else ""
+    listed = f"<ul class='checks fail'>{items}</ul>"
+    return f"<details{shown}><summary>{len(cells)} cells</summary>{listed}</details>"
 
 
 def _words(answer: Answer, row: Row) -> str:

@@ -2,8 +2,6 @@
 
 import html
 import re
-import shutil
-import subprocess
 
 import pytest
 
@@ -11,10 +9,8 @@ from metainfl.ledger.question import every_question
 from metainfl.report.figures import draw
 from metainfl.report.ledger_page import Answer, page
 from metainfl.report.tables import short
+from tests.report.browser import assert_readable, dump, needs_browser
 
-BROWSER = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
 ROWS = [
     {"family": "proximal_ridge", "terms": 5, "T1 error": 0.02, "predicted error": 0.05, "LiSSA error": None},
     {"family": "proximal_ridge", "terms": 50, "T1 error": 3e-9, "predicted error": 1e-8, "LiSSA error": 0.4},
@@ -55,20 +51,29 @@ def test_numbers_are_short():
     ]
 
 
+def test_says_what_failed_first_and_what_is_missing(report):
+    """Guards failures that stand at the end of a long table, and a page of half a run that looks whole."""
+    text = report.read_text()
+    assert text.index("Cells without a number") < text.index("Which one for me?")
+    for words in ("<b>4</b> cells computed", "<b>1</b> without a number", "<b>3</b> not computed yet",
+                  "neumann: proximal_softmax, 50", "Written <time>20"):  # fmt: skip
+        assert words in text
+
+
 def browse(report, fragment=""):
     """The page's rows as the browser ends up showing them, and what it said on the console."""
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
-               "--virtual-time-budget=3000", "--dump-dom", f"file://{report}{fragment}"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    data = done.stdout.split('data-name="neumann"')[1]
+    text, console = dump(f"file://{report}{fragment}")
+    data = text.split('data-name="neumann"')[1]
     body = data.split("<tbody>")[1].split("</tbody>")[0]
     rows = re.findall(r"<tr( hidden=\"\")?>(.*?)</tr>", body, re.S)
     shown = [re.findall(r"<td[^>]*>(.*?)</td>", r, re.S) for hidden, r in rows if not hidden]
     return [[html.unescape(c) for c in row] for row in shown], console
 
 
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium here: apt install chromium")
+@needs_browser
+def test_readable_at_every_width(report, tmp_path):
+    """Guards a page that scrolls sideways on a phone or clips its table on a desk."""
+    assert_readable(report.read_text(), tmp_path)
 
 
 @needs_browser
