@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     )
     from metainfl.derive.problem import Problem
     from metainfl.errors import (
+        BrokenData,
         Interrupted,
         InvalidProblem,
         InvalidTasks,
         MetainflError,
+        MissingData,
         NotConverged,
         NotStationary,
         SingularHessian,
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BrokenData",
     "Claim",
     "FromModule",
     "Interrupted",
@@ -70,6 +73,7 @@ __all__ = [
     "LinearEmbedding",
     "MetainflError",
     "Method",
+    "MissingData",
     "NoAdaptation",
     "NotConverged",
     "NotStationary",
@@ -117,10 +121,12 @@ _HOMES = {
     ),
     "metainfl.derive.problem": ("Problem",),
     "metainfl.errors": (
+        "BrokenData",
         "Interrupted",
         "InvalidProblem",
         "InvalidTasks",
         "MetainflError",
+        "MissingData",
         "NotConverged",
         "NotStationary",
         "SingularHessian",

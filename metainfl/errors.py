@@ -9,6 +9,14 @@ class InvalidTasks(MetainflError, ValueError):
     """Task data or weights do not fit together, or hold NaN or inf."""
 
 
+class MissingData(MetainflError, FileNotFoundError):
+    """A data set is not where it was looked for. The message names the files and the set's home."""
+
+
+class BrokenData(MetainflError, ValueError):
+    """A file of a data set is damaged, or is not what its name says."""
+
+
 class InvalidProblem(MetainflError, ValueError):
     """A model, loss, regulariser or perturbation cannot be used as given."""
 

@@ -1,0 +1,169 @@
+"""Episodes: ways, shots and queries drawn by a seed, of one size or ragged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metainfl.data.encode import one_hot
+from metainfl.data.features import pixels
+from metainfl.data.labelled import LabelledData
+from metainfl.data.seeds import generator
+from metainfl.errors import InvalidTasks
+from metainfl.problem.tasks import Tasks
+
+Sizes = int | Sequence[int]
+
+
+class Episode(NamedTuple):
+    """One task and where it comes from: way j is class `classes[j]`; positions are those in the data."""
+
+    support_x: Tensor
+    support_y: Tensor
+    query_x: Tensor
+    query_y: Tensor
+    classes: Tensor
+    support_index: Tensor
+    query_index: Tensor
+
+
+def episodes(data: LabelledData, n_tasks: int | None = None, **options: object) -> Tasks:
+    """The episodes of `draw` with the same arguments, as one `Tasks`; ragged ones padded by `stacked`."""
+    return stacked(draw(data, n_tasks, **options))  # type: ignore[arg-type]
+
+
+def draw(
+    data: LabelledData,
+    n_tasks: int | None = None,
+    *,
+    ways: Sizes = 5,
+    shots: Sizes = 1,
+    queries: Sizes = 5,
+    seed: int = 0,
+    classes: Sequence[Sequence[int]] | None = None,
+    inputs: Callable[[Tensor], Tensor] | None = None,
+    dtype: torch.dtype = torch.float64,
+) -> list[Episode]:
+    """`n_tasks` episodes: `ways` classes each, of every class `shots` support and `queries` query inputs.
+
+    Sizes are one number, or a number a task. Classes are drawn without replacement within a task and in
+    random order, or given for each task by `classes` (all 252 five-way tasks of ten digits:
+    `itertools.combinations(range(10), 5)`). Instances stand class by class, disjoint within a task;
+    targets are one-hot with as many columns as the widest task has ways. `inputs` turns the drawn part of
+    `data.x` into what the model reads (features.pixels for images of bytes, unless given).
+
+    Task k depends on the seed and k alone: more tasks leave the first ones as they were, and more queries
+    leave support as it was while the same classes have instances enough.
+    """
+    if classes is not None:
+        sets = [[int(c) for c in chosen] for chosen in classes]
+        n_tasks, ways = len(sets) if n_tasks is None else n_tasks, [len(s) for s in sets]
+        if n_tasks != len(sets):
+            raise InvalidTasks(f"classes are given for {len(sets)} tasks, n_tasks is {n_tasks}")
+    else:
+        sets = None
+    if n_tasks is None or n_tasks < 1:
+        raise InvalidTasks(f"n_tasks must be at least 1, got {n_tasks}")
+    w, s, q = (
+        _sizes(v, n_tasks, name)
+        for v, name in ((ways, "ways"), (shots, "shots"), (queries, "queries"))
+    )
+    pools = [p.numpy() for p in data.pools()]
+    read = inputs if inputs is not None else (pixels if data.x.dtype == torch.uint8 else _as_is)
+    found = []
+    for k in range(n_tasks):
+        rng = generator(seed, "episodes", k)
+        fit = [c for c, pool in enumerate(pools) if len(pool) >= s[k] + q[k]]
+        mine = (
+            _ways(data, sets[k], fit)
+            if sets is not None
+            else _drawn(data, rng, fit, w[k], s[k] + q[k])
+        )
+        orders = [rng.permutation(pools[c]) for c in mine]
+        support = torch.from_numpy(np.concatenate([o[: s[k]] for o in orders]))
+        query = torch.from_numpy(np.concatenate([o[s[k] : s[k] + q[k]] for o in orders]))
+        targets = [
+            one_hot(torch.arange(w[k]).repeat_interleave(n), max(w), dtype) for n in (s[k], q[k])
+        ]
+        x = read(data.x[torch.cat([support, query])]).to(dtype)
+        found.append(
+            Episode(
+                x[: len(support)],
+                targets[0],
+                x[len(support) :],
+                targets[1],
+                torch.tensor(mine),
+                support,
+                query,
+            )
+        )
+    return found
+
+
+def stacked(tasks: Sequence[Episode]) -> Tasks:
+    """Episodes as one `Tasks`; smaller ones are padded with zeros of instance weight 0.
+
+    A padded instance counts nowhere that weights reach. Batch statistics are not reached (`Problem`
+    refuses such models there); targets of fewer ways keep their columns, and the rest are never right.
+    """
+    if not tasks:
+        raise InvalidTasks("no tasks to stack")
+    sides = []
+    for x, y in ((0, 1), (2, 3)):
+        n = max(len(t[x]) for t in tasks)
+        sides += [
+            torch.stack([_padded(t[x], n) for t in tasks]),
+            torch.stack([_padded(t[y], n) for t in tasks]),
+            torch.stack([_padded(t[x].new_ones(len(t[x])), n) for t in tasks]),
+        ]
+    return Tasks(
+        sides[0], sides[1], sides[3], sides[4], support_weight=sides[2], query_weight=sides[5]
+    )
+
+
+def _padded(x: Tensor, n: int) -> Tensor:
+    return torch.cat([x, x.new_zeros(n - len(x), *x.shape[1:])]) if len(x) < n else x
+
+
+def _as_is(x: Tensor) -> Tensor:
+    return x
+
+
+def _sizes(value: Sizes, n_tasks: int, name: str) -> list[int]:
+    """A number a task, at least 1."""
+    many = [value] * n_tasks if isinstance(value, (int, np.integer)) else list(value)
+    if len(many) != n_tasks:
+        raise InvalidTasks(
+            f"{name} must be one number or one a task: {len(many)} for {n_tasks} tasks"
+        )
+    if any(int(v) != v or v < 1 for v in many):
+        raise InvalidTasks(f"{name} must be whole numbers of at least 1, got {value}")
+    return [int(v) for v in many]
+
+
+def _drawn(
+    data: LabelledData, rng: np.random.Generator, fit: list[int], ways: int, needed: int
+) -> list[int]:
+    """Classes with enough instances, in random order."""
+    if len(fit) < ways:
+        raise InvalidTasks(
+            f"{data.name} has {len(fit)} classes of at least {needed} instances (shots + queries), "
+            f"{ways} ways were asked for; ask for fewer"
+        )
+    return [fit[i] for i in rng.permutation(len(fit))[:ways]]
+
+
+def _ways(data: LabelledData, chosen: list[int], fit: list[int]) -> list[int]:
+    """Classes that were given, if they can serve."""
+    if len(set(chosen)) != len(chosen) or not chosen:
+        raise InvalidTasks(f"a task needs different classes, got {chosen}")
+    for c in chosen:
+        if not 0 <= c < len(data.classes):
+            raise InvalidTasks(f"{data.name} has classes 0 to {len(data.classes) - 1}, got {c}")
+        if c not in fit:
+            raise InvalidTasks(f"class {data.classes[c]} of {data.name} has too few instances")
+    return chosen

@@ -1,0 +1,43 @@
+"""Where the files of a data set lie, and what to say when they do not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from metainfl.errors import MissingData
+
+VARIABLE = "METAINFL_DATA"
+
+
+def folders(directory: str | Path | None, names: Iterable[str], source: str) -> list[Path]:
+    """The existing folders in which a set may lie: `directory` itself and its sub-folders `names`.
+
+    Without `directory` the environment variable METAINFL_DATA is read. `source` says in words what the
+    set is and where it is published; `MissingData` repeats it.
+    """
+    given = directory if directory is not None else os.environ.get(VARIABLE)
+    if not given:
+        raise MissingData(
+            f"no directory of data: give one, or set {VARIABLE}. Wanted: {source}. Without data, "
+            "metainfl.data.read_digits() gives real images that come with scikit-learn"
+        )
+    root = Path(given).expanduser()
+    if not root.is_dir():
+        told = "the directory" if directory is not None else VARIABLE
+        raise MissingData(f"{told} {str(root)!r} is no directory. Wanted there: {source}")
+    places = [root / n for n in names]
+    return [p for p in [*places, root] if p.is_dir()]
+
+
+def first_of(places: Iterable[Path], names: Iterable[str], source: str) -> Path:
+    """The first existing of `names` in `places`; `MissingData` says all that was looked for."""
+    places, names = list(places), list(names)
+    for place in places:
+        for name in names:
+            if (place / name).exists():
+                return place / name
+    raise MissingData(
+        f"none of {', '.join(names)} lies in {' or '.join(str(p) for p in places)}. Wanted: {source}"
+    )

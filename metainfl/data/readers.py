@@ -1,0 +1,45 @@
+"""A data set by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from metainfl.data.bundled import TABLES, read_digits, read_table
+from metainfl.data.cifar10 import read_cifar10
+from metainfl.data.fc100 import read_fc100
+from metainfl.data.labelled import LabelledData
+from metainfl.data.mini_imagenet import read_mini_imagenet
+from metainfl.data.mnist import read_emnist, read_mnist
+from metainfl.data.omniglot import read_omniglot
+from metainfl.errors import MissingData
+
+BUNDLED: dict[str, Callable[[], LabelledData]] = {
+    "digits": read_digits,
+    **{name: partial(read_table, name) for name in TABLES},
+}
+ON_DISK: dict[str, Callable[..., LabelledData]] = {
+    "omniglot": read_omniglot,
+    "mnist": read_mnist,
+    "emnist": read_emnist,
+    "mini-imagenet": read_mini_imagenet,
+    "fc100": read_fc100,
+    "cifar10": read_cifar10,
+}
+
+
+def read(name: str, directory: str | Path | None = None, **options: Any) -> LabelledData:
+    """The data set of that name, from `directory` or the folder that METAINFL_DATA names.
+
+    `options` go to its reader (`split`, `parts`, `size`, `kind`). The bundled ones (digits and tables)
+    need no directory. Raises `MissingData`, `BrokenData`.
+    """
+    if name in BUNDLED:
+        return BUNDLED[name](**options)
+    if name in ON_DISK:
+        return ON_DISK[name](directory, **options)
+    raise MissingData(
+        f"no data set is called {name!r}; there are {', '.join(sorted({**BUNDLED, **ON_DISK}))}"
+    )
