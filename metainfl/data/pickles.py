@@ -12,7 +12,7 @@ import math
 import pickle
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class _Array:
         self.value = _filled(raw, dtype, shape, "F" if fortran else "C")
 
 
-def _filled(raw: Any, dtype: Any, shape: Any, order: str) -> np.ndarray:
+def _filled(raw: Any, dtype: Any, shape: Any, order: Literal["C", "F"]) -> np.ndarray:
     """The array that the bytes are, checked against the shape that the file claims."""
     if not isinstance(dtype, _Dtype):
         raise BrokenData("it holds an array without a type")

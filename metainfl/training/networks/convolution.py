@@ -48,7 +48,9 @@ def conv4(
             )
         stride = 2 if downsample == "stride" else 1
         convolution = nn.Conv2d(width, hidden, 3, stride=stride, padding=1, device="meta")
-        halving = {"pool": [nn.MaxPool2d(2)], "mean": [nn.AvgPool2d(2)]}.get(downsample, [])
+        halving: list[nn.Module] = []
+        if downsample != "stride":
+            halving = [nn.MaxPool2d(2) if downsample == "pool" else nn.AvgPool2d(2)]
         layers[f"block{k + 1}"] = nn.Sequential(
             convolution,
             *normalisation_layer(normalisation, hidden, images=True),
