@@ -37,7 +37,7 @@ class _Dtype:
         if order not in ("<", ">", "=", "|") or any(part is not None for part in state[2:5]):
             raise BrokenData("it holds an array of a structured type; only numbers are read")
         if order in "<>":
-            self.dtype = self.dtype.newbyteorder(order)
+            self.dtype = self.dtype.newbyteorder("<" if order == "<" else ">")
 
 
 class _Array:
