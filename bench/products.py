@@ -13,6 +13,7 @@ from torch.func import grad, vmap
 import metainfl as mi
 from metainfl.curvature import exact
 from metainfl.data import digit_tasks
+from metainfl.derive.loop import stacks
 from metainfl.oracle.bridge import problem_of
 from metainfl.solve import CG
 from metainfl_reference.families import FAMILIES
@@ -73,7 +74,7 @@ def hvp(tasks=4):
 
     def double_backward():
         """By torch.func alone, batched over tasks: the gradient of gradient . v."""
-        view, w, state = next(batched.chunks(lam))
+        view, w, state, _ = next(stacks(batched, lam, size=tasks))
 
         def along(at):
             each = vmap(lambda t, s: grad(problem.task_loss)(at, t, s) @ v)

@@ -23,8 +23,8 @@ import metainfl as mi
 from bench.products import digits_cg, hvp
 from metainfl.curvature import exact
 from metainfl.data import digit_tasks
-from metainfl.influence.removal import without
 from metainfl.oracle.bridge import problem_of, tasks_of
+from metainfl.problem.weights import without
 from metainfl.report.environment import environment
 from metainfl.solve import CG
 from metainfl_reference.estimands import removal

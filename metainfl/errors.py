@@ -21,8 +21,31 @@ class InvalidProblem(MetainflError, ValueError):
     """A model, loss, regulariser or perturbation cannot be used as given."""
 
 
+class InvalidOption(MetainflError, ValueError):
+    """An option of a solver, a curvature or a command has no meaning."""
+
+
+class NotFinite(MetainflError, ArithmeticError):
+    """A NaN or an infinity arose. `quantity` says in what, `task` and `instance` where (None: not known)."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        quantity: str = "",
+        task: int | None = None,
+        instance: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.quantity, self.task, self.instance = quantity, task, instance
+
+
 class NotStationary(MetainflError, ArithmeticError):
     """lam is not a minimiser of F, so the implicit function theorem does not apply there."""
+
+    def __init__(self, message: str, *, residual: float = float("nan")) -> None:
+        super().__init__(message)
+        self.residual = residual
 
 
 class SingularHessian(MetainflError, ArithmeticError):

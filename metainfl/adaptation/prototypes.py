@@ -15,7 +15,7 @@ from torch import Tensor
 
 from metainfl.errors import InvalidProblem, InvalidTasks
 from metainfl.problem.adaptation import Adaptation, Setting
-from metainfl.problem.tasks import TaskView
+from metainfl.problem.tasks import Tasks, TaskView
 
 
 class Prototypes(Adaptation):
@@ -23,15 +23,17 @@ class Prototypes(Adaptation):
 
     same_space = False
 
-    def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
-        """Nothing to compute; every class of every task must have support weight."""
+    def check(self, s: Setting, tasks: Tasks) -> None:
+        """Targets are one-hot, and every class of every task has support weight."""
         if not tasks.support_y.is_floating_point() or tasks.support_y.ndim != 3:
-            raise InvalidProblem("prototypes need one-hot targets (tasks, instances, ways)")
-        mass = (tasks.support_weight[:, :, None] * tasks.support_y).sum(1)
+            raise InvalidProblem(
+                "prototypes need one-hot targets (tasks, instances, ways); encode class labels first "
+                "(metainfl.data.one_hot)"
+            )
+        mass = (tasks.view().support_weight[:, :, None] * tasks.support_y).sum(1)
         if (mass <= 0).any():
             task, way = torch.nonzero(mass <= 0)[0].tolist()
             raise InvalidTasks(f"way {way} of task {task} has no support weight: no prototype")
-        return ()
 
     def adapt(self, s: Setting, lam: Tensor, task: TaskView, state: Any) -> Tensor:
         """C (ways r,)."""

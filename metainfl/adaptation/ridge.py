@@ -18,7 +18,7 @@ from metainfl.errors import InvalidProblem
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.losses import squared
 from metainfl.problem.model import Linear
-from metainfl.problem.tasks import TaskView
+from metainfl.problem.tasks import Tasks, TaskView
 
 
 class ProximalRidge(Adaptation):
@@ -29,14 +29,18 @@ class ProximalRidge(Adaptation):
             raise InvalidProblem(f"inner_reg must be positive and finite, got {inner_reg}")
         self.inner_reg = inner_reg
 
-    def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
-        """theta* (T, d, c) and A^{-1} (T, d, d)."""
+    def check(self, s: Setting, tasks: Tasks) -> None:
+        """A linear model, the squared loss, numbers as targets."""
         if not isinstance(s.model, Linear) or s.inner_loss is not squared:
             raise InvalidProblem(
                 "ProximalRidge needs metainfl.Linear and the squared loss; use Proximal otherwise"
             )
         if not tasks.support_y.is_floating_point():
             raise InvalidProblem("ridge needs floating-point targets; see metainfl.data.one_hot")
+
+    def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
+        """theta* (T, d, c) and A^{-1} (T, d, d)."""
+        assert isinstance(s.model, Linear)
         x, weighted = tasks.support_x, tasks.support_weight[:, :, None] * tasks.support_x
         eye = torch.eye(s.model.d, dtype=lam.dtype, device=lam.device)
         a = x.mT @ weighted + self.inner_reg * eye

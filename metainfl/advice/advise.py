@@ -22,7 +22,7 @@ from metainfl.derive.differences import product_error
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem, MetainflError
-from metainfl.influence.implicit import apply_inverse
+from metainfl.influence.how import apply_inverse
 from metainfl.solve import CG, Dense, Solver
 from metainfl.solve.spectrum import lanczos
 
@@ -184,9 +184,9 @@ def advise(
 def _measured(problem: Problem, solver: Solver, damping: float) -> float:
     """Error of the recommended solve of one meta-gradient, against CG to rounding."""
     b = problem.task_gradients(problem.lam, problem.tasks.select([0])).T
-    found = apply_inverse(problem, b, exact, solver, damping).solution
+    found = apply_inverse(problem, b, solver=solver, damping=damping).solution
     tight = CG(rtol=8 * torch.finfo(b.dtype).eps, allow_unconverged=True)
-    want = apply_inverse(problem, b, exact, tight, damping).solution
+    want = apply_inverse(problem, b, solver=tight, damping=damping).solution
     return float((found - want).norm() / want.norm())
 
 

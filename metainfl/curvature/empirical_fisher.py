@@ -18,6 +18,6 @@ def empirical_fisher(problem: Problem) -> SymmetricOperator:
 
     def apply(v: Tensor) -> Tensor:
         along = g @ v
-        return g.T @ (w * along if v.ndim == 1 else w[:, None] * along) + problem.outer_reg * v
+        return g.T @ (w * along if v.ndim == 1 else w[:, None] * along) + problem.prior(v)
 
     return SymmetricOperator(problem.n_meta, apply, problem.lam)

@@ -16,7 +16,7 @@ from metainfl.solve.operator import SymmetricOperator
 
 def exact(problem: Problem) -> SymmetricOperator:
     """H at problem.lam."""
-    lam, t = problem.lam, problem.tasks
+    lam, t = problem.lam.clone(), problem.tasks
 
     def sample(batch: int, generator: torch.Generator) -> SymmetricOperator:
         if batch > t.n_tasks:
@@ -27,7 +27,7 @@ def exact(problem: Problem) -> SymmetricOperator:
 
     return SymmetricOperator(
         problem.n_meta,
-        Tape(problem),
+        Tape(problem, lam, problem.settled(lam)),
         lam,
         sample=sample,
         make_dense=lambda: problem.hessian(lam),

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, jvp, vmap
 
+from metainfl.derive.loop import Stack, each, total
 from metainfl.derive.problem import Problem
 from metainfl.problem.tasks import TaskView
 from metainfl.solve.operator import SymmetricOperator
@@ -32,35 +33,28 @@ def gamma(problem: Problem) -> SymmetricOperator:
         ad = jvp(lambda at: by_adapted(at, lam), (lam,), (v,))[1]
         return dd + da + ad
 
+    plan = problem.settled(lam)
+    tasks = vmap(one, in_dims=(None, 0, 0))
+
     def apply(vectors: Tensor) -> Tensor:
         columns = vectors.reshape(len(vectors), -1).T
-        total = (problem.outer_reg + size) * columns
-        for view, w, state in problem.chunks(lam):
-            tasks = vmap(one, in_dims=(None, 0, 0))
-            width = problem.columns_at_once(len(w), lam)
-            each = vmap(tasks, in_dims=(0, None, None), chunk_size=width)(columns, view, state)
-            total = total + torch.einsum("t,ktp->kp", w, each)
-        return total.T.reshape(vectors.shape).detach()
+
+        def product(stack: Stack) -> Tensor:
+            each = vmap(tasks, in_dims=(0, None, None), chunk_size=plan.width(len(stack.w)))
+            return torch.einsum("t,ktp->kp", stack.w, each(columns, stack.view, stack.state))
+
+        start = problem.outer_reg * columns + size * columns
+        return total(problem, lam, product, start, size=plan.chunk).T.reshape(vectors.shape)
 
     return SymmetricOperator(problem.n_meta, apply, lam)
 
 
 def gamma_value(problem: Problem) -> Tensor:
     """Gamma, a scalar: the weighted sum over tasks of |dL_O/dtheta|_1."""
-    lam, total = problem.lam, problem.lam.new_zeros(())
+    lam = problem.lam
 
     def one(task: TaskView, state: Any) -> Tensor:
         theta = problem.adaptation.adapt(problem.setting, lam, task, state)
+        return grad(lambda th: problem.loss_at(lam, th, task))(theta).abs().sum()
 
-        def loss(th: Tensor) -> Tensor:
-            outputs = problem.adaptation.outputs(problem.setting, lam, th, task.query_x)
-            value = (task.query_weight * problem.outer_loss(outputs, task.query_y)).sum()
-            if problem.direct:
-                value = value + 0.5 * problem.direct * (th - lam).square().sum()
-            return value
-
-        return grad(loss)(theta).abs().sum()
-
-    for view, w, state in problem.chunks(lam):
-        total = total + w @ vmap(one)(view, state)
-    return total.detach()
+    return problem.tasks.w @ each(problem, lam, one, size=problem.plan.chunk)

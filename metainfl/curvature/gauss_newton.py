@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, jacrev, jvp, vjp, vmap
 
+from metainfl.derive.loop import Stack, stacks, total
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.problem.losses import cross_entropy, squared
@@ -38,17 +39,22 @@ def gauss_newton(problem: Problem) -> SymmetricOperator:
         curved = jvp(grad(loss), (y,), (dy,))[1]
         return vjp(outputs, lam)[1]((curved, problem.direct * dr))[0]
 
+    plan = problem.settled(lam)
+    tasks = vmap(one, in_dims=(None, 0, 0))
+
     def apply(vectors: Tensor) -> Tensor:
         columns = vectors.reshape(len(vectors), -1).T
-        total = problem.outer_reg * columns
-        for view, w, state in problem.chunks(lam):
-            width = problem.columns_at_once(len(w), lam)
-            tasks = vmap(one, in_dims=(None, 0, 0))
+
+        def product(stack: Stack) -> Tensor:
+            each = vmap(tasks, in_dims=(0, None, None))
+            width, parts = plan.width(len(stack.w)), []
             for start in range(0, len(columns), width):
-                part = slice(start, start + width)
-                each = vmap(tasks, in_dims=(0, None, None))(columns[part], view, state)
-                total[part] += torch.einsum("t,ktp->kp", w, each)
-        return total.T.reshape(vectors.shape).detach()
+                found = each(columns[start : start + width], stack.view, stack.state)
+                parts.append(torch.einsum("t,ktp->kp", stack.w, found))
+            return torch.cat(parts)
+
+        start = problem.outer_reg * columns
+        return total(problem, lam, product, start, size=plan.chunk).T.reshape(vectors.shape)
 
     return SymmetricOperator(problem.n_meta, apply, lam)
 
@@ -86,7 +92,8 @@ def factors(problem: Problem) -> Iterator[Tensor]:
     def pull(task: TaskView, state: Any) -> Tensor:
         return jacrev(lambda at: gap(problem, at, task, state))(lam).T * problem.direct**0.5
 
-    for view, w, state in problem.chunks(lam):
-        stacks = [vmap(one)(view, state)] + ([vmap(pull)(view, state)] if problem.direct else [])
-        for weight, *blocks in zip(w, *stacks, strict=True):
+    for stack in stacks(problem, lam, size=problem.plan.chunk):
+        found = [vmap(one)(stack.view, stack.state)]
+        found += [vmap(pull)(stack.view, stack.state)] if problem.direct else []
+        for weight, *blocks in zip(stack.w, *found, strict=True):
             yield weight.sqrt() * torch.cat(blocks, dim=1).detach()

@@ -21,7 +21,7 @@ STEPS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
 
 def product_error(problem: Problem, probes: int = 3, seed: int = 0) -> float:
     """The median over random directions of the error at the best h, on the first few tasks."""
-    n = min(problem.tasks.n_tasks, problem.chunk, 4)
+    n = min(problem.tasks.n_tasks, problem.plan.chunk, 4)
     few = problem.replaced(tasks=problem.tasks.select(list(range(n))))
     try:
         return _median(_in_double(few), probes, seed)
@@ -55,6 +55,6 @@ def _in_double(problem: Problem) -> Problem:
     return problem.replaced(
         model=model,
         tasks=problem.tasks.to(dtype=torch.float64),
-        product=problem.product_mode,
-        chunk=problem.chunk,
+        product=problem.plan.mode,
+        chunk=problem.plan.chunk,
     )

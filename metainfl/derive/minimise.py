@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from metainfl.errors import Interrupted, NotConverged
 
-if TYPE_CHECKING:
-    from metainfl.derive.problem import Problem
+
+class Objective(Protocol):
+    """What is minimised."""
+
+    def objective(self, lam: Tensor) -> Tensor:
+        """F."""
+        ...
+
+    def gradient(self, lam: Tensor) -> Tensor:
+        """Grad F (p,)."""
+        ...
+
+    def hessian(self, lam: Tensor) -> Tensor:
+        """H (p, p)."""
+        ...
 
 
-def newton(problem: Problem, lam: Tensor, *, max_steps: int = 200) -> Tensor:
+def newton(problem: Objective, lam: Tensor, *, max_steps: int = 200) -> Tensor:
     """A minimiser of F near `lam` (p,). Needs the dense Hessian: up to a few thousand parameters.
 
     Eigenvalues are taken absolute, so a saddle repels; directions without curvature or slope (a
@@ -28,7 +41,7 @@ def newton(problem: Problem, lam: Tensor, *, max_steps: int = 200) -> Tensor:
         ) from None
 
 
-def _steps(problem: Problem, here: list[Tensor], max_steps: int) -> Tensor:
+def _steps(problem: Objective, here: list[Tensor], max_steps: int) -> Tensor:
     """The iteration; `here` holds where it stands."""
     lam = here[0]
     eps = torch.finfo(lam.dtype).eps

@@ -2,58 +2,73 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import torch
 from torch import Tensor
 from torch.func import vmap
 
-from metainfl.errors import InvalidProblem
-from metainfl.problem.tasks import Tasks, TaskView
-
-if TYPE_CHECKING:
-    from metainfl.derive.problem import Problem
+from metainfl.adaptation import Proximal, Unrolled
+from metainfl.derive.loop import stacks
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidProblem, NotFinite
+from metainfl.problem import Loss, Tasks, TaskView, cross_entropy
 
 
 def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
     """Raises `InvalidProblem` where model, losses and tasks cannot work together, or not repeatably."""
-    labels = tasks.query_y
-    integer = not labels.is_floating_point()
     buffers = _buffers(problem)
-    first = _outputs(problem, tasks, what)
-    if first.ndim < 2 or first.shape[0] != tasks.query_x.shape[1]:
-        raise InvalidProblem(
-            f"the model must return one row an instance, ({tasks.query_x.shape[1]}, outputs); it "
-            f"returned {tuple(first.shape)} for a {what}"
-        )
-    if integer and not (int(labels.min()) >= 0 and int(labels.max()) < first.shape[1]):
-        raise InvalidProblem(
-            f"labels of the {what}s run from {int(labels.min())} to {int(labels.max())}, but the model "
-            f"has {first.shape[1]} outputs: it was built for another number of ways"
-        )
-    if not torch.equal(first, _outputs(problem, tasks, what)):
+    first, task = _outputs(problem, tasks, what)
+    _labels(problem, tasks, first.shape[-1], what)
+    _losses(problem, first, task, what)
+    if not torch.equal(first.nan_to_num(), _outputs(problem, tasks, what)[0].nan_to_num()):
         raise InvalidProblem(
             "the model gives different outputs on the same input: it draws random numbers or keeps "
             "state; call .eval(), or take the randomness out"
+        )
+    if not torch.isfinite(first).all():
+        row = int((~torch.isfinite(first)).reshape(len(first), -1).any(1).nonzero()[0])
+        raise NotFinite(
+            f"the outputs on query instance {row} of {what} 0 are not finite at lam",
+            quantity="outputs",
+            task=0,
+            instance=row,
         )
     for name, before, now in buffers:
         if not torch.equal(before, now):
             raise InvalidProblem(f"buffer {name!r} of the module changes in forward; call .eval()")
 
 
-def _outputs(problem: Problem, tasks: Tasks, what: str) -> Tensor:
-    """Query outputs of the first task, adapted and batched as everything later is."""
+def _labels(problem: Problem, tasks: Tasks, ways: int, what: str) -> None:
+    """Integer labels are classes where the loss is `cross_entropy`; other losses know what they mean."""
+    if problem.outer_loss is not cross_entropy:
+        return
+    for places, batch in tasks.groups():
+        labels = batch.query_y
+        if labels.is_floating_point() or labels.ndim > 2:
+            continue
+        wrong = (labels < 0) | (labels >= ways)
+        if wrong.any():
+            k, j = wrong.nonzero()[0].tolist()
+            raise InvalidProblem(
+                f"query label {int(labels[k, j])} of {what} {int(places[k])} is no class: the model has "
+                f"{ways} outputs; it was built for another number of ways"
+            )
+
+
+def _outputs(problem: Problem, tasks: Tasks, what: str) -> tuple[Tensor, TaskView]:
+    """Query outputs of the first task, and that task; adapted and batched as everything later is."""
     lam = problem.lam
 
-    def one(task: TaskView, state: Any) -> Tensor:
+    def one(task: TaskView, state: object) -> Tensor:
         return problem.outputs(lam, lam, task, state)
 
     try:
         # the problem's own tasks are taken whole: their adapted state is kept for what comes next
-        whole = tasks is problem.tasks
-        for view, _, state in problem.chunks(lam, tasks if whole else tasks.select([0])):
-            first, own = TaskView(*(t[:1] for t in view)), tuple(t[:1] for t in state)
-            return vmap(one)(first, own)[0].detach()
+        own = tasks is problem.tasks
+        stack = next(
+            stacks(problem, lam, tasks if own else tasks.select([0]), size=problem.plan.chunk)
+        )
+        view, state = TaskView(*(t[:1] for t in stack.view)), tuple(t[:1] for t in stack.state)
+        first = vmap(one)(view, state)[0].detach()
     except (RuntimeError, IndexError) as error:
         text = str(error).splitlines()[0]
         if "random" in text:
@@ -63,7 +78,45 @@ def _outputs(problem: Problem, tasks: Tasks, what: str) -> Tensor:
         raise InvalidProblem(
             f"the model or inner loss failed on the first {what}: {text}"
         ) from error
-    raise AssertionError("a selection of one task has one chunk")
+    task = TaskView(*(t[0] for t in view))
+    if first.ndim < 1 or first.shape[0] != task.query_x.shape[0]:
+        raise InvalidProblem(
+            f"the model must return one row an instance, ({task.query_x.shape[0]}, ...); it "
+            f"returned {tuple(first.shape)} for a {what}"
+        )
+    return first, task
+
+
+def _losses(problem: Problem, outputs: Tensor, task: TaskView, what: str) -> None:
+    """Both losses, as far as they are read."""
+    _one_by_one(problem.outer_loss, "outer", outputs, task.query_y, what)
+    if isinstance(problem.adaptation, (Unrolled, Proximal)) and len(task.support_x):
+        inner = problem.setting.model(problem.lam, task.support_x).detach()
+        _one_by_one(problem.setting.inner_loss, "inner", inner, task.support_y, what)
+
+
+def _one_by_one(loss: Loss, name: str, outputs: Tensor, targets: Tensor, what: str) -> None:
+    """The loss of an instance is its own: not that of a broadcast (n, 1) against (n,), nor of a mean."""
+    shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)}"
+    try:
+        together, alone = loss(outputs, targets), loss(outputs[:1], targets[:1])
+    except (RuntimeError, IndexError) as error:
+        raise InvalidProblem(
+            f"the {name} loss failed on {shapes} of the first {what}: {str(error).splitlines()[0]}"
+        ) from error
+    if together.shape != outputs.shape[:1] or alone.shape != (1,):
+        raise InvalidProblem(
+            f"the {name} loss must return one loss an instance, ({len(outputs)},), got "
+            f"{tuple(together.shape)}; use reduction='none'"
+        )
+    if len(outputs) < 2 or not torch.isfinite(together).all():
+        return  # what is not finite is named where it is computed
+    gap = float((together[0] - alone[0]).abs() / together.abs().max().clamp(min=1))
+    if gap > 1e3 * torch.finfo(outputs.dtype).eps:
+        raise InvalidProblem(
+            f"the {name} loss of an instance changes with the other instances: {shapes} broadcast "
+            "against one another, or the loss takes a mean; give targets the shape of the outputs"
+        )
 
 
 def _buffers(problem: Problem) -> list[tuple[str, Tensor, Tensor]]:

@@ -1,29 +1,31 @@
-"""Derivatives of the meta-objective over all tasks, and its minimiser.
+"""A bilevel problem with its derivatives over all tasks, and its minimiser.
 
-    F(lam) = sum_i w_i L_O^i(lam, theta_i(lam)) + (outer_reg/2) |lam|^2          (see `definition`)
+    F(lam) = sum_i w_i L_O^i(lam, theta_i(lam)) + (outer_reg/2) |lam|^2          (see `Definition`)
 
-The loss of one task is differentiated by `torch.func` and batched over tasks; there is no Python loop
-over tasks unless that is the faster way, only over chunks of them.
+The loss of one task is differentiated by `torch.func` and batched over tasks (`loop`); there is no Python
+loop over tasks unless that is the faster way, only over stacks of them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.func import grad
 
-from metainfl.derive.batching import over_tasks
-from metainfl.derive.plan import SMALL, Plan, measured, unmeasured
-from metainfl.derive.product import Graph, fresh, stack_gradient
-from metainfl.errors import NotStationary
-from metainfl.problem.definition import Definition
-from metainfl.problem.tasks import Tasks, TaskView
-
-IN_FLIGHT = 2**30  # bytes of the graphs that vectors differentiated together stand for
+from metainfl.derive.finite import finite_rows, finite_vector
+from metainfl.derive.linear_model import applies, linear_hessian
+from metainfl.derive.loop import Stack, each, total
+from metainfl.derive.measure import measured, weight_of_a_graph
+from metainfl.derive.minimise import newton
+from metainfl.derive.plan import SMALL, Plan, unmeasured
+from metainfl.derive.product import fresh, stack_gradient
+from metainfl.derive.stationary import require_stationary, terms
+from metainfl.errors import NotFinite
+from metainfl.problem import Definition, Tasks, TaskView
 
 
 class Problem(Definition):
@@ -32,60 +34,29 @@ class Problem(Definition):
     A few tasks are differentiated at a time, so memory does not grow with their number.
     """
 
-    # -- stacks of tasks -----------------------------------------------------------------------
-    def chunks(
-        self, lam: Tensor, tasks: Tasks | None = None, *, size: int | None = None, skip: int = 0
-    ) -> Iterator[tuple[TaskView, Tensor, Any]]:
-        """Stacks of at most `size` (default `chunk`) tasks, their weights and prepared adaptation
-        state, from task `skip` on.
-        """
-        own = tasks is None or tasks is self.tasks
-        tasks = self.tasks if tasks is None else tasks
-        size = size or self.chunk
-        whole = own and lam is self._lam and tasks.n_tasks <= size and not skip
-        for start in range(skip, tasks.n_tasks, size):
-            stop = min(start + size, tasks.n_tasks)
-            view = TaskView(*(t[start:stop] for t in tasks.view()))
-            if whole and self._state is not None and self._state[0] is lam:
-                state = self._state[1]
-            else:
-                state = self.adaptation.prepare(self.setting, lam, view)
-            if whole:  # kept for lam where influences are taken; elsewhere it is made and dropped
-                self._state = (lam, state)
-            yield view, tasks.w[start:stop], state
+    _plan: Plan | None = None
 
+    # -- how ---------------------------------------------------------------------------------------
     @property
     def plan(self) -> Plan:
         """How Hessian products are computed: order of differentiation and tasks at a time."""
         return self._plan or unmeasured(self.n_meta, self.product, self.asked_chunk)
 
-    def settle(self, lam: Tensor) -> None:
-        """Measure the plan at lam, if the problem is large, leaves a choice and was not measured."""
-        open_ = self.product == "auto" or self.asked_chunk is None
-        if self._plan is None and open_ and self.n_meta > SMALL:
-            self._plan = measured(self, lam)
-            if math.isfinite(self._plan.bytes_a_task):
-                self._graph_bytes = max(1, int(self._plan.bytes_a_task))
+    def settled(self, lam: Tensor) -> Plan:
+        """The plan, measured at lam if the problem is large and it was not measured before."""
+        if self._plan is None and self.n_meta > SMALL:
+            if self.product == "auto" or self.asked_chunk is None:
+                self._plan = measured(self, lam)
+            else:
+                self._plan = replace(self.plan, bytes_a_task=weight_of_a_graph(self, lam))
+        return self.plan
 
-    @property
-    def chunk(self) -> int:
-        """Tasks differentiated at a time."""
-        return self.plan.chunk
-
-    @property
-    def product_mode(self) -> str:
-        """The order of differentiation of a single product."""
-        return self.plan.mode
-
-    def columns_at_once(self, n_tasks: int, lam: Tensor) -> int:
-        """Vectors differentiated together with `n_tasks` tasks: bounds what is in flight."""
-        most = max(1, 4096 // n_tasks)
-        if self.n_meta <= SMALL:
-            return most
-        if self._graph_bytes is None:
-            stack = next(self.chunks(lam, self.tasks.select([0])))
-            self._graph_bytes = max(1, Graph(self, lam, stack).bytes())
-        return min(most, max(1, IN_FLIGHT // (self._graph_bytes * n_tasks)))
+    def replaced(self, **changes: Any) -> Self:
+        """The same problem with other tasks, adaptation, lam, ...; measured once for all of a shape."""
+        other = super().replaced(**changes)
+        if not set(changes) & {"model", "adaptation", "product", "chunk"}:
+            other._plan = self._plan
+        return other
 
     # -- all tasks -----------------------------------------------------------------------------
     def losses(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:
@@ -94,82 +65,66 @@ class Problem(Definition):
         def one(task: TaskView, state: Any) -> Tensor:
             return self.task_loss(lam, task, state)
 
-        return torch.cat([over_tasks(one, v, s) for v, _, s in self.chunks(lam, tasks)]).detach()
+        found = each(self, lam, one, tasks, size=self.plan.chunk)
+        return finite_rows(self, lam, found, "loss", tasks)
 
     def objective(self, lam: Tensor) -> Tensor:
         """F, a scalar."""
-        return (self.tasks.w * self.losses(lam)).sum() + 0.5 * self.outer_reg * lam.square().sum()
+        return (self.tasks.w * self.losses(lam)).sum() + 0.5 * lam @ self.prior(lam)
 
     def task_gradients(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:
         """D L_O of each task, through its adaptation (T, p)."""
-        return torch.cat([slopes for slopes, _ in self._slopes(lam, tasks)])
-
-    def _slopes(self, lam: Tensor, tasks: Tasks | None) -> Iterator[tuple[Tensor, Tensor]]:
-        """The same a stack at a time, with the weights."""
 
         def one(task: TaskView, state: Any) -> Tensor:
             slope: Tensor = grad(self.task_loss)(lam, task, state)
             return slope
 
-        for view, w, state in self.chunks(lam, tasks):
-            yield over_tasks(one, view, state).detach(), w
+        found = each(self, lam, one, tasks, size=self.plan.chunk)
+        return finite_rows(self, lam, found, "gradient", tasks)
 
     def gradient(self, lam: Tensor) -> Tensor:
         """Grad F (p,)."""
-        total = self.outer_reg * lam
-        for stack in self.chunks(lam):
-            total = total + stack_gradient(self, lam, stack)[0]
-        return total
+
+        def slope(stack: Stack) -> Tensor:
+            return stack_gradient(self, lam, stack)[0]
+
+        found = total(self, lam, slope, self.prior(lam), size=self.plan.chunk)
+        return finite_vector(self, lam, found, "gradient")
 
     def hessian_product(self, lam: Tensor, vectors: Tensor) -> Tensor:
         """H V for V (p,) or (p, k): second order through the adaptation, outer_reg included.
 
         For many products at problem.lam take `metainfl.curvature.exact`, which keeps what they share.
         """
-        self.settle(lam)
-        return fresh(self, lam, vectors)
+        if not torch.isfinite(vectors).all():
+            raise NotFinite("the vector to be multiplied by H is not finite", quantity="vector")
+        found = fresh(self, lam, vectors, self.settled(lam))
+        return finite_vector(self, lam, found, "Hessian product")
 
     def hessian(self, lam: Tensor) -> Tensor:
         """H (p, p), symmetrised."""
-        from metainfl.derive.linear_model import applies, linear_hessian
-
         if applies(self):
-            return linear_hessian(self, lam)
-        h = self.hessian_product(lam, torch.eye(self.n_meta, dtype=lam.dtype, device=lam.device))
-        return 0.5 * (h + h.T)
+            h = linear_hessian(self, lam, self.plan.chunk)
+        else:
+            eye = torch.eye(self.n_meta, dtype=lam.dtype, device=lam.device)
+            h = fresh(self, lam, eye, self.settled(lam))
+        return finite_vector(self, lam, 0.5 * (h + h.T), "Hessian")
 
     # -- the minimiser -------------------------------------------------------------------------
     def residual(self, lam: Tensor) -> float:
         """|grad F| relative to the sizes of the terms it is a sum of."""
-        total, scale = self.outer_reg * lam, self.outer_reg * lam.norm()
-        for slopes, w in self._slopes(lam, None):
-            total, scale = total + w @ slopes, scale + w @ slopes.norm(dim=1)
-        return float(total.norm() / scale) if scale > 0 else 0.0
+        g, scale = terms(self, lam, self.plan.chunk)
+        size = float(finite_vector(self, lam, g, "gradient").norm())
+        return size / scale if scale > 0 else 0.0 if size == 0 else math.inf
 
     def check_stationary(self, tolerance: float | None = None) -> float:
-        """The residual at lam; raises `NotStationary` above the tolerance (eps^(5/8) by default).
-
-        The implicit function theorem holds at stationary points. eps^(5/8) is 2e-10 in float64 and
-        5e-5 in float32: what a good solver reaches with room to spare, far below any influence.
-        """
-        if tolerance is None:
-            tolerance = torch.finfo(self.lam.dtype).eps ** 0.625
-        residual = self.residual(self.lam)
-        if not residual <= tolerance:
-            raise NotStationary(
-                f"lam is not stationary: relative gradient {residual:.3g} exceeds {tolerance:.3g}. "
-                "Train longer, call problem.solve(), or pass allow_nonstationary=True and read the "
-                "result as an approximation."
-            )
-        return residual
+        """The residual at lam; raises `NotStationary` above the tolerance (see `stationary`)."""
+        lam = self.lam
+        return require_stationary(self, lam, self.residual(lam), self.plan, tolerance)
 
     def solve(self, start: Tensor | None = None, **options: Any) -> Tensor:
         """Minimise F by Newton from `start` (default: lam if set, else zeros); sets and returns lam."""
-        from metainfl.derive.minimise import newton
-
         if start is None:
-            start = (
-                self._lam if self._lam is not None else self.tasks.query_x.new_zeros(self.n_meta)
-            )
+            start = self._lam if self._lam is not None else self.tasks.like.new_zeros(self.n_meta)
         self.lam = newton(self, self._checked(start), **options)
         return self.lam

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.func import grad, jacfwd, jvp, vmap
 
+from metainfl.derive.loop import each
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
-from metainfl.problem.tasks import Tasks, TaskView
+from metainfl.problem import Tasks, TaskView
 
 
 def parameters(problem: Problem, tasks: Tasks | None = None, lam: Tensor | None = None) -> Tensor:
@@ -24,21 +24,21 @@ def parameters(problem: Problem, tasks: Tasks | None = None, lam: Tensor | None 
     def one(task: TaskView, state: Any) -> Tensor:
         return problem.adaptation.adapt(problem.setting, at, task, state)
 
-    return torch.cat([vmap(one)(v, s) for v, _, s in problem.chunks(at, tasks)]).detach()
+    return each(problem, at, one, tasks, size=problem.plan.chunk)
 
 
 def inner_influence(problem: Problem, task: int) -> Tensor:
     """d theta_k/du_j at fixed lam, one row a support instance (n_s, q): inner-IF."""
     lam = problem.lam
-    for view, _, state in problem.chunks(lam, problem.tasks.select([task])):
-        one, own = TaskView(*(t[0] for t in view)), tuple(s[0] for s in state)
 
-        def theta(u: Tensor, one: TaskView = one, own: Any = own) -> Tensor:
-            moved = one._replace(support_weight=u)
-            return problem.adaptation.adapt(problem.setting, lam, moved, own)
+    def one(view: TaskView, state: Any) -> Tensor:
+        def theta(u: Tensor) -> Tensor:
+            moved = view._replace(support_weight=u)
+            return problem.adaptation.adapt(problem.setting, lam, moved, state)
 
-        return jacfwd(theta)(one.support_weight).T.detach()
-    raise AssertionError("a selection of one task has one chunk")
+        return jacfwd(theta)(view.support_weight).T
+
+    return each(problem, lam, one, problem.tasks.select([task]), size=1)[0]
 
 
 def adaptation_influence(problem: Problem, influence: Tensor, targets: Tasks) -> Tensor:
@@ -51,7 +51,7 @@ def adaptation_influence(problem: Problem, influence: Tensor, targets: Tasks) ->
 
         return vmap(lambda row: jvp(theta, (lam,), (row,))[1])(influence)
 
-    return torch.cat([vmap(one)(v, s) for v, _, s in problem.chunks(lam, targets)]).detach()
+    return each(problem, lam, one, targets, size=problem.plan.chunk)
 
 
 def loss_gradients(problem: Problem, tasks: Tasks) -> Tensor:
@@ -61,15 +61,11 @@ def loss_gradients(problem: Problem, tasks: Tasks) -> Tensor:
     """
     if not problem.adaptation.same_space:
         raise InvalidProblem("theta and lam live in other spaces here: their gradients do not mix")
-    lam = problem.lam
+    lam, plain = problem.lam, problem.replaced(direct=0.0)
 
     def one(task: TaskView, state: Any) -> Tensor:
         theta = problem.adaptation.adapt(problem.setting, lam, task, state)
+        slope: Tensor = grad(lambda th: plain.loss_at(lam, th, task))(theta)
+        return slope
 
-        def loss(th: Tensor) -> Tensor:
-            outputs = problem.adaptation.outputs(problem.setting, lam, th, task.query_x)
-            return (task.query_weight * problem.outer_loss(outputs, task.query_y)).sum()
-
-        return grad(loss)(theta)
-
-    return torch.cat([vmap(one)(v, s) for v, _, s in problem.chunks(lam, tasks)]).detach()
+    return each(problem, lam, one, tasks, size=problem.plan.chunk)

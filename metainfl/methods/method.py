@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Unpack
 
 from torch import Tensor
 
 from metainfl.adaptation import Adaptation
 from metainfl.curvature import Curvature, SymmetricOperator, exact
 from metainfl.derive.problem import Problem
+from metainfl.influence.how import How
 from metainfl.influence.implicit import Influence, influence
 from metainfl.methods.claim import Claim
 from metainfl.problem.perturbation import Perturbation
@@ -42,24 +44,26 @@ class Method:
     claim: Claim = field(default_factory=Claim)
     damping: float = 0.0
 
-    def run(self, problem: Problem, perturbations: Sequence[Perturbation]) -> Influence:
-        """The influence with the solve behind it. lam is that of the problem as it is."""
+    def run(
+        self, problem: Problem, perturbations: Sequence[Perturbation], **how: Unpack[How]
+    ) -> Influence:
+        """The influence with the solve behind it; `how` overrides the method's own choices.
+
+        lam is that of the problem as it is.
+        """
         other = problem
         if self.derivative is not None:
             other = problem.replaced(adaptation=self.derivative(problem.adaptation))
+        chosen = how.get("curvature", self.curvature)
 
         def curvature(_: Problem) -> SymmetricOperator:
-            return self.curvature(other)
+            return chosen(other)
 
-        return influence(
-            problem,
-            perturbations,
-            curvature=curvature,
-            solver=self.solver,
-            damping=self.damping,
-            right_hand_side=other,
-        )
+        own: How = {"solver": self.solver, "damping": self.damping, **how, "curvature": curvature}
+        return influence(problem, perturbations, right_hand_side=other, **own)
 
-    def __call__(self, problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
+    def __call__(
+        self, problem: Problem, perturbations: Sequence[Perturbation], **how: Unpack[How]
+    ) -> Tensor:
         """d lam*/d pi as this method has it (n, p)."""
-        return self.run(problem, perturbations).value
+        return self.run(problem, perturbations, **how).value

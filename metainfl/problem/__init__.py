@@ -5,6 +5,7 @@ from metainfl.problem.definition import Definition
 from metainfl.problem.losses import Loss, cross_entropy, squared
 from metainfl.problem.model import FromModule, Linear, LinearEmbedding, Model
 from metainfl.problem.perturbation import Perturbation, group, query, shift, support, task
+from metainfl.problem.ragged import Ragged
 from metainfl.problem.tasks import Tasks, TaskView
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Loss",
     "Model",
     "Perturbation",
+    "Ragged",
     "TaskView",
     "Tasks",
     "cross_entropy",

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from metainfl.problem.losses import Loss
 from metainfl.problem.model import Model
-from metainfl.problem.tasks import TaskView
+from metainfl.problem.tasks import Tasks, TaskView
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class Adaptation(ABC):
     def n_meta(self, model: Model) -> int:
         """P."""
         return model.n_params
+
+    def check(self, s: Setting, tasks: Tasks) -> None:  # noqa: B027  (nothing to check by default)
+        """Raise `InvalidProblem` or `InvalidTasks` where model, loss or tasks do not suit it."""
 
     def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
         """Per-task state with a leading task dimension; a tuple of tensors, empty by default."""
@@ -60,6 +63,10 @@ class Frozen(Adaptation):
 
     def __init__(self, inner: Adaptation) -> None:
         self.inner, self.same_space = inner, inner.same_space
+
+    def check(self, s: Setting, tasks: Tasks) -> None:
+        """As the wrapped adaptation."""
+        self.inner.check(s, tasks)
 
     def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
         """Theta at lam, computed once."""

@@ -18,6 +18,7 @@ from metainfl.errors import InvalidProblem
 from metainfl.problem import words
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.losses import Loss, squared, weighted
+from metainfl.problem.memory import Memory
 from metainfl.problem.model import Model, as_model
 from metainfl.problem.symmetry import Symmetry
 from metainfl.problem.tasks import Tasks, TaskView
@@ -34,7 +35,7 @@ class Definition:
         *,
         inner_loss: Loss = squared,
         outer_loss: Loss | None = None,
-        outer_reg: float,
+        outer_reg: float | Tensor,
         direct: float = 0.0,
         lam: Tensor | None = None,
         chunk: int | None = None,
@@ -42,7 +43,8 @@ class Definition:
         product: str = "auto",
         keep: int = 2**30,
     ) -> None:
-        """`outer_loss` defaults to `inner_loss`; `lam` (p,) to nothing: call `solve` first.
+        """`outer_loss` defaults to `inner_loss`; `lam` (p,) to nothing: call `solve` first. `outer_reg` is
+        a number, or one prior precision a meta-parameter (p,).
 
         `symmetry` gives the directions along which lam moves without changing F, such as
         `metainfl.symmetry.orthogonal(rank)`: influence has no component in them. `product` ("forward"
@@ -50,9 +52,8 @@ class Definition:
         how many bytes of gradient graphs may stay in memory between the products of one solve: more
         makes products of large models cheaper, 0 keeps none.
         """
-        for name, value in (("outer_reg", outer_reg), ("direct", direct)):
-            if not (math.isfinite(value) and value >= 0):
-                raise InvalidProblem(f"{name} must be finite and not negative, got {value}")
+        if not (math.isfinite(direct) and direct >= 0):
+            raise InvalidProblem(f"direct must be finite and not negative, got {direct}")
         if direct and not adaptation.same_space:
             raise InvalidProblem(
                 "direct compares theta with lam, but they live in other spaces here"
@@ -65,7 +66,8 @@ class Definition:
             raise InvalidProblem(f"keep is a number of bytes, not negative; got {keep}")
         self.setting = Setting(as_model(model), inner_loss)
         layer = getattr(self.setting.model, "batch_statistics", None)
-        if layer is not None and any((t == 0).any() for t in tasks.view()[4:]):
+        views = [batch.view() for _, batch in tasks.groups()]
+        if layer is not None and any((t == 0).any() for v in views for t in v[4:]):
             raise InvalidProblem(
                 f"an instance has weight 0 (padding, or removed), but layer {layer!r} normalises with the "
                 "statistics of its batch, in which it would still count: leave it out of the tasks, or "
@@ -73,19 +75,26 @@ class Definition:
             )
         self.tasks, self.adaptation = tasks, adaptation
         self.outer_loss = inner_loss if outer_loss is None else outer_loss
-        self.outer_reg, self.direct, self.symmetry = outer_reg, direct, symmetry
+        self.direct, self.symmetry = direct, symmetry
         self.product, self.asked_chunk, self.keep = product, chunk, keep
-        self._plan: Any = None
-        self._graph_bytes: int | None = None  # of one task
+        for _, batch in tasks.groups():
+            adaptation.check(self.setting, batch)
         self.n_meta = adaptation.n_meta(self.setting.model)
+        self.outer_reg = self._precision(outer_reg)
+        self.memory = Memory()
         self._lam = None if lam is None else self._checked(lam)
-        self._state: tuple[Tensor, Any] | None = None  # lam, and all tasks adapted there
 
     def __repr__(self) -> str:
         """What it consists of, in words."""
         return words.of_problem(self)
 
     # -- where we are --------------------------------------------------------------------------
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Attributes are set as usual; outer_reg is checked as it was at first."""
+        if name == "outer_reg" and "memory" in self.__dict__:
+            value = self._precision(value)
+        object.__setattr__(self, name, value)
+
     @property
     def lam(self) -> Tensor:
         """The meta-parameters (p,) at which influences are taken."""
@@ -96,7 +105,11 @@ class Definition:
     @lam.setter
     def lam(self, value: Tensor) -> None:
         self._lam = self._checked(value)
-        self._state = None
+
+    def at(self, lam: Tensor) -> bool:
+        """Whether lam is where influences are taken."""
+        here = self._lam
+        return here is not None and (lam is here or bool(torch.equal(lam, here)))
 
     def _checked(self, lam: Tensor) -> Tensor:
         if lam.shape != (self.n_meta,):
@@ -105,7 +118,29 @@ class Definition:
             raise InvalidProblem(
                 f"lam is not finite at index {int((~torch.isfinite(lam)).nonzero()[0])}"
             )
-        return lam.detach().to(self.tasks.query_x)
+        return lam.detach().to(self.tasks.like, copy=True)
+
+    def _precision(self, outer_reg: float | Tensor) -> float | Tensor:
+        """A number, or a copy of one precision a meta-parameter (p,)."""
+        if not isinstance(outer_reg, Tensor):
+            outer_reg = torch.tensor(float(outer_reg), dtype=torch.float64)
+        given = outer_reg
+        if not (torch.isfinite(given).all() and (given >= 0).all()):
+            raise InvalidProblem(f"outer_reg must be finite and not negative, got {outer_reg}")
+        if given.ndim == 0:
+            return float(given)
+        if given.shape != (self.n_meta,):
+            raise InvalidProblem(
+                f"outer_reg is a number or one precision a meta-parameter ({self.n_meta},), got shape "
+                f"{tuple(given.shape)}"
+            )
+        return given.detach().to(self.tasks.like, copy=True)
+
+    def prior(self, vectors: Tensor) -> Tensor:
+        """outer_reg times V for V (p,) or (p, k): the gradient, and the Hessian, of the regulariser."""
+        if isinstance(self.outer_reg, Tensor) and vectors.ndim == 2:
+            return self.outer_reg[:, None] * vectors
+        return self.outer_reg * vectors
 
     def tangent(self) -> Tensor | None:
         """Orthonormal directions (p, f) of the known symmetry at lam; None if there is none."""
@@ -127,11 +162,7 @@ class Definition:
             "product": self.product,
             "keep": self.keep,
         }
-        other = type(self)(**{**own, **changes})
-        if not set(changes) & {"model", "adaptation", "product", "chunk"}:
-            # measured once, for all problems of this shape
-            other._plan, other._graph_bytes = self._plan, self._graph_bytes
-        return other
+        return type(self)(**{**own, **changes})
 
     # -- one task ------------------------------------------------------------------------------
     def outputs(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
@@ -141,14 +172,18 @@ class Definition:
         theta = self.adaptation.adapt(self.setting, adapted, task, state)
         return self.adaptation.outputs(self.setting, direct, theta, task.query_x)
 
-    def split_loss(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
-        """L_O of one task with lam split in the same way."""
-        theta = self.adaptation.adapt(self.setting, adapted, task, state)
+    def loss_at(self, direct: Tensor, theta: Tensor, task: TaskView) -> Tensor:
+        """L_O of one task as a function of lam, as far as it is read directly, and of theta."""
         outputs = self.adaptation.outputs(self.setting, direct, theta, task.query_x)
         value = weighted(self.outer_loss, outputs, task.query_y, task.query_weight, "outer")
         if self.direct:
             value = value + 0.5 * self.direct * (theta - direct).square().sum()
         return value
+
+    def split_loss(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
+        """The same with theta adapted from `adapted`."""
+        theta = self.adaptation.adapt(self.setting, adapted, task, state)
+        return self.loss_at(direct, theta, task)
 
     def task_loss(self, lam: Tensor, task: TaskView, state: Any) -> Tensor:
         """L_O of one task through its adaptation: the scalar that everything is a derivative of."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidTasks
 from metainfl.problem import words
+from metainfl.problem.perturbation import Perturbation
 
 
 class TaskView(NamedTuple):
@@ -28,7 +29,8 @@ class TaskView(NamedTuple):
 class Tasks:
     """T tasks: support (T, n_s, ...), query (T, n_q, ...), targets likewise; all weights 1 at first.
 
-    Tasks of different sizes are padded and the padding given instance weight 0. Single-level
+    Tasks of different sizes are made by `Tasks.ragged`. An instance of weight 0 (removed, or padding)
+    does not count, whatever is in it, as long as it is finite. Single-level
     problems have no support instances: n_s = 0. Inputs are floating point and finite; targets are
     floating point (squared loss, or class probabilities) or integer class labels.
     """
@@ -40,6 +42,8 @@ class Tasks:
     task_weight: Tensor | None = None
     support_weight: Tensor | None = None
     query_weight: Tensor | None = None
+    #: tasks from one mapping each, of any sizes: see `metainfl.problem.ragged`
+    ragged: ClassVar[Callable[[Sequence[Mapping[str, Tensor]]], Tasks]]
 
     def __post_init__(self) -> None:
         for name in ("support_x", "support_y", "query_x", "query_y"):
@@ -50,9 +54,17 @@ class Tasks:
                 raise InvalidTasks(f"{name} must be (tasks, instances, ...), got {tuple(t.shape)}")
             if name.endswith("_x") and not t.is_floating_point():
                 raise InvalidTasks(f"{name} must be floating point, got {t.dtype}; call .double()")
+            if t.is_floating_point() and t.dtype not in (torch.float32, torch.float64):
+                raise InvalidTasks(
+                    f"{name} is {t.dtype}; second derivatives need torch.float32 or, better, "
+                    "torch.float64: call .float() or .double()"
+                )
             if t.is_floating_point() and not torch.isfinite(t).all():
                 where = torch.nonzero(~torch.isfinite(t))[0].tolist()
                 raise InvalidTasks(f"{name} is not finite at index {where}; clean or drop it")
+            object.__setattr__(
+                self, name, t.detach().clone()
+            )  # what the caller does later stays out
         n = {len(self.support_x), len(self.support_y), len(self.query_x), len(self.query_y)}
         if len(n) > 1:
             raise InvalidTasks(f"support and query disagree on the number of tasks: {sorted(n)}")
@@ -89,7 +101,7 @@ class Tasks:
             raise InvalidTasks(f"{name} must have shape {tuple(shape)}, got {tuple(w.shape)}")
         elif not torch.isfinite(w).all() or (w < 0).any():
             raise InvalidTasks(f"{name} must be finite and not negative; removal is weight 0")
-        object.__setattr__(self, name, w.to(self.query_x))
+        object.__setattr__(self, name, w.detach().to(self.query_x, copy=True))
 
     def __len__(self) -> int:
         """T."""
@@ -110,6 +122,19 @@ class Tasks:
         assert self.task_weight is not None
         return self.task_weight
 
+    @property
+    def like(self) -> Tensor:
+        """An empty tensor of the dtype and on the device that everything is computed in."""
+        return self.query_x.new_empty(0)
+
+    def groups(self) -> list[tuple[Tensor, Tasks]]:
+        """Batches of one shape, each with the places (n,) of its tasks: one batch, here."""
+        return [(torch.arange(self.n_tasks, device=self.query_x.device), self)]
+
+    def side(self, side: str, k: int) -> tuple[Tensor, Tensor]:
+        """Inputs (n, ...) and instance weights (n,) of one side of task k."""
+        return getattr(self, f"{side}_x")[k], getattr(self, f"{side}_weight")[k]
+
     def view(self) -> TaskView:
         """All tasks stacked, for batching over the first dimension."""
         assert self.support_weight is not None and self.query_weight is not None
@@ -122,10 +147,23 @@ class Tasks:
             self.query_weight,
         )
 
+    def versions(self) -> tuple[int, ...]:
+        """Grows with every change in place: what is remembered of tasks is remembered with this."""
+        return tuple(t._version for t in (*self.view(), self.w))
+
     def select(self, index: Sequence[int] | Tensor) -> Tasks:
         """The tasks at `index`, weights included."""
         i = torch.as_tensor(index, device=self.query_x.device)
         return self._mapped(lambda t: t[i])
+
+    def scaled(self, members: Sequence[Perturbation], factor: float) -> Tasks:
+        """The weights that the members name multiplied by `factor`; 0 removes."""
+        new = {
+            kind: getattr(self, f"{kind}_weight").clone() for kind in ("task", "support", "query")
+        }
+        for m in members:
+            new[m.kind][(m.task,) if m.kind == "task" else (m.task, m.instance)] *= factor
+        return self.reweighted(**new)
 
     def reweighted(
         self,
@@ -134,13 +172,15 @@ class Tasks:
         support: Tensor | None = None,
         query: Tensor | None = None,
     ) -> Tasks:
-        """The same data with other weights."""
-        return replace(
-            self,
-            task_weight=self.task_weight if task is None else task,
-            support_weight=self.support_weight if support is None else support,
-            query_weight=self.query_weight if query is None else query,
-        )
+        """The same data with other weights (T,), (T, n_s), (T, n_q)."""
+        new = self._mapped(lambda t: t)
+        given = {"task_weight": task, "support_weight": support, "query_weight": query}
+        for name, value in given.items():
+            if value is not None:
+                shape = getattr(self, name).shape
+                object.__setattr__(new, name, value)
+                new._weights(name, shape)
+        return new
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
@@ -151,5 +191,8 @@ class Tasks:
         )
 
     def _mapped(self, f: Callable[[Tensor], Tensor]) -> Tasks:
-        """f applied to every tensor."""
-        return Tasks(**{field.name: f(getattr(self, field.name)) for field in fields(self)})
+        """f applied to every tensor, which were checked when these tasks were made."""
+        new = object.__new__(Tasks)
+        for field in fields(Tasks):
+            object.__setattr__(new, field.name, f(getattr(self, field.name)))
+        return new

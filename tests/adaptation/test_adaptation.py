@@ -58,12 +58,12 @@ def test_the_plan_is_measured_for_large_problems_and_shown():
     assert "ways timed" not in str(problem.plan)
     first = problem.hessian_product(lam, torch.ones_like(lam))
     assert problem.plan.mode in ("forward", "reverse") and len(problem.plan.timed) == 9
-    assert "ways timed" in str(problem.plan) and problem.chunk == problem.plan.chunk
+    assert "ways timed" in str(problem.plan) and problem.plan.chunk >= 1
     for mode in ("forward", "reverse"):
         for chunk in (1, 5):
             fixed = problem.replaced(product=mode, chunk=chunk)
             assert_close(fixed.hessian_product(lam, torch.ones_like(lam)), first, 1e-5)
-            assert fixed.plan.timed == () and fixed.chunk == chunk
+            assert fixed.plan.timed == () and fixed.plan.chunk == chunk
     assert problem.replaced(outer_reg=2.0).plan is problem.plan
     kept = problem.replaced(adaptation=mi.ProximalCG(200.0, rtol=1e-5), lam=lam)
     before = kept.gradient(kept.lam)  # its adapted state is kept for a stack of six ...

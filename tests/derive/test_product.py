@@ -7,6 +7,7 @@ import metainfl as mi
 from metainfl.curvature import exact
 from metainfl.derive.batching import saved_bytes
 from metainfl.derive.cross import columns
+from metainfl.derive.loop import stacks
 from metainfl.derive.product import Graph, Tape
 from metainfl.errors import InvalidProblem
 from metainfl.oracle import small_case
@@ -23,15 +24,19 @@ def problem_of(name, **options):
     return problem
 
 
+def tape_of(problem):
+    return Tape(problem, problem.lam, problem.plan)
+
+
 @pytest.mark.parametrize("name", sorted(FAMILIES))
 @pytest.mark.parametrize("keep", [0, "part", 2**30])
 def test_kept_graphs_give_the_product_of_the_dense_hessian(name, keep):
     """All, some or none of the stacks kept, one vector or several, asked for twice."""
     problem = problem_of(name)
     if keep == "part":
-        stack = next(problem.chunks(problem.lam))
+        stack = next(stacks(problem, problem.lam, size=problem.plan.chunk))
         keep = 2 * Graph(problem, problem.lam, stack).bytes()
-    tape = Tape(problem.replaced(keep=keep))
+    tape = tape_of(problem.replaced(keep=keep))
     v = torch.randn(problem.n_meta, 3, dtype=torch.float64)
     want = problem.hessian(problem.lam) @ v
     for _ in range(2):
@@ -44,16 +49,18 @@ def test_kept_graphs_give_the_product_of_the_dense_hessian(name, keep):
 def test_only_what_fits_is_kept():
     problem = problem_of("proximal_softmax")
     v = torch.ones_like(problem.lam)
-    each = Graph(problem, problem.lam, next(problem.chunks(problem.lam))).bytes()
+    each = Graph(
+        problem, problem.lam, next(stacks(problem, problem.lam, size=problem.plan.chunk))
+    ).bytes()
     n = -(-problem.tasks.n_tasks // 2)
     for keep, graphs in ((0, 0), (each - 1, 0), (each, 1), (2 * each, 2), (2**30, n)):
-        tape = Tape(problem.replaced(keep=keep))
+        tape = tape_of(problem.replaced(keep=keep))
         tape(v)
         assert tape.graphs is not None and len(tape.graphs) == graphs
-    again = Tape(problem.replaced(keep=0).replaced(keep=2**30))
+    again = tape_of(problem.replaced(keep=0).replaced(keep=2**30))
     again(v)
     assert again.graphs is not None and len(again.graphs) == n
-    forward = Tape(problem.replaced(product="forward"))
+    forward = tape_of(problem.replaced(product="forward"))
     forward(v)
     assert forward.graphs == []
     with pytest.raises(InvalidProblem, match="bytes"):
@@ -132,15 +139,15 @@ def test_vectors_in_flight_are_bounded_by_what_their_graphs_weigh(monkeypatch):
     problem = mi.Problem(net.double(), tasks, mi.Unrolled(1, 0.1), outer_reg=1.0, chunk=3)
     problem.lam = mi.FromModule(net).current()
     v = torch.randn(problem.n_meta, 5, dtype=torch.float64)
-    assert problem.columns_at_once(3, problem.lam) == 4096 // 3
+    assert problem.settled(problem.lam).width(3) == 4096 // 3
     want = problem.hessian_product(problem.lam, v)
     pis = [mi.query(0, 1), mi.support(2, 3), mi.query(2, 0), shift("query", 1, 2, 5)]
     sides = columns(problem, pis)
-    graph = Graph(problem, problem.lam, next(problem.chunks(problem.lam, tasks.select([0]))))
+    weight = problem.plan.bytes_a_task
     for fit, width in ((0.5, 1), (1.0, 1), (2.5, 2)):
-        monkeypatch.setattr("metainfl.derive.problem.IN_FLIGHT", int(fit * 3 * graph.bytes()))
+        monkeypatch.setattr("metainfl.derive.plan.IN_FLIGHT", int(fit * 3 * weight) + 1)
         fresh = problem.replaced(chunk=3)
-        assert fresh.columns_at_once(3, problem.lam) == width
+        assert fresh.settled(problem.lam).width(3) == width
         assert_close(columns(fresh, pis), sides, 1e-12)
         for mode in ("forward", "reverse"):
             found = problem.replaced(product=mode).hessian_product(problem.lam, v)

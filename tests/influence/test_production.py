@@ -87,7 +87,7 @@ def test_forward_and_reverse_products_agree(name):
     case = small_case(name, 2)
     lam = torch.tensor(case.solution.lam + 0.1)
     problem = problem_of(case.family)
-    assert problem.product_mode == "reverse"
+    assert problem.plan.mode == "reverse"
     forward, reverse = (
         problem.replaced(product=mode).hessian(lam) for mode in ("forward", "reverse")
     )

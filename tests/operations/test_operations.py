@@ -11,8 +11,8 @@ import metainfl as mi
 from metainfl.advice.advise import advise
 from metainfl.derive.differences import product_error
 from metainfl.errors import InvalidProblem
-from metainfl.influence.removal import without
 from metainfl.problem import model as models
+from metainfl.problem.weights import without
 from tests.helpers import assert_close, relative
 
 D = torch.float64

@@ -13,21 +13,21 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, jacrev, vmap
+from torch.func import grad, jacrev
 
 from metainfl.adaptation import Proximal, ProximalCG
-from metainfl.curvature import exact
-from metainfl.derive.cross import check
+from metainfl.derive.loop import each
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
-from metainfl.influence.implicit import apply_inverse
+from metainfl.influence.how import apply_inverse
+from metainfl.problem import TaskView
 from metainfl.problem.perturbation import Perturbation
-from metainfl.problem.tasks import TaskView
+from metainfl.problem.weights import check
 
 
 def instance_if_frozen(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
     """Support instance-IF without the derivative of the inner inverse Hessian (n, p)."""
-    check(problem, perturbations)
+    check(problem.tasks, perturbations)
     if not isinstance(problem.adaptation, Proximal) or isinstance(problem.adaptation, ProximalCG):
         raise InvalidProblem(
             "freezing the inner inverse needs Proximal adaptation, which forms one"
@@ -39,7 +39,7 @@ def instance_if_frozen(problem: Problem, perturbations: Sequence[Perturbation]) 
     used = sorted({p.task for p in perturbations})
     rows = _products(problem, used)
     rhs = torch.stack([rows[used.index(p.task), p.instance] for p in perturbations], dim=1)
-    return -apply_inverse(problem, rhs, exact, None, 0.0).solution.T
+    return -apply_inverse(problem, rhs).solution.T
 
 
 def _products(problem: Problem, used: list[int]) -> Tensor:
@@ -50,18 +50,14 @@ def _products(problem: Problem, used: list[int]) -> Tensor:
         def along(at: Tensor) -> Tensor:
             theta = adaptation.adapt(setting, at, task, state)
 
-            def outer(th: Tensor) -> Tensor:
-                outputs = adaptation.outputs(setting, at, th, task.query_x)
-                value = (task.query_weight * problem.outer_loss(outputs, task.query_y)).sum()
-                return value + 0.5 * problem.direct * (th - at).square().sum()
-
             def instances(th: Tensor) -> Tensor:
                 return setting.inner_loss(setting.model(th, task.support_x), task.support_y)
 
-            return -jacrev(instances)(theta) @ (state[1] @ grad(outer)(theta))
+            slope = grad(lambda th: problem.loss_at(at, th, task))(theta)
+            return -jacrev(instances)(theta) @ (state[1] @ slope)
 
         return jacrev(along)(lam)
 
-    chunks = problem.chunks(lam, problem.tasks.select(used))
-    found = [w[:, None, None] * vmap(one)(view, state) for view, w, state in chunks]
-    return torch.cat(found).detach()
+    tasks = problem.tasks.select(used)
+    rows = each(problem, lam, one, tasks, size=problem.plan.chunk)
+    return tasks.w[:, None, None] * rows

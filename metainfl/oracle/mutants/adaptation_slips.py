@@ -4,6 +4,7 @@ import torch
 from torch.func import grad, vmap
 
 from metainfl.adaptation import Proximal, ProximalRidge, Unrolled
+from metainfl.derive.loop import stacks
 from metainfl.methods import direct_if, instance_if_frozen
 from metainfl.oracle.mutants.parts import columns, eye, solved, truth
 from metainfl.oracle.mutants.registry import mutant
@@ -52,7 +53,7 @@ def theta_gradient(problem, pis):
 def no_second_derivative_of_theta(problem, pis):
     """Each task's theta is replaced by its linearisation at lam before H is taken."""
     lam, s, h = problem.lam, problem.setting, problem.outer_reg * eye(problem)
-    for view, w, state in problem.chunks(lam):
+    for view, w, state, _ in stacks(problem, lam, size=problem.plan.chunk):
 
         def theta_of(at, t, st):
             return problem.adaptation.adapt(s, at, t, st)

@@ -50,7 +50,7 @@ def per_batch_inverses(problem, pis):
 
 @mutant("batches of the problem's chunk, inverses averaged")
 def averages_over_chunks(problem, pis):
-    rhs, n, c = columns(problem, pis), problem.tasks.n_tasks, problem.chunk
+    rhs, n, c = columns(problem, pis), problem.tasks.n_tasks, problem.plan.chunk
     outs = []
     for start in range(0, n, c):
         batch = problem.tasks.select(list(range(start, min(start + c, n))))

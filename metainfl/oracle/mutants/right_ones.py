@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch.func import grad, vmap
 
-from metainfl.derive.cross import columns, contract
+from metainfl.derive.contract import contract
+from metainfl.derive.cross import columns
 from metainfl.influence import removal
 from metainfl.influence.implicit import influence
 from metainfl.oracle.mutants.registry import right

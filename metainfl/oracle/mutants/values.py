@@ -6,7 +6,7 @@ from math import comb
 import torch
 from torch.func import vmap
 
-from metainfl.influence.implicit import scores
+from metainfl.influence import scores
 from metainfl.oracle.mutants.parts import truth
 from metainfl.oracle.mutants.registry import mutant, right
 

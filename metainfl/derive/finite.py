@@ -1,0 +1,92 @@
+"""Whether what was computed is finite; where it is not, which task and which instance it came from."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import torch
+from torch import Tensor
+from torch.func import grad
+
+from metainfl.derive.loop import stacks
+from metainfl.errors import NotFinite
+from metainfl.problem import Definition, Tasks, TaskView
+
+
+def finite_rows(
+    problem: Definition, lam: Tensor, rows: Tensor, what: str, tasks: Tasks | None = None
+) -> Tensor:
+    """The rows (T, ...), one a task; `NotFinite` names the first task that has none."""
+    good = torch.isfinite(rows).reshape(len(rows), -1).all(1)
+    if not good.all():
+        _blame(
+            problem, lam, problem.tasks if tasks is None else tasks, int((~good).nonzero()[0]), what
+        )
+    return rows
+
+
+def finite_vector(problem: Definition, lam: Tensor, value: Tensor, what: str) -> Tensor:
+    """A sum over tasks; where it is not finite, the task that made it so is looked for."""
+    if torch.isfinite(value).all():
+        return value
+    if not torch.isfinite(lam).all():
+        place = int((~torch.isfinite(lam)).nonzero()[0])
+        raise NotFinite(f"lam is not finite at index {place}", quantity="lam")
+    for k in range(problem.tasks.n_tasks):
+        loss, slope = _single(problem, lam, problem.tasks, k)
+        if not (torch.isfinite(loss) and torch.isfinite(slope).all()):
+            _blame(problem, lam, problem.tasks, k, what)
+    raise NotFinite(
+        f"the {what} is not finite, although every task's loss and gradient are: a second derivative "
+        "does not exist here (a square root, norm or power at 0?), or a vector it is applied to is not "
+        "finite",
+        quantity=what,
+    )
+
+
+def _task(
+    problem: Definition, lam: Tensor, tasks: Tasks, k: int
+) -> tuple[TaskView, tuple[Tensor, ...]]:
+    stack = next(stacks(problem, lam, tasks.select([k]), size=1))
+    return TaskView(*(t[0] for t in stack.view)), tuple(s[0] for s in stack.state)
+
+
+def _single(problem: Definition, lam: Tensor, tasks: Tasks, k: int) -> tuple[Tensor, Tensor]:
+    """Loss and gradient of one task."""
+    task, state = _task(problem, lam, tasks, k)
+    slope = grad(problem.task_loss)(lam, task, state)
+    return problem.task_loss(lam, task, state).detach(), slope.detach()
+
+
+def _blame(problem: Definition, lam: Tensor, tasks: Tasks, k: int, what: str) -> NoReturn:
+    """Raise with the first thing in task k that is not finite."""
+    task, state = _task(problem, lam, tasks, k)
+    with torch.no_grad():
+        theta = problem.adaptation.adapt(problem.setting, lam, task, state)
+        outputs = problem.adaptation.outputs(problem.setting, lam, theta, task.query_x)
+        losses = problem.outer_loss(outputs, task.query_y)
+    instance: int | None = None
+    if not torch.isfinite(theta).all():
+        found, advice = (
+            "its adapted parameters are not",
+            "lower the inner rate, or look at its support set",
+        )
+    elif not torch.isfinite(outputs).all():
+        instance = int((~torch.isfinite(outputs)).reshape(len(outputs), -1).any(1).nonzero()[0])
+        found, advice = (
+            f"the outputs on its query instance {instance} are not",
+            "look at its inputs",
+        )
+    elif not torch.isfinite(losses).all():
+        instance = int((~torch.isfinite(losses)).nonzero()[0])
+        found = f"the outer loss of its query instance {instance} is not"
+        advice = "a label that the outputs give no probability, or an overflow"
+    else:
+        found = "its loss is finite, so a derivative is not"
+        advice = "a square root, norm, power or logarithm at 0, or an infinite value that torch.where hides"
+    raise NotFinite(
+        f"the {what} of task {k} is not finite: {found} ({advice})",
+        quantity=what,
+        task=k,
+        instance=instance,
+    )

@@ -1,0 +1,143 @@
+"""The only loop over tasks: stacks of a few tasks of one shape, their sum, and one row a task.
+
+    stacks   what is differentiated together, its weights and prepared adaptation
+    total    sum over stacks of f(stack), in a fixed order
+    each     f(task) of every task, one row a task, in the order of the tasks
+    into     f adds what a stack contributes to an array of any other shape
+Memory does not grow with tasks: a stack is made, used and dropped. Work that is shared between processes
+is shared here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from metainfl.derive.batching import over_tasks
+from metainfl.errors import InvalidProblem
+from metainfl.problem import Definition, Tasks, TaskView
+
+PerTask = Callable[[TaskView, Any], Tensor]
+
+
+class Stack(NamedTuple):
+    """Some tasks of one shape: data, weights (n,), prepared adaptation, places (n,) among all tasks."""
+
+    view: TaskView
+    w: Tensor
+    state: Any
+    index: Tensor
+
+
+def stacks(
+    problem: Definition, lam: Tensor, tasks: Tasks | None = None, *, size: int, skip: int = 0
+) -> Iterator[Stack]:
+    """All tasks but the first `skip` of the loop's own order, at most `size` at a time."""
+    own = tasks is None or tasks is problem.tasks
+    tasks = problem.tasks if tasks is None else tasks
+    for places, batch in tasks.groups():
+        if skip >= batch.n_tasks:
+            skip -= batch.n_tasks
+            continue
+        filled = without_padding(batch.view())
+        whole = own and batch.n_tasks == tasks.n_tasks <= size and not skip
+        for start in range(skip, batch.n_tasks, size):
+            part = slice(start, min(start + size, batch.n_tasks))
+            view = TaskView(*(t[part] for t in filled))
+            # all tasks in one stack, where influences are taken: prepared once and kept
+            kept = whole and problem.at(lam)
+            state = problem.memory.recall(lam, tasks, problem.adaptation) if kept else None
+            if state is None:
+                state = problem.adaptation.prepare(problem.setting, lam, view)
+                if kept:
+                    problem.memory.keep(lam, tasks, problem.adaptation, state)
+            yield Stack(view, batch.w[part], state, places[part])
+        skip = 0
+
+
+def without_padding(view: TaskView) -> TaskView:
+    """Instances of weight 0 replaced by one of their task that counts: a loss that is infinite on
+    padding times a weight of 0 would be NaN. Values and derivatives of what counts stay as they are.
+    """
+    new = {}
+    for side in ("support", "query"):
+        weights = getattr(view, f"{side}_weight")
+        dead = weights == 0
+        if dead.any():
+            own = torch.arange(weights.shape[1], device=weights.device).expand_as(weights)
+            source = torch.where(dead, (~dead).to(torch.int8).argmax(1, keepdim=True), own)
+            rows = torch.arange(len(weights), device=weights.device)[:, None]
+            for field in (f"{side}_x", f"{side}_y"):
+                new[field] = getattr(view, field)[rows, source]
+    return view._replace(**new)
+
+
+def total(
+    problem: Definition,
+    lam: Tensor,
+    f: Callable[[Stack], Tensor],
+    start: Tensor,
+    *,
+    tasks: Tasks | None = None,
+    size: int,
+    skip: int = 0,
+) -> Tensor:
+    """start + sum over stacks of f(stack)."""
+    out = start
+    for stack in stacks(problem, lam, tasks, size=size, skip=skip):
+        out = out + f(stack)
+    return out.detach()
+
+
+def each(
+    problem: Definition, lam: Tensor, f: PerTask, tasks: Tasks | None = None, *, size: int
+) -> Tensor:
+    """f(task, state) of every task (T, ...), batched over the tasks of a stack."""
+
+    def rows(stack: Stack) -> Tensor:
+        return over_tasks(f, stack.view, stack.state)
+
+    return each_stack(problem, lam, rows, tasks, size=size)
+
+
+def each_stack(
+    problem: Definition,
+    lam: Tensor,
+    f: Callable[[Stack], Tensor],
+    tasks: Tasks | None = None,
+    *,
+    size: int,
+) -> Tensor:
+    """The same for a function of a whole stack that returns one row a task."""
+    places, found = [], []
+    for stack in stacks(problem, lam, tasks, size=size):
+        places.append(stack.index)
+        found.append(f(stack).detach())
+    shapes = {tuple(t.shape[1:]) for t in found}
+    if len(shapes) > 1:
+        raise InvalidProblem(
+            f"tasks of different shapes give rows of different shapes here, {sorted(shapes)}: ask for "
+            "the batches of tasks.groups() one at a time"
+        )
+    rows = torch.cat(found)
+    out = torch.empty_like(rows)
+    out[torch.cat(places)] = rows
+    return out
+
+
+def into(
+    problem: Definition,
+    lam: Tensor,
+    out: Tensor,
+    f: Callable[[Stack, Tensor], None],
+    tasks: Tasks | None = None,
+    *,
+    size: int,
+) -> Tensor:
+    """`out` after f(stack, out) has added every stack's part to it in place."""
+    for stack in stacks(problem, lam, tasks, size=size):
+        f(stack, out)
+    return out.detach()

@@ -1,0 +1,91 @@
+"""The plan of a large problem, by measurement: a product over a few tasks timed in each way, once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from metainfl.derive.loop import stacks
+from metainfl.derive.plan import CHUNKS, Plan, Way
+from metainfl.derive.product import Graph, forward_product
+from metainfl.problem import Definition
+
+
+def weight_of_a_graph(problem: Definition, lam: Tensor) -> float:
+    """Bytes of the gradient's graph of one task; nan where there is none, which a product will say."""
+    try:
+        stack = next(stacks(problem, lam, problem.tasks.select([0]), size=1))
+        return float(max(1, Graph(problem, lam, stack).bytes()))
+    except RuntimeError:
+        return math.nan
+
+
+def measured(problem: Definition, lam: Tensor) -> Plan:
+    """Time one product over at most 16 tasks in each way that the problem leaves open."""
+    rows = torch.ones_like(lam)[None] / len(lam) ** 0.5
+    sizes = sorted({min(c, problem.tasks.n_tasks) for c in CHUNKS})
+    if problem.asked_chunk is not None:
+        sizes = [problem.asked_chunk]
+    timed: list[tuple[Way, int, float]] = []
+    weight = math.nan
+    for size in sizes:
+        n = min(size, problem.tasks.n_tasks)
+        few = problem.replaced(tasks=problem.tasks.select(list(range(n))))
+        if problem.product != "reverse":
+            timed.append(("forward", size, _forward(few, lam, rows, size) / n))
+        if problem.product != "forward":
+            whole, again, size_now = _reverse(few, lam, rows, size)
+            timed += [("reverse", size, whole / n), ("kept", size, again / n)]
+            weight = size_now / n if size == sizes[0] else weight
+    single = [t for t in timed if t[0] != "kept" and not math.isnan(t[2])]
+    kept = [t for t in timed if t[0] == "kept" and not math.isnan(t[2])]
+    asked: Way = "reverse" if problem.product == "reverse" else "forward"
+    way, chunk, _ = min(single, key=lambda t: t[2], default=(asked, sizes[0], 0.0))
+    keep = min(kept, key=lambda t: t[2])[1] if kept else 0
+    if math.isnan(weight):
+        weight = weight_of_a_graph(problem, lam)
+    return Plan("reverse" if way == "reverse" else "forward", chunk, keep, tuple(timed), weight)
+
+
+def _forward(problem: Definition, lam: Tensor, rows: Tensor, size: int) -> float:
+    """Seconds of a product, the faster of two once warm; nan where this way does not work."""
+
+    def once() -> float:
+        started = time.perf_counter()
+        for stack in stacks(problem, lam, size=size):
+            float(forward_product(problem, lam, rows, stack, 1)[0, 0])  # waits for the device
+        return time.perf_counter() - started
+
+    return _best(lambda: (once(),))[0]
+
+
+def _reverse(
+    problem: Definition, lam: Tensor, rows: Tensor, size: int
+) -> tuple[float, float, float]:
+    """Seconds of a product likewise, of it those after the graph was made, and the graph's bytes."""
+
+    def once() -> tuple[float, float, float]:
+        started, pulled, weight = time.perf_counter(), 0.0, 0.0
+        for stack in stacks(problem, lam, size=size):
+            graph = Graph(problem, lam, stack)
+            float(graph.gradient.detach()[0])
+            made = time.perf_counter()
+            float(graph.pull(rows, 1)[0, 0])
+            pulled += time.perf_counter() - made
+            weight += graph.bytes()
+        return time.perf_counter() - started, pulled, weight
+
+    best = _best(once)
+    return (best[0], best[1], best[2]) if len(best) == 3 else (math.nan, math.nan, math.nan)
+
+
+def _best(once: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
+    try:
+        once()
+        return min(once() for _ in range(2))
+    except RuntimeError:
+        return (math.nan,)

@@ -1,0 +1,68 @@
+"""How far lam is from a stationary point of F, relative to what the gradient is made of.
+
+    residual = |grad F| / (sum_i w_i |D L_i| + |outer_reg lam|)
+eps^(5/8) is the tolerance: 2e-10 in float64 and 5e-5 in float32, what a good solver reaches with room to
+spare, far below any influence. Where every term vanishes by itself (interpolation: all tasks fitted) that
+ratio compares rounding with rounding; the gradient is then compared with what it changes by when lam
+moves by its own length, |H lam|, as well.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.func import grad
+
+from metainfl.derive.batching import over_tasks
+from metainfl.derive.loop import Stack, total
+from metainfl.derive.plan import Plan
+from metainfl.derive.product import fresh
+from metainfl.errors import NotStationary
+from metainfl.problem import Definition, TaskView
+
+
+def terms(problem: Definition, lam: Tensor, size: int) -> tuple[Tensor, float]:
+    """Grad F (p,), and the sum of the sizes of its terms."""
+
+    def one(task: TaskView, state: object) -> Tensor:
+        slope: Tensor = grad(problem.task_loss)(lam, task, state)
+        return slope
+
+    def sums(stack: Stack) -> Tensor:
+        slopes = over_tasks(one, stack.view, stack.state).detach()
+        return torch.cat([stack.w @ slopes, (stack.w @ slopes.norm(dim=1))[None]])
+
+    prior = problem.prior(lam)
+    found = total(problem, lam, sums, torch.cat([prior, prior.norm()[None]]), size=size)
+    return found[:-1], float(found[-1])
+
+
+def tolerance_of(lam: Tensor) -> float:
+    """eps^(5/8)."""
+    return float(torch.finfo(lam.dtype).eps ** 0.625)
+
+
+def relative_gradient(problem: Definition, lam: Tensor, plan: Plan) -> float:
+    """The residual with |H lam| among the terms: what is left of it at a point that fits every task."""
+    g, scale = terms(problem, lam, plan.chunk)
+    reach = float(fresh(problem, lam, lam, plan).norm())
+    return float(g.norm()) / (scale + reach) if scale + reach > 0 else float(g.norm())
+
+
+def require_stationary(
+    problem: Definition, lam: Tensor, residual: float, plan: Plan, tolerance: float | None
+) -> float:
+    """The residual; raises `NotStationary` above the tolerance."""
+    wanted = tolerance_of(lam) if tolerance is None else tolerance
+    if residual <= wanted:
+        return residual
+    other = relative_gradient(problem, lam, plan)
+    if other <= wanted:
+        return other
+    raise NotStationary(
+        f"lam is not stationary: relative gradient {residual:.3g} exceeds {wanted:.3g}. "
+        "Train longer, call problem.solve(), or pass allow_nonstationary=True and read the "
+        "result as an approximation. A network that was trained for some steps has an exact answer "
+        "in its training run: see metainfl.training",
+        residual=residual,
+    )

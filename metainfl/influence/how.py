@@ -1,0 +1,125 @@
+"""How an influence is computed: the same four options, with the same names, wherever one is computed.
+
+curvature            what stands for H: one of `metainfl.curvature`, the exact total Hessian by default
+solver               how the system is solved: one of `metainfl.solve`; None takes the curvature's own
+inverse where it has one, else a dense solve off the known symmetry
+damping              d >= 0 in (C + d I)^{-1}: no part of the exact answer
+allow_nonstationary  read the result as an approximation where lam is no stationary point
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypedDict, Unpack
+
+import torch
+from torch import Tensor
+
+from metainfl.curvature import Curvature, exact
+from metainfl.derive.preflight import preflight
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidOption, MetainflError, NotFinite, NotStationary
+from metainfl.problem import Perturbation, Tasks
+from metainfl.problem.weights import check
+from metainfl.solve import Dense, Solver, SolveResult, Structured
+from metainfl.solve.spectrum import lanczos
+
+PRODUCTS = 20  # that the advice in a refusal may cost
+
+
+class How(TypedDict, total=False):
+    """Keyword arguments of everything that solves with a curvature."""
+
+    curvature: Curvature
+    solver: Solver | None
+    damping: float
+    allow_nonstationary: bool
+
+
+def examined(
+    problem: Problem,
+    perturbations: Sequence[Perturbation],
+    targets: Tasks | None = None,
+    **how: Unpack[How],
+) -> float:
+    """The residual at lam, where the request can be met; everything that is wrong with it is said at once.
+
+    The error is of the type of the first thing found.
+    """
+    wrong: list[MetainflError] = []
+
+    def attempt(f: Callable[..., None], *args: object) -> None:
+        try:
+            f(*args)
+        except MetainflError as error:
+            wrong.append(error)
+
+    attempt(check, problem.tasks, perturbations)
+    attempt(preflight, problem, problem.tasks)
+    if targets is not None:
+        attempt(preflight, problem, targets, "target")
+    damping = how.get("damping", 0.0)
+    if not damping >= 0:
+        wrong.append(InvalidOption(f"damping must not be negative, got {damping}"))
+    residual = float("nan")
+    if wrong:
+        _raise(wrong)
+    try:
+        if how.get("allow_nonstationary", False):
+            residual = problem.residual(problem.lam)
+        else:
+            residual = problem.check_stationary()
+    except NotStationary as error:
+        wrong.append(NotStationary(f"{error}. {amounts(problem)}", residual=error.residual))
+        _raise(wrong)
+    return residual
+
+
+def _raise(wrong: list[MetainflError]) -> None:
+    if len(wrong) == 1:
+        raise wrong[0]
+    text = "; ".join(dict.fromkeys(str(e) for e in wrong))
+    raise type(wrong[0])(f"{len(wrong)} things are wrong with this request: {text}")
+
+
+def amounts(problem: Problem) -> str:
+    """What damping would make the curvature at a non-stationary point definite, and what else there is."""
+    operator = exact(problem)
+    low = lanczos(operator, min(PRODUCTS, problem.n_meta)).low
+    if low > 0:
+        return (
+            f"There the Hessian's smallest eigenvalue is about {low:.2g}: allow_nonstationary=True would "
+            "need no damping"
+        )
+    return (
+        f"There the Hessian has an eigenvalue of about {low:.2g} or less, so allow_nonstationary=True would "
+        f"need damping above {-1.1 * low:.2g} (damping={-2 * low:.2g}, say), or "
+        "curvature=metainfl.curvature.gauss_newton, which is never negative"
+    )
+
+
+def apply_inverse(problem: Problem, rhs: Tensor, **how: Unpack[How]) -> SolveResult:
+    """(C + damping)^{-1} rhs for rhs (p, k), off a known symmetry: the one place where systems are solved."""
+    curvature, solver = how.get("curvature", exact), how.get("solver")
+    operator, tangent = curvature(problem).damped(how.get("damping", 0.0)), problem.tangent()
+    if solver is None:
+        own = hasattr(operator, "inverse")
+        return Structured()(operator, rhs) if own else Dense(off=tangent)(operator, rhs)
+    if tangent is not None and not isinstance(solver, Dense):  # Dense was told what to leave out
+        operator, rhs = operator.deflated(tangent), rhs - tangent @ (tangent.T @ rhs)
+    return solver(operator, rhs)
+
+
+def finite(rows: Tensor, perturbations: Sequence[Perturbation], what: str) -> Tensor:
+    """Rows (n, ...), one a perturbation; `NotFinite` names the first that has none."""
+    good = torch.isfinite(rows).reshape(len(rows), -1).all(1)
+    if not good.all():
+        p = perturbations[int((~good).nonzero()[0])]
+        raise NotFinite(
+            f"the {what} of {p} is not finite: look at the scale of its inputs, compute in float64, or "
+            "look for a loss that is infinite where its weight moves",
+            quantity=what,
+            task=p.task if p.task >= 0 else None,
+            instance=p.instance if p.instance >= 0 else None,
+        )
+    return rows

@@ -1,0 +1,167 @@
+"""Tasks of different ways, shots and queries, exact: grouped by shape, so nothing is padded.
+
+Positions are those of the order in which the tasks were given; every sum and map over tasks goes
+through `groups`, and what has one row a task comes back in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metainfl.errors import InvalidTasks
+from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.tasks import Tasks
+
+SIDES = ("support_x", "support_y", "query_x", "query_y")
+
+
+class Ragged(Tasks):
+    """A batch whose tasks have different shapes; made by `Tasks.ragged`."""
+
+    def __init__(self, groups: Sequence[tuple[Tensor, Tasks]]) -> None:
+        object.__setattr__(self, "_groups", list(groups))
+        total = sum(len(index) for index, _ in groups)
+        weights = groups[0][1].w.new_empty(total)
+        for index, tasks in groups:
+            weights[index] = tasks.w
+        object.__setattr__(self, "task_weight", weights)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in (*SIDES, "support_weight", "query_weight"):
+            raise InvalidTasks(
+                f"ragged tasks have no single {name}: their shapes differ; go through tasks.groups()"
+            )
+        raise AttributeError(name)
+
+    def __repr__(self) -> str:
+        """Sizes, not tensors."""
+        return f"Ragged({self.n_tasks} tasks of {len(self._groups)} shapes)"
+
+    @property
+    def n_tasks(self) -> int:
+        """T."""
+        return len(self.w)
+
+    @property
+    def like(self) -> Tensor:
+        """An empty tensor of the dtype and on the device that everything is computed in."""
+        return self.w.new_empty(0)
+
+    def groups(self) -> list[tuple[Tensor, Tasks]]:
+        """Batches of one shape, each with the places (n,) of its tasks in the order given."""
+        return list(self._groups)
+
+    def side(self, side: str, k: int) -> tuple[Tensor, Tensor]:
+        """Inputs (n, ...) and instance weights (n,) of one side of task k."""
+        index, tasks = next((i, t) for i, t in self._groups if bool((i == k).any()))
+        return tasks.side(side, int((index == k).nonzero()[0, 0]))
+
+    def versions(self) -> tuple[int, ...]:
+        """Grows with every change in place."""
+        return tuple(v for _, t in self._groups for v in t.versions())
+
+    def select(self, index: Sequence[int] | Tensor) -> Tasks:
+        """The tasks at `index`, in that order; a plain batch where they have one shape."""
+        wanted = torch.as_tensor(index).tolist()
+        wanted = [k + self.n_tasks if k < 0 else k for k in wanted]
+        found = []
+        for places, tasks in self._groups:
+            where = {int(k): a for a, k in enumerate(places.tolist())}
+            here = [(new, where[k]) for new, k in enumerate(wanted) if k in where]
+            if here:
+                new, old = zip(*here, strict=True)
+                found.append((torch.tensor(new, device=places.device), tasks.select(list(old))))
+        if sum(len(i) for i, _ in found) != len(wanted):
+            raise InvalidTasks(f"tasks run from 0 to {self.n_tasks - 1}, asked for {wanted}")
+        if not found:
+            raise InvalidTasks("no tasks: the selection is empty")
+        if len(found) == 1:
+            index_, tasks = found[0]
+            return tasks.select(torch.argsort(index_))
+        return Ragged(found)
+
+    def scaled(self, members: Sequence[Perturbation], factor: float) -> Tasks:
+        """The weights that the members name multiplied by `factor`; 0 removes."""
+        new = []
+        for places, tasks in self._groups:
+            where = {int(k): a for a, k in enumerate(places.tolist())}
+            own = [
+                Perturbation(m.kind, where[m.task], m.instance) for m in members if m.task in where
+            ]
+            new.append((places, tasks.scaled(own, factor)))
+        return Ragged(new)
+
+    def reweighted(
+        self,
+        *,
+        task: Tensor | None = None,
+        support: Tensor | None = None,
+        query: Tensor | None = None,
+    ) -> Tasks:
+        """The same data with other task weights (T,)."""
+        if support is not None or query is not None:
+            raise InvalidTasks("instance weights of ragged tasks are given to Tasks.ragged")
+        if task is None:
+            return self
+        if task.shape != (self.n_tasks,):
+            raise InvalidTasks(
+                f"task_weight must have shape ({self.n_tasks},), got {tuple(task.shape)}"
+            )
+        return Ragged([(i, t.reweighted(task=task[i])) for i, t in self._groups])
+
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Tasks:
+        """Move to a device, and all floating-point tensors to a dtype."""
+        return Ragged([(i.to(device), t.to(device, dtype)) for i, t in self._groups])
+
+    def _mapped(self, f: Callable[[Tensor], Tensor]) -> Tasks:
+        return Ragged([(i, t._mapped(f)) for i, t in self._groups])
+
+
+def ragged(tasks: Sequence[Mapping[str, Tensor]]) -> Tasks:
+    """Tasks from one mapping each: support_x (n_s, ...), support_y, query_x, query_y, and, where they
+    are not 1, task_weight (), support_weight (n_s,), query_weight (n_q,). Sizes and ways may differ.
+    """
+    if len(tasks) == 0:
+        raise InvalidTasks("no tasks: the list is empty")
+    known = {*SIDES, "task_weight", "support_weight", "query_weight"}
+    shapes: dict[Any, list[int]] = {}
+    for k, one in enumerate(tasks):
+        missing, extra = set(SIDES) - set(one), set(one) - known
+        if missing or extra:
+            what = f"lacks {sorted(missing)}" if missing else f"has unknown {sorted(extra)}"
+            raise InvalidTasks(f"task {k} {what}")
+        for name in one:
+            if not isinstance(one[name], Tensor):
+                raise InvalidTasks(f"{name} of task {k} must be a torch tensor")
+        key = tuple((tuple(one[name].shape), one[name].dtype) for name in SIDES)
+        shapes.setdefault(key, []).append(k)
+    groups = []
+    for places in shapes.values():
+        fields: dict[str, Tensor] = {n: torch.stack([tasks[k][n] for k in places]) for n in SIDES}
+        for name, like in (("support_weight", "support_x"), ("query_weight", "query_x")):
+            ones = fields["query_x"].new_ones(fields[like].shape[:2])
+            fields[name] = torch.stack(
+                [tasks[k].get(name, ones[a]).to(ones) for a, k in enumerate(places)]
+            )
+        one = fields["query_x"].new_ones(())
+        fields["task_weight"] = torch.stack(
+            [tasks[k].get("task_weight", one).to(one) for k in places]
+        )
+        try:
+            batch = Tasks(**fields)
+        except InvalidTasks as error:
+            raise InvalidTasks(f"tasks {places}: {error}") from error
+        groups.append((torch.tensor(places, device=batch.query_x.device), batch))
+    likes = {(t.like.dtype, t.like.device) for _, t in groups}
+    if len(likes) > 1:
+        raise InvalidTasks(f"tasks disagree on dtype or device: {sorted(map(str, likes))}")
+    return groups[0][1] if len(groups) == 1 else Ragged(groups)
+
+
+Tasks.ragged = staticmethod(ragged)
