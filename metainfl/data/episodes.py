@@ -112,12 +112,16 @@ def stacked(tasks: Sequence[Episode]) -> Tasks:
     """
     if not tasks:
         raise InvalidTasks("no tasks to stack")
+    shapes = sorted({tuple(x.shape[1:]) for t in tasks for x in (t.support_x, t.query_x)})
+    if len(shapes) > 1:
+        raise InvalidTasks(f"tasks have inputs of different shapes, {shapes[0]} and {shapes[-1]}")
+    widest = max(t.query_y.shape[1] for t in tasks)
     sides = []
     for x, y in ((0, 1), (2, 3)):
         n = max(len(t[x]) for t in tasks)
         sides += [
             torch.stack([_padded(t[x], n) for t in tasks]),
-            torch.stack([_padded(t[y], n) for t in tasks]),
+            torch.stack([_padded(_padded(t[y].T, widest).T, n) for t in tasks]),
             torch.stack([_padded(t[x].new_ones(len(t[x])), n) for t in tasks]),
         ]
     return Tasks(

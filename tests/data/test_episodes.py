@@ -101,6 +101,21 @@ def test_ragged_tasks_are_exact():
         assert_close(together[k], alone, 1e-13)  # the same sums in another order
 
 
+def test_stacking_what_was_drawn_apart():
+    """Tasks of separate draws, whose targets have different numbers of columns."""
+    data = numbered()
+    two, four = draw(data, 1, ways=2, queries=1), draw(data, 1, ways=4, queries=1)
+    tasks = stacked([*two, *four])
+    assert tasks.query_y.shape == (2, 4, 4) and tasks.query_weight.sum(1).tolist() == [2, 4]
+    assert (
+        torch.equal(tasks.query_y[0, :2, :2], two[0].query_y)
+        and (tasks.query_y[0, :, 2:] == 0).all()
+    )
+    flat = draw(data, 1, ways=2, inputs=lambda x: x.flatten(1).double())
+    with pytest.raises(InvalidTasks, match="different shapes"):
+        stacked([*two, *flat])
+
+
 def test_splits_share_no_class():
     """A rotated copy in another part than its class; a part that is not what was asked for."""
     data = with_rotations(numbered())
