@@ -145,7 +145,7 @@ def _itself(quick: bool, seed: int, json_file: Path | None, progress: bool) -> i
     from metainfl.report.tables import self_check_grid
     from metainfl.report.tables import show as show_table
 
-    with bar(progress, "judgements", "made") as show:
+    with bar(progress, "judgements") as show:
         found = self_check(seeds=(seed,) if quick else (seed, seed + 1, seed + 2), progress=show)
     show_table(self_check_grid(list(CHECKS), found.kills, found.sole_killers))
     killed = len(found.kills) - len(found.survivors)

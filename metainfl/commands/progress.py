@@ -36,20 +36,26 @@ class Watch:
         self.changed()
 
     @property
+    def weighed(self) -> bool:
+        """Whether the costs are about this work."""
+        return len(self.costs) == self.total and sum(self.costs) > 0
+
+    @property
     def share(self) -> float:
-        """Cost done over cost of everything, from 0 to 1."""
-        if len(self.costs) != self.total or not sum(self.costs):
+        """Cost done over cost of everything, from 0 to 1; of steps, where costs are not known."""
+        if not self.weighed:
             return self.done / self.total if self.total else 0.0
         spent = [0.0, *accumulate(self.costs)]
         return spent[self.done] / spent[-1]
 
     def line(self) -> str:
-        """`4 of 43 rows, 12% of the work, 31 s: task-IF on digits`."""
+        """`4 of 43 rows, 12% of the work, 31 s: task-IF on digits`; no share where costs are unknown."""
         seconds = time.monotonic() - self.started
         if not self.total:
             return f"{self.what}, {seconds:.0f} s"
         steps = f"{self.done} of {self.total} {self.unit}"
-        return f"{steps}, {self.share:.0%} of the work, {seconds:.0f} s: {self.what}"
+        share = f", {self.share:.0%} of the work" if self.weighed else ""
+        return f"{steps}{share}, {seconds:.0f} s: {self.what}"
 
     def left(self) -> str:
         """What an interrupted run has to say."""

@@ -10,6 +10,7 @@ from typing import IO, Any
 import typer
 from typer.core import TyperGroup
 
+from metainfl.commands.blame import users_line, words
 from metainfl.errors import MetainflError
 
 INTERRUPTED = 130
@@ -41,10 +42,17 @@ class Commands(TyperGroup):
         except BrokenPipeError:  # `| head`: nobody reads on
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(NO_READER) from None
-        except OSError as error:
-            if error.filename is None:
-                raise
-            raise Refused(reason(error)) from error
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception as error:
+            line = users_line(error)
+            if line is not None:
+                raise Refused(
+                    f"your code raises {words(error)} ({line}); correct it and run the command again"
+                ) from error
+            if isinstance(error, OSError) and error.filename is not None:
+                raise Refused(f"{reason(error)}; mend that, and run the command again") from error
+            raise
         except KeyboardInterrupt as error:
             print(f"interrupted: {told(error)}", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from metainfl.commands.blame import users_line, words
 from metainfl.commands.refusal import Refused
 
 
@@ -60,19 +60,11 @@ def run(doing: str, call: Callable[..., Any], *arguments: Any) -> Any:
             'under `if __name__ == "__main__":`'
         ) from error
     except Exception as error:
-        words = " ".join(str(error).split()) or "no message"
+        line = users_line(error)
+        place = f" ({line})" if line else ""
         raise Refused(
-            f"{doing} raises {type(error).__name__}: {words} ({_place(error)}); correct it and run the "
-            "command again"
+            f"{doing} raises {words(error)}{place}; correct it and run the command again"
         ) from error
-
-
-def _place(error: Exception) -> str:
-    """The innermost line outside installed packages: the user's own, where there is one."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "<frozen" not in f.filename]
-    own = [f for f in frames if not f.filename.startswith((sys.prefix, sys.base_prefix))]
-    frame = (own or frames)[-1]
-    return f"{frame.filename}, line {frame.lineno}"
 
 
 @contextmanager

@@ -19,6 +19,11 @@ FILES = {
     "def takes(one): return one\ndef fails(): return 1 / 0\ndef gives(): return number\n",
     "tasks.py": "import torch\nfrom metainfl import Tasks\nx = torch.ones(2, 3, 1)\n"
     "def problem(): return Tasks(x, x, x, x[:1])\n",
+    "model.py": "import torch\nimport metainfl as mi\nclass Model:\n    n_params = 2\n"
+    "    def __call__(self, theta, x): raise KeyError('layer')\n"
+    "def problem():\n    x = torch.ones(2, 3, 1)\n"
+    "    return mi.Problem(Model(), mi.Tasks(x, x, x, x), mi.NoAdaptation(), outer_reg=1.0, "
+    "lam=torch.ones(2))\n",
     "broken.json/keep.txt": "",
 }
 
@@ -51,6 +56,7 @@ BAD = {
     "advice that needs something": ("advise good.py:takes", "without arguments raises TypeError"),
     "advice that fails": ("advise good.py:fails", "ZeroDivisionError: division by zero"),
     "advice on bad tasks": ("advise tasks.py:problem", "InvalidTasks: support and query disagree"),
+    "advice on a model that fails": ("advise model.py:problem", "KeyError: 'layer' ({}/model.py, line 5)"),
     "an error of 2": ("advise digits --error 2", "lies between 0 and 1, got 2.0"),
     "advice to nowhere": ("advise digits --json /proc/x.json", "cannot write /proc/x.json"),
     "an unknown question": ("bench nosuch", "no question 'nosuch'; there are parts"),
@@ -109,10 +115,7 @@ def test_a_fault_of_ours_is_neither_1_nor_2(here, monkeypatch, capsys):
     """A traceback of our own must not read as "a claim does not hold"."""
     import metainfl.report.environment as environment
 
-    def broken():
-        raise RuntimeError("oops")
-
-    monkeypatch.setattr(environment, "environment", broken)
+    monkeypatch.setattr(environment, "PACKAGES", None)
     assert run("report-environment") == 70
     assert "This is a fault of metainfl" in capsys.readouterr().err
 
