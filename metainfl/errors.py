@@ -52,6 +52,14 @@ class SingularHessian(MetainflError, ArithmeticError):
     """The matrix to be inverted has a zero or negative eigenvalue where a positive one is needed."""
 
 
+class BranchLost(MetainflError, ArithmeticError):
+    """A removal leads to a fold: what lies beyond `share` of it is another minimiser."""
+
+    def __init__(self, message: str, *, share: float = 0.0) -> None:
+        super().__init__(message)
+        self.share = share
+
+
 class NotConverged(MetainflError, ArithmeticError):
     """An iterative solver stopped before its tolerance. `result` holds what it had."""
 
