@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from metainfl_reference.answer import Answer
-from metainfl_reference.certificate import EPS
 from metainfl_reference.errata.erratum import Erratum, Measured
 from metainfl_reference.estimands import knn_shapley, subsampling, values
 from metainfl_reference.families import FAMILIES
 from metainfl_reference.family import Family, targets
 from metainfl_reference.generators import regression, small
+from metainfl_reference.wide import EPS
 
 Array = np.ndarray
 
