@@ -40,6 +40,10 @@ class NotFinite(MetainflError, ArithmeticError):
         self.quantity, self.task, self.instance = quantity, task, instance
 
 
+class InvalidMethod(MetainflError, ValueError):
+    """What is to be judged cannot be: it is no callable, or cannot be sent to another process."""
+
+
 class NotStationary(MetainflError, ArithmeticError):
     """lam is not a minimiser of F, so the implicit function theorem does not apply there."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from metainfl_reference.errata.erratum import Erratum, Measured
+from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.estimands import direct
 from metainfl_reference.family import Family, Solution, targets
 from metainfl_reference.generators import small
@@ -104,7 +105,9 @@ def thm_5_1_corrected(family: Family, pis: Sequence[Perturbation], at: Solution)
 
 
 def outer_gradient(family: Family, k: int, at: Solution) -> Array:
-    """dL_O/dtheta of task k, partial."""
+    """dL_O/dtheta of task k, partial; single-level problems have no theta to differentiate in."""
+    if family.name.startswith("single"):
+        raise InvalidProblem(f"{family.name} adapts nothing: Gamma is a sum over adapted learners")
     local = family.task(k, at.lam, at.weights)
     if isinstance(local, ReducedLocal):
         return local.blocks().q_z
