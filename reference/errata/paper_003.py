@@ -94,9 +94,9 @@ ERRATA = (
     ),
     Erratum(
         "eq-37-norm",
-        "003, eq. 37",
+        "003, eq. 37 (text machine-extracted)",
         "regulariser (lambda/2) |theta|",
-        "(lambda/2) |theta|^2",
+        "(lambda/2) |theta|^2, which eqs 39-44 need; check a lost square against the PDF",
         _representer,
     ),
     Erratum(

@@ -1,4 +1,4 @@
-"""Cook's distance of a removal: the shift lam*_{-p} - lam*, and its classical scalar.
+"""Cook's distance of a removal: the shift lam* - lam*_{-p} (003, eqs 5-6), and its classical scalar.
 
     classical (single-level ridge, one instance):  D = |f(lam*_{-p}) - f(lam*)|^2 / (p s^2)
 over all fitted values, s^2 = residual sum of squares / (n - p); p is the number of columns of the
@@ -22,15 +22,15 @@ Array = np.ndarray
 
 
 def shift(family: Family, p: Perturbation, at: Solution) -> Answer:
-    """lam*_{-p} - lam* (p,), one bound in 2-norm."""
-    return _measured(family, p, at, lambda f, s, after: (after.lam - s.lam)[None], rows=True)[0]
+    """lam* - lam*_{-p} (p,), one bound in 2-norm: the sign of 003, eq. 5 (and of eq. 6 for groups)."""
+    return _measured(family, p, at, lambda f, s, after: (s.lam - after.lam)[None], rows=True)[0]
 
 
 def general(family: Family, p: Perturbation, at: Solution) -> Answer:
     """Shift' H shift / p."""
 
     def distance(f: Family, s: Solution, after: Solution) -> Array:
-        moved = after.lam - s.lam
+        moved = s.lam - after.lam
         return moved @ s.hessian @ moved / f.n_meta
 
     return _measured(family, p, at, distance)
@@ -51,7 +51,7 @@ def classical(family: SingleRidge, p: Perturbation, at: Solution) -> Answer:
 
     def distance(f: Family, s: Solution, after: Solution) -> Array:
         x, y = f.episodes.query_x.reshape(n, d), f.episodes.query_y.reshape(n)
-        moved, left = x @ (after.lam - s.lam), x @ s.lam - y
+        moved, left = x @ (s.lam - after.lam), x @ s.lam - y
         return (moved @ moved) / (d * (left @ left) / (n - d))
 
     return _measured(family, p, at, distance)

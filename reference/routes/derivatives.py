@@ -71,7 +71,7 @@ def removals(family: Family, at: Solution) -> Iterator[Agreement]:
     yield compare(name, "first-order removal", "complex step", first, second, 1e-12)
 
 
-def fifty_digits(name: str) -> Agreement | None:
+def high_precision(name: str) -> Agreement | None:
     """Influence against mpmath on the smallest problem; None where mpmath is not installed."""
     try:
         from metainfl_reference.second_route import highprec
@@ -81,7 +81,7 @@ def fifty_digits(name: str) -> Agreement | None:
     at = family.solve()
     pis = [task(0), query(1, 0)] + ([] if name.startswith("single") else [support(0, 1)])
     second = np.stack([highprec.solution_derivative(family, p, at) for p in pis])
-    return compare(name, "influence", "mpmath, 50 digits", family.influence(pis, at), second, 1e-12)
+    return compare(name, "influence", "mpmath", family.influence(pis, at), second, 1e-12)
 
 
 def conditioning() -> Iterator[Agreement]:
