@@ -56,7 +56,11 @@ def gauss_newton(problem: Problem) -> SymmetricOperator:
         start = problem.outer_reg * columns
         return total(problem, lam, product, start, size=plan.chunk).T.reshape(vectors.shape)
 
-    return SymmetricOperator(problem.n_meta, apply, lam)
+    return SymmetricOperator(problem.n_meta, apply, lam, flat=problem.tangent(), low=_low(problem))
+
+
+def _low(problem: Problem) -> float:
+    return float(torch.as_tensor(problem.outer_reg).min())
 
 
 def gap(problem: Problem, lam: Tensor, task: TaskView, state: Any) -> Tensor:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from metainfl.adaptation import NoAdaptation
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidProblem, SingularHessian
+from metainfl.errors import InvalidProblem
 from metainfl.kronecker import Block, LinearLayers, Recipe, apply, blocks, draws
 from metainfl.solve.operator import SymmetricOperator
+from metainfl.solve.refuse import refuse
 
 
 class Kronecker(SymmetricOperator):
@@ -28,9 +30,9 @@ class Kronecker(SymmetricOperator):
         """(F + shift I)^{-1} b."""
         low = min(float(values.min()) for _, _, values in self.parts) + self.shift
         if not low > 0:
-            raise SingularHessian(
-                f"the Kronecker approximation has smallest eigenvalue {low:.3g}; add damping"
-            )
+            high = max(float(values.max()) for _, _, values in self.parts) + self.shift
+            eps = torch.finfo(self.like.dtype).eps
+            raise refuse("the Kronecker approximation is not positive definite", low, high, eps)
         return apply(self.layers, self.parts, b, lambda s: 1 / (s + self.shift))
 
     def damped(self, damping: float) -> SymmetricOperator:

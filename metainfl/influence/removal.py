@@ -94,7 +94,7 @@ def newton(
     one dense solve and a few task Hessians a removal, not a pass over all tasks.
     """
     examined(problem, perturbations, damping=damping, allow_nonstationary=allow_nonstationary)
-    solver = solver or Dense(off=problem.tangent())
+    solver = solver or Dense()
     lam = problem.lam
     slope, curvature = problem.gradient(lam), problem.hessian(lam)
     rows = []
@@ -104,7 +104,8 @@ def newton(
         after = problem.replaced(tasks=without(problem.tasks, p).select(touched), outer_reg=0.0)
         g = slope - before.gradient(lam) + after.gradient(lam)
         h = curvature - before.hessian(lam) + after.hessian(lam)
-        operator = SymmetricOperator(len(h), h.__matmul__, lam, h).damped(damping)
+        exact_ = SymmetricOperator(len(h), h.__matmul__, lam, h, flat=problem.tangent())
+        operator = exact_.damped(damping)
         rows.append(lam - solver(operator, g[:, None]).solution[:, 0])
     return torch.stack(rows)
 

@@ -19,7 +19,7 @@ from metainfl.methods.claim import Claim
 from metainfl.methods.method import Method
 from metainfl.problem.perturbation import Perturbation
 from metainfl.solve import PseudoInverse
-from metainfl.solve.factored import buffered, orthogonal, pseudo_inverse
+from metainfl.solve.factored import buffered, pseudo_inverse, woodbury
 
 tlxml = Method("TLXML", "002, eq. 4", claim=Claim(kinds=("task", "group")))
 
@@ -37,11 +37,10 @@ def tlxml_pruned(keep: int) -> Method:
 def tlxml_gauss_newton(
     problem: Problem, perturbations: Sequence[Perturbation], *, buffer: int = 1024
 ) -> Tensor:
-    """-(V V')^+ D L_j with at most `buffer` columns kept (n, p). outer_reg adds sqrt(outer_reg) I."""
-    v = buffered(factors(problem), buffer)
+    """-(V V')^+ D L_j (n, p) with about `buffer` columns kept; -(V V' + outer_reg I)^-1 D L_j where there
+    is an outer regulariser, whose p directions count as no columns.
+    """
+    v, rhs = buffered(factors(problem), buffer), columns(problem, perturbations).T
     if problem.outer_reg:
-        import torch
-
-        eye = torch.eye(problem.n_meta, dtype=v.dtype, device=v.device)
-        v = orthogonal(torch.cat([v, problem.outer_reg**0.5 * eye], dim=1))
-    return -pseudo_inverse(v, columns(problem, perturbations).T).T
+        return -woodbury(v, problem.outer_reg, rhs).T
+    return -pseudo_inverse(v, rhs).T
