@@ -59,7 +59,10 @@ def gauss_newton(problem: Problem) -> SymmetricOperator:
     return SymmetricOperator(problem.n_meta, apply, lam, flat=problem.tangent(), low=_low(problem))
 
 
-def _low(problem: Problem) -> float:
+def _low(problem: Problem) -> float | None:
+    """The regulariser bounds G from below where the loss is known to be convex in the outputs."""
+    if problem.outer_loss not in (squared, cross_entropy):
+        return None
     return float(torch.as_tensor(problem.outer_reg).min())
 
 

@@ -47,6 +47,10 @@ def kronecker(problem: Problem, recipe: Recipe) -> Kronecker:
             "K-FAC and EK-FAC approximate single-level curvature; with adaptation use gauss_newton, "
             "or give the inner inverse to adaptation.ApproximateProximal"
         )
+    if isinstance(problem.outer_reg, Tensor):
+        raise InvalidProblem(
+            "K-FAC and EK-FAC need one outer_reg for all parameters; with one each use gauss_newton"
+        )
     layers, lam, t = LinearLayers(problem.setting.model), problem.lam, problem.tasks
     x, y = t.query_x.flatten(0, 1), t.query_y.flatten(0, 1)
     w = (t.w[:, None] * t.view().query_weight).flatten()

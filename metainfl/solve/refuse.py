@@ -26,7 +26,7 @@ def refuse(what: str, low: float, high: float, eps: float) -> SingularHessian:
     """The error for extreme eigenvalues `low` and `high`, `what` first."""
     damping = suggested(low, high, eps)
     ways = "a known symmetry can be declared with Problem(symmetry=...)"
-    if low < 0:
+    if low < -(eps**0.75) * abs(high):  # not for the sign of a zero
         ways = "curvature.gauss_newton has no negative eigenvalues; " + ways
     return SingularHessian(
         f"{what}: smallest eigenvalue {low:.3g} against largest {high:.3g}. Damping of {damping:.2g} "

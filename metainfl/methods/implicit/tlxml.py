@@ -15,6 +15,7 @@ from torch import Tensor
 from metainfl.curvature.gauss_newton import factors
 from metainfl.derive.cross import columns
 from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidProblem
 from metainfl.methods.claim import Claim
 from metainfl.methods.method import Method
 from metainfl.problem.perturbation import Perturbation
@@ -41,6 +42,12 @@ def tlxml_gauss_newton(
     is an outer regulariser, whose p directions count as no columns.
     """
     v, rhs = buffered(factors(problem), buffer), columns(problem, perturbations).T
-    if problem.outer_reg:
-        return -woodbury(v, problem.outer_reg, rhs).T
-    return -pseudo_inverse(v, rhs).T
+    reg = problem.outer_reg
+    if isinstance(
+        reg, Tensor
+    ):  # one precision a parameter: D^-1/2 (D^-1/2 V V' D^-1/2 + I)^-1 D^-1/2
+        if not bool((reg > 0).all()):
+            raise InvalidProblem("the factored form needs every entry of outer_reg positive")
+        root = reg.sqrt()[:, None]
+        return -(woodbury(v / root, 1.0, rhs / root) / root).T
+    return -(woodbury(v, reg, rhs) if reg else pseudo_inverse(v, rhs)).T
