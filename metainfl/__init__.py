@@ -24,18 +24,15 @@ if TYPE_CHECKING:
         RidgeHead,
         Unrolled,
     )
-    from metainfl.derive import Problem, symmetry
+    from metainfl.derive.problem import Problem
     from metainfl.errors import (
-        BranchLost,
         BrokenData,
         Interrupted,
-        InvalidOption,
         InvalidProblem,
         InvalidTasks,
         MetainflError,
         MissingData,
         NotConverged,
-        NotFinite,
         NotStationary,
         SingularHessian,
     )
@@ -61,16 +58,15 @@ if TYPE_CHECKING:
         shift,
         squared,
         support,
+        symmetry,
         task,
     )
 
 __all__ = [
-    "BranchLost",
     "BrokenData",
     "Claim",
     "FromModule",
     "Interrupted",
-    "InvalidOption",
     "InvalidProblem",
     "InvalidTasks",
     "Linear",
@@ -80,7 +76,6 @@ __all__ = [
     "MissingData",
     "NoAdaptation",
     "NotConverged",
-    "NotFinite",
     "NotStationary",
     "Perturbation",
     "Problem",
@@ -124,18 +119,15 @@ _HOMES = {
         "RidgeHead",
         "Unrolled",
     ),
-    "metainfl.derive": ("Problem", "symmetry"),
+    "metainfl.derive.problem": ("Problem",),
     "metainfl.errors": (
-        "BranchLost",
         "BrokenData",
         "Interrupted",
-        "InvalidOption",
         "InvalidProblem",
         "InvalidTasks",
         "MetainflError",
         "MissingData",
         "NotConverged",
-        "NotFinite",
         "NotStationary",
         "SingularHessian",
     ),
@@ -161,6 +153,7 @@ _HOMES = {
         "shift",
         "squared",
         "support",
+        "symmetry",
         "task",
     ),
 }

@@ -26,25 +26,18 @@ class InvalidOption(MetainflError, ValueError):
 
 
 class NotFinite(MetainflError, ArithmeticError):
-    """A NaN or an infinity arose: `quantity` says in what, the other fields where (None: not known)."""
+    """A NaN or an infinity arose. `quantity` says in what, `task` and `instance` where (None: not known)."""
 
     def __init__(
         self,
         message: str,
         *,
         quantity: str = "",
-        column: int | None = None,
         task: int | None = None,
         instance: int | None = None,
-        target: int | None = None,
     ) -> None:
         super().__init__(message)
-        self.quantity, self.column = quantity, column
-        self.task, self.instance, self.target = task, instance, target
-
-
-class InvalidMethod(MetainflError, ValueError):
-    """What is to be judged cannot be: it is no callable, or cannot be sent to another process."""
+        self.quantity, self.task, self.instance = quantity, task, instance
 
 
 class NotStationary(MetainflError, ArithmeticError):
@@ -56,30 +49,7 @@ class NotStationary(MetainflError, ArithmeticError):
 
 
 class SingularHessian(MetainflError, ArithmeticError):
-    """The matrix to be inverted has a zero or negative eigenvalue where a positive one is needed.
-
-    `lowest` and `highest` are its extreme eigenvalues as far as they were seen, `damping` is an amount
-    that would make it safely definite (nan: not known).
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        lowest: float = float("nan"),
-        highest: float = float("nan"),
-        damping: float = float("nan"),
-    ) -> None:
-        super().__init__(message)
-        self.lowest, self.highest, self.damping = lowest, highest, damping
-
-
-class BranchLost(MetainflError, ArithmeticError):
-    """A removal leads to a fold: what lies beyond `share` of it is another minimiser."""
-
-    def __init__(self, message: str, *, share: float = 0.0) -> None:
-        super().__init__(message)
-        self.share = share
+    """The matrix to be inverted has a zero or negative eigenvalue where a positive one is needed."""
 
 
 class NotConverged(MetainflError, ArithmeticError):
@@ -96,3 +66,24 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, message: str, result: object = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+class InvalidRecipe(MetainflError, ValueError):
+    """A training recipe, its optimiser or its start cannot be used as given."""
+
+
+class RunNotFinite(NotFinite):
+    """A NaN or an infinity arose in a training run, at `step`; `result` holds the run up to that step."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        step: int,
+        quantity: str = "",
+        task: int | None = None,
+        instance: int | None = None,
+    ) -> None:
+        super().__init__(message, quantity=quantity, task=task, instance=instance)
+        self.step = step
+        self.result: object = None

@@ -27,7 +27,9 @@ def _one(rate: float | Tensor, what: str) -> Tensor:
             f"{what} must be a number, a tensor, or a dict by parameter name, got {type(rate).__name__}"
         )
     value = (
-        rate.detach().clone() if isinstance(rate, Tensor) else torch.tensor(float(rate)).double()
+        rate.detach().clone()
+        if isinstance(rate, Tensor)
+        else torch.tensor(float(rate), dtype=torch.float64)
     )
     if not torch.isfinite(value).all():
         raise InvalidProblem(f"{what} is not finite")

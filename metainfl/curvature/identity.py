@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
 
 from metainfl.derive.problem import Problem
 from metainfl.solve.operator import SymmetricOperator
@@ -11,4 +11,5 @@ from metainfl.solve.operator import SymmetricOperator
 def identity(problem: Problem) -> SymmetricOperator:
     """I."""
     lam = problem.lam
-    return SymmetricOperator(len(lam), Tensor.clone, lam, low=1.0)
+    eye = torch.eye(len(lam), dtype=lam.dtype, device=lam.device)
+    return SymmetricOperator(len(lam), lambda v: v, lam, eye)

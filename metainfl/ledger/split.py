@@ -23,7 +23,7 @@ import torch
 from metainfl.curvature import SymmetricOperator
 from metainfl.derive.problem import Problem
 from metainfl.influence.implicit import Influence, influence
-from metainfl.ledger.parts import CURVATURES, DERIVATIVES, SOLVERS
+from metainfl.ledger.parts import CURVATURES, DERIVATIVES, SOLVERS, dense_of
 from metainfl.oracle.case import Case
 from metainfl.problem.perturbation import Perturbation
 
@@ -54,17 +54,13 @@ def solved(
 ) -> Influence:
     """The same with the solve behind it."""
     change = DERIVATIVES[derivative]
-    other = (
-        problem
-        if change is None
-        else problem.replaced(adaptation=change(problem.adaptation), symmetry=None)
-    )
+    other = problem if change is None else problem.replaced(adaptation=change(problem.adaptation))
     chosen = CURVATURES[curvature]
 
     def matrix(_: Problem) -> SymmetricOperator:
         return chosen(other)
 
-    found = SOLVERS[solver](other)
+    found = SOLVERS[solver](other) or dense_of(_symmetric(problem, derivative, curvature))
     return influence(
         problem,
         pis,
@@ -73,6 +69,12 @@ def solved(
         right_hand_side=other,
         allow_nonstationary=True,
     )
+
+
+def _symmetric(problem: Problem, derivative: str, curvature: str) -> Problem:
+    """The symmetry is deflated only where the matrix has it: approximations may be definite there."""
+    keeps = derivative == "exact" and curvature in ("exact", "Gauss-Newton", "empirical Fisher")
+    return problem if keeps else problem.replaced(symmetry=None)
 
 
 def chain(

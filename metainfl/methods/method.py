@@ -53,8 +53,7 @@ class Method:
         """
         other = problem
         if self.derivative is not None:
-            # what is left out of the derivative may have been what made a symmetry's directions flat
-            other = problem.replaced(adaptation=self.derivative(problem.adaptation), symmetry=None)
+            other = problem.replaced(adaptation=self.derivative(problem.adaptation))
         chosen = how.get("curvature", self.curvature)
 
         def curvature(_: Problem) -> SymmetricOperator:

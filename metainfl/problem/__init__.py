@@ -1,5 +1,6 @@
 """What is asked about: tasks, model, losses, the weight that moves, and the loss of one task."""
 
+from metainfl.problem import symmetry
 from metainfl.problem.definition import Definition
 from metainfl.problem.losses import Loss, cross_entropy, squared
 from metainfl.problem.model import FromModule, Linear, LinearEmbedding, Model
@@ -24,5 +25,6 @@ __all__ = [
     "shift",
     "squared",
     "support",
+    "symmetry",
     "task",
 ]

@@ -1,1 +1,25 @@
-"""Training runs: networks, optimisers as pure steps, the run and its exact derivatives."""
+"""Training runs as values: recipes, pure optimiser steps, exact derivatives, reruns."""
+
+from metainfl.training.optimisers import SGD, Adam, AdamW
+from metainfl.training.recipe import Recipe
+from metainfl.training.run import Run, RunInfluence, train
+from metainfl.training.saved import load, save
+from metainfl.training.scores import Reruns, RunScores
+from metainfl.training.smoothness import Smoothness
+from metainfl.training.state import State
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Recipe",
+    "Reruns",
+    "Run",
+    "RunInfluence",
+    "RunScores",
+    "Smoothness",
+    "State",
+    "load",
+    "save",
+    "train",
+]

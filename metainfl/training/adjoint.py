@@ -1,0 +1,78 @@
+"""The adjoint of a training run: the derivative of one number in every weight at once.
+
+    s_bar_S = (seed, 0, ...);   (lam_bar, moment_bars, g_bar) = vjp of U_t at s_t, g_t;   then
+    w_bar_i += c_t D L_i(lam_t) . g_bar,   lam_bar += (c_t H_B + outer_reg) g_bar
+and likewise for u, v and inputs: all of them one joint Hessian product (see `joint`). Source: reverse-mode
+differentiation of the run (Hara et al. 2019 for SGD; Ilyas and Engstrom 2025, MAGIC, for one level).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metainfl.errors import MetainflError
+from metainfl.problem.perturbation import Perturbation, parts
+from metainfl.training import places
+from metainfl.training.checkpoints import Checkpoints
+from metainfl.training.joint import Variables
+from metainfl.training.products import Products
+
+#: told the steps done and their number
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Sensitivities:
+    """d(seed . lam_S)/d(variable), rows for m seeds.
+
+    value   variable -> (m, T) for "task_weight", (m, T, n, ...) for a field of `TaskView`
+    start   in lam_0 (m, p);   moments   in the optimiser's moments at the start (m, p) each
+    """
+
+    value: Variables
+    start: Tensor
+    moments: tuple[Tensor, ...]
+
+    def along(self, perturbations: Sequence[Perturbation]) -> Tensor:
+        """(n, m): the derivative along each; a group is the sum of its members."""
+        rows = [sum(places.entry(self.value, m) for m in parts(p)) for p in perturbations]
+        return torch.stack(rows)  # type: ignore[arg-type]
+
+
+def adjoint(
+    kept: Checkpoints, last: int, seeds: Tensor, read: Sequence[str], tell: Tell | None = None
+) -> Sensitivities:
+    """Sensitivities of seeds (m, p) . lam_last in the variables `read`."""
+    program = kept.program
+    problem, update, m = program.problem, program.update, len(seeds)
+    out = {n: places.zeros(problem.tasks, n, m) for n in read}
+    lam_bar = seeds.detach().clone()
+    moment_bars = (torch.zeros_like(seeds),) * program.recipe.optimiser.n_moments
+    for t, state in kept.backwards(last):
+        batch = Products(program, t, state.lam, ("lam",), ("lam", *read))
+        g = batch.gradient() if update.needs_gradient else torch.zeros_like(state.lam)
+        lam_bar, *rest, g_bar = update.pull(state, g, program.rates[t], (lam_bar, *moment_bars))
+        moment_bars = tuple(rest)
+        lam_bar = lam_bar + problem.outer_reg * g_bar
+        along = {"lam": program.scale(t) * g_bar}
+        for where, found in batch.along(lambda stack, at, along=along: along):  # type: ignore[misc]
+            lam_bar = lam_bar + found["lam"]
+            for n in read:
+                places.add(out[n], where, found[n])
+        _finite(t, lam_bar)
+        if tell:
+            tell(last - t, last)
+    return Sensitivities(out, lam_bar, moment_bars)
+
+
+def _finite(t: int, bar: Tensor) -> None:
+    if not torch.isfinite(bar).all():
+        raise MetainflError(
+            f"the derivative of the run overflows or is undefined at step {t}: the run is not smooth there "
+            "(a kink, a root or norm at 0, or steps too large for the curvature); look at run.smoothness(), "
+            "lower the rate, or ask about a last phase of the run (run.phase)"
+        )

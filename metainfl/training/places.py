@@ -1,0 +1,77 @@
+"""Where perturbations stand in arrays over tasks and instances, and arrays of their shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from metainfl.derive.loop import Stack
+from metainfl.problem.perturbation import Perturbation, parts
+from metainfl.problem.tasks import Tasks
+from metainfl.problem.weights import FIELD
+from metainfl.training.joint import Variables
+
+
+def variable(m: Perturbation) -> str:
+    """The variable that a perturbation moves."""
+    return "task_weight" if m.kind == "task" else FIELD[m.kind]
+
+
+def needed(perturbations: Sequence[Perturbation]) -> tuple[str, ...]:
+    """The variables that these perturbations move."""
+    return tuple(sorted({variable(m) for p in perturbations for m in parts(p)}))
+
+
+def zeros(tasks: Tasks, name: str, rows: int) -> Tensor:
+    """(rows, T, ...) for one variable; where tasks differ in size, as large as the largest."""
+    like = tasks.w
+    if name == "task_weight":
+        return like.new_zeros(rows, tasks.n_tasks)
+    shapes = [getattr(batch.view(), name).shape[1:] for _, batch in tasks.groups()]
+    largest = [max(sizes) for sizes in zip(*shapes, strict=True)]
+    return like.new_zeros(rows, tasks.n_tasks, *largest)
+
+
+def add(out: Tensor, where: Tensor, found: Tensor) -> None:
+    """Add (m, n, ...) to `out` at tasks `where`, which may repeat."""
+    part = out
+    for axis, size in enumerate(found.shape[2:], start=2):
+        part = part.narrow(axis, 0, size)
+    part.index_add_(1, where, found)
+
+
+def entry(values: Variables, m: Perturbation) -> Tensor:
+    """(rows,): one member's entry."""
+    found = values[variable(m)][:, m.task]
+    if m.kind == "task":
+        return found
+    found = found[:, m.instance]
+    return found.reshape(len(found), -1)[:, m.axis] if m.axis >= 0 else found
+
+
+def directions(
+    perturbations: Sequence[Perturbation], names: Sequence[str], stack: Stack, where: Tensor
+) -> Variables:
+    """One row a perturbation: the step of each variable of a stack whose tasks stand at `where`."""
+    at: dict[int, list[int]] = {}
+    for a, k in enumerate(where.tolist()):
+        at.setdefault(k, []).append(a)
+    out: Variables = {}
+    for name in names:
+        like = stack.w if name == "task_weight" else getattr(stack.view, name)
+        out[name] = torch.zeros(
+            len(perturbations), *like.shape, dtype=like.dtype, device=like.device
+        )
+    for row, p in enumerate(perturbations):
+        for m in parts(p):
+            for a in at.get(m.task, ()):
+                target = out[variable(m)][row, a]
+                if m.kind == "task":
+                    out[variable(m)][row, a] += 1
+                elif m.axis >= 0:
+                    target[m.instance].view(-1)[m.axis] += 1
+                else:
+                    target[m.instance] += 1
+    return out

@@ -1,0 +1,60 @@
+"""Joint Hessian products of one step's batch, stack by stack, and its gradient where that is asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from metainfl.derive.loop import Stack
+from metainfl.training import joint
+from metainfl.training.joint import Variables
+from metainfl.training.program import Program
+
+
+class Products:
+    """Products at step t along directions in `moved`, read off in `read`.
+
+    In reverse order the graphs that the gradient needs serve the products too, as far as they fit into the
+    problem's `keep` bytes: a step of the adjoint then costs one gradient and one pass back through it.
+    """
+
+    def __init__(
+        self, program: Program, t: int, lam: Tensor, moved: Sequence[str], read: Sequence[str]
+    ) -> None:
+        self.program, self.t, self.lam = program, t, lam
+        self.moved, self.read = moved, read
+        self.stacks = program.stacks(t, lam)
+        self.reverse = program.plan.mode == "reverse"
+        self.kept: dict[int, joint.Reverse] = {}
+
+    def gradient(self) -> Tensor:
+        """g_t (p,)."""
+        program, lam = self.program, self.lam
+        if not self.reverse:
+            return program.gradient(self.t, lam)[1]
+        weight = program.plan.bytes_a_task
+        weight = 0 if math.isnan(weight) else weight
+        total, room = torch.zeros_like(lam), program.problem.keep
+        for i, (stack, _) in enumerate(self.stacks):
+            room -= int(weight * len(stack.w))
+            if room < 0:
+                total = total + joint.gradient(program.problem, lam, stack)[1]
+                continue
+            graph = joint.Reverse(program.problem, lam, stack, self.moved, self.read)
+            self.kept[i] = graph
+            total = total + graph.slopes["lam"].detach()
+        return program.scale(self.t) * total + program.problem.prior(lam)
+
+    def along(
+        self, directions: Callable[[Stack, Tensor], Variables]
+    ) -> Iterator[tuple[Tensor, Variables]]:
+        """Places of a stack's tasks among all tasks, and its rows; without c_t and the regulariser."""
+        problem = self.program.problem
+        way = joint.Reverse if self.reverse else joint.Forward
+        for i, (stack, places) in enumerate(self.stacks):
+            graph = self.kept.pop(i, None) or way(problem, self.lam, stack, self.moved, self.read)
+            width = self.program.plan.width(len(stack.w))
+            yield places, graph.product(directions(stack, places), width)

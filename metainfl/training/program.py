@@ -1,0 +1,147 @@
+"""The deterministic program that a training run is: s_{t+1} = U_t(s_t, g_t).
+
+    g_t = grad_lam [ c_t sum_{i in B_t} w_i L_O^i(lam_t; u_i, v_i) + (outer_reg/2) |lam_t|^2 ]
+with c_t = 1/|B_t| (or 1 for sums). A program copies all that it reads: model, adaptation, tasks, start.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from metainfl.derive.loop import Stack, stacks, total
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidRecipe, NotFinite, RunNotFinite
+from metainfl.problem.tasks import Tasks
+from metainfl.training import joint
+from metainfl.training.recipe import DTYPES, Recipe
+from metainfl.training.state import State, fresh
+from metainfl.training.update import Update
+
+
+class Program:
+    """A problem, a recipe and a start."""
+
+    def __init__(self, problem: Problem, recipe: Recipe, start: Tensor | State | None) -> None:
+        self.problem = _own(problem, recipe)
+        self.recipe = recipe
+        self.batches = recipe.batches_of(problem.tasks.n_tasks)
+        self.rates = recipe.rates()
+        if start is None:
+            start = _start(problem)
+        like = self.problem.tasks.like
+        self.start = fresh(start, recipe.optimiser, like, self.problem.n_meta)
+        self.update = Update(recipe.optimiser, recipe.clip)
+        self.plan = self.problem.settled(self.start.lam)
+        self._batch: tuple[int, Tasks] | None = None
+
+    @property
+    def steps(self) -> int:
+        """S."""
+        return len(self.batches)
+
+    def with_tasks(self, tasks: Tasks) -> Program:
+        """The same program on other tasks (other weights, say)."""
+        other = copy.copy(self)
+        other.problem, other._batch = self.problem.replaced(tasks=tasks), None
+        return other
+
+    def scale(self, t: int) -> float:
+        """c_t."""
+        return 1 / len(self.batches[t]) if self.recipe.reduction == "mean" else 1.0
+
+    def stacks(self, t: int, lam: Tensor) -> list[tuple[Stack, Tensor]]:
+        """What is differentiated together at step t, and the places of its tasks among all tasks."""
+        places = torch.tensor(self.batches[t], device=lam.device)
+        found = stacks(self.problem, lam, self.batch(t), size=self.plan.chunk)
+        return [(s, places[s.index]) for s in found]
+
+    def batch(self, t: int) -> Tasks:
+        """The tasks of step t."""
+        if self._batch is None or self._batch[0] != t:
+            self._batch = t, self.problem.tasks.select(list(self.batches[t]))
+        return self._batch[1]
+
+    def gradient(self, t: int, lam: Tensor) -> tuple[Tensor, Tensor]:
+        """c_t times the batch's loss, and g_t (p,)."""
+
+        def both(stack: Stack) -> Tensor:
+            value, slope = joint.gradient(self.problem, lam, stack)
+            return torch.cat([value[None], slope])
+
+        zero = lam.new_zeros(1 + len(lam))
+        found = total(self.problem, lam, both, zero, tasks=self.batch(t), size=self.plan.chunk)
+        found = self.scale(t) * found
+        return found[0], found[1:] + self.problem.prior(lam)
+
+    def advance(self, t: int, state: State) -> tuple[State, Tensor]:
+        """s_{t+1}, and the batch's loss at s_t; `RunNotFinite` names step and task."""
+        loss, gradient = self.gradient(t, state.lam)
+        after = self.update(state, gradient, self.rates[t])
+        if not (torch.isfinite(loss) and torch.isfinite(after.lam).all()):
+            self._blame(t, state, loss, gradient)
+        return after, loss
+
+    def run_to(self, steps: int) -> State:
+        """s_steps, from the start; nothing is kept on the way."""
+        state = self.start
+        for t in range(steps):
+            state, _ = self.advance(t, state)
+        return state
+
+    def _blame(self, t: int, state: State, loss: Tensor, gradient: Tensor) -> None:
+        """Raise with the first task of the batch whose loss or gradient is not finite."""
+        if torch.isfinite(loss) and torch.isfinite(gradient).all():
+            raise RunNotFinite(
+                f"step {t}: the gradient is finite (norm {float(gradient.norm()):.3g}), but the step taken "
+                "with it is not; lower the rate, or clip",
+                step=t,
+            )
+        try:
+            self.problem.losses(state.lam, self.batch(t))
+            self.problem.task_gradients(state.lam, self.batch(t))
+        except NotFinite as error:
+            k = None if error.task is None else self.batches[t][error.task]
+            why = str(error).partition(": ")[2] or str(error)
+            raise RunNotFinite(
+                f"step {t}: the {error.quantity} of task {k} is not finite: {why}; or lower the rate, or "
+                "clip. `result` holds the run up to here",
+                step=t,
+                task=k,
+                quantity=error.quantity,
+                instance=error.instance,
+            ) from error
+        raise RunNotFinite(
+            f"step {t}: every task of the batch has a finite loss and gradient, but their sum overflows",
+            step=t,
+        )
+
+
+def _own(problem: Problem, recipe: Recipe) -> Problem:
+    """A copy that nobody else holds, in the recipe's dtype and on its device."""
+    dtype = None if recipe.dtype is None else DTYPES[recipe.dtype]
+    tasks = problem.tasks.to(recipe.device, dtype)._mapped(torch.clone)
+    like = tasks.like
+    try:
+        model, adaptation = copy.deepcopy((problem.setting.model, problem.adaptation))
+    except (RuntimeError, TypeError) as error:
+        raise InvalidRecipe(
+            f"a run keeps its own copy of model and adaptation, which cannot be copied: {error}"
+        ) from error
+    module = getattr(model, "module", None)
+    if module is not None:
+        module.to(dtype=like.dtype, device=like.device)
+    changes = {"model": model, "adaptation": adaptation, "tasks": tasks, "lam": None}
+    return problem.replaced(**changes)
+
+
+def _start(problem: Problem) -> Tensor:
+    """problem.lam where it is set, else the module's own parameters."""
+    model = problem.setting.model
+    own = getattr(model, "current", None)
+    if problem._lam is None and own is not None and problem.n_meta == model.n_params:
+        found: Tensor = own()
+        return found
+    return problem.lam

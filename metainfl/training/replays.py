@@ -1,0 +1,93 @@
+"""Many reruns of one program: in parallel through joblib, and resumable from a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import joblib
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from metainfl.errors import InvalidRecipe
+from metainfl.problem.perturbation import Perturbation
+from metainfl.training.fingerprint import fingerprint
+from metainfl.training.program import Program
+from metainfl.training.reweight import multiplied
+
+
+def replayed(
+    program: Program,
+    steps: int,
+    perturbations: Sequence[Perturbation],
+    *,
+    factor: float,
+    jobs: int,
+    store: Path | None,
+    tell: Callable[[int, str], None],
+) -> Tensor:
+    """lam after `steps` steps with the weights that each perturbation names times `factor` (n, p).
+
+    With a `store`, every finished rerun is a file there, and those that are there are not run again.
+    """
+    name = _Names(program, steps, factor)
+    out: dict[int, Tensor] = {}
+    if store is not None:
+        store.mkdir(parents=True, exist_ok=True)
+        for i, p in enumerate(perturbations):
+            path = store / name(p)
+            if path.exists():
+                out[i] = _read(path).to(program.start.lam)
+    left = [i for i in range(len(perturbations)) if i not in out]
+    tell(len(out), "")
+    threads = torch.get_num_threads()
+    work = (
+        joblib.delayed(_one)(
+            program, steps, perturbations[i], factor, i, threads if jobs == 1 else 1
+        )
+        for i in left
+    )
+    for i, lam in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(work):
+        if store is not None:
+            path = store / name(perturbations[i])
+            half = path.with_suffix(".part")
+            save_file({"lam": lam.cpu()}, half)
+            half.replace(path)  # whole, or not there
+        out[i] = lam
+        tell(len(out), "")
+    return torch.stack([out[i] for i in range(len(perturbations))])
+
+
+def _one(
+    program: Program, steps: int, p: Perturbation, factor: float, i: int, threads: int
+) -> tuple[int, Tensor]:
+    before = torch.get_num_threads()
+    try:
+        if threads != before:
+            torch.set_num_threads(threads)
+        other = program.with_tasks(multiplied(program.problem.tasks, {p: factor}))
+        return i, other.run_to(steps).lam
+    finally:
+        if threads != before:
+            torch.set_num_threads(before)
+
+
+class _Names:
+    """File names: what was run, and with what left out."""
+
+    def __init__(self, program: Program, steps: int, factor: float) -> None:
+        self.head = json.dumps([fingerprint(program), steps, factor])
+
+    def __call__(self, p: Perturbation) -> str:
+        """One rerun's."""
+        return hashlib.sha256(f"{self.head} {p}".encode()).hexdigest()[:32] + ".safetensors"
+
+
+def _read(path: Path) -> Tensor:
+    try:
+        return load_file(path)["lam"]
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise InvalidRecipe(f"{path} is not a rerun's result ({error}); delete it") from error

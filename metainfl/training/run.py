@@ -1,0 +1,337 @@
+"""Training runs: the deterministic program that was run, what it ended in, and what that depends on.
+
+    lam_S(w, u, v)   the last lam, a smooth function of the weights of tasks and instances
+    influence        d lam_S/d weight, exact: no stationary point, no convexity is asked for
+    removal          the same program with that weight at 0 (`without`), exact too
+Sign and scale are those of `metainfl.influence`: weights are 1, and the score of a removal is minus the
+derivative. Source: the identities of section "training run" in the documentation; MAGIC (Ilyas and
+Engstrom 2025) for single-level learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from metainfl.derive.preflight import preflight
+from metainfl.derive.problem import Problem
+from metainfl.errors import Interrupted, InvalidRecipe, RunNotFinite
+from metainfl.problem.perturbation import Perturbation, parts
+from metainfl.problem.tasks import Tasks
+from metainfl.problem.weights import check, weight
+from metainfl.training import places, reweight
+from metainfl.training.adjoint import Sensitivities, adjoint
+from metainfl.training.checkpoints import Checkpoints
+from metainfl.training.program import Program
+from metainfl.training.progress import Watch, bar, watching
+from metainfl.training.recipe import Recipe
+from metainfl.training.replays import replayed
+from metainfl.training.scores import Reruns, RunScores
+from metainfl.training.smoothness import Smoothness, metasmoothness
+from metainfl.training.state import State
+from metainfl.training.tangent import tangent
+
+KEEP = 2**30
+
+
+def train(
+    problem: Problem,
+    recipe: Recipe,
+    *,
+    start: Tensor | State | None = None,
+    keep: int = KEEP,
+    progress: bool | Watch = True,
+) -> Run:
+    """The run of `recipe` on `problem`, from `start` (default: problem.lam, or the module's parameters).
+
+    A `State` as start carries the optimiser's moments on: the run is then a last phase, and its influence
+    is over that phase. `keep` bounds the bytes of states that are kept for derivatives; `progress` shows a
+    line on stderr where that is a terminal, or is told (done, steps, loss, state). Raises `RunNotFinite`
+    (step, task) and `Interrupted`, both with the run so far as `result`: `result.resume()` goes on.
+    """
+    program = Program(problem, recipe, start)
+    return Run(Checkpoints(program, keep)).resume(progress=progress)
+
+
+@dataclass(frozen=True)
+class RunInfluence:
+    """d lam_S/d pi, rows in the order of the perturbations (n, p), and the run's metasmoothness if asked."""
+
+    value: Tensor
+    smoothness: Smoothness | None = None
+
+
+class Run:
+    """A training run, finished or not; made by `train`."""
+
+    def __init__(self, kept: Checkpoints) -> None:
+        self.kept = kept
+        self.state, self.losses = kept.program.start, list[float]()
+        kept.offer(0, self.state)
+
+    # -- what it is ---------------------------------------------------------------------------------
+    @property
+    def program(self) -> Program:
+        """Problem, recipe, batches, start."""
+        return self.kept.program
+
+    @property
+    def recipe(self) -> Recipe:
+        """As given."""
+        return self.program.recipe
+
+    @property
+    def lam(self) -> Tensor:
+        """The last meta-parameters (p,), a copy."""
+        return self.state.lam.clone()
+
+    @property
+    def done(self) -> int:
+        """Steps taken."""
+        return len(self.losses)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of the recipe's steps were taken."""
+        return self.done == self.program.steps
+
+    def problem(self) -> Problem:
+        """The run's problem, a copy with lam at the end of the run."""
+        return self.program.problem.replaced(lam=self.lam)
+
+    def __repr__(self) -> str:
+        """`Run(200 of 200 steps, SGD, 1125 parameters, 236 tasks, loss 2.25 -> 0.41)`."""
+        p = self.program
+        text = f"Run({self.done} of {p.steps} steps, {type(self.recipe.optimiser).__name__}, "
+        text += f"{p.problem.n_meta} parameters, {p.problem.tasks.n_tasks} tasks"
+        if self.losses:
+            text += f", loss {self.losses[0]:.4g} -> {self.losses[-1]:.4g}"
+        return text + ")"
+
+    # -- going on -----------------------------------------------------------------------------------
+    def resume(self, *, progress: bool | Watch = True) -> Run:
+        """The same run, after the steps that are still to be taken."""
+        program = self.program
+        try:
+            with watching(program, progress) as watch:
+                while self.done < program.steps:
+                    before = self.state
+                    after, loss = program.advance(self.done, before)
+                    self.state = after
+                    self.losses.append(float(loss))
+                    self.kept.offer(self.done, after)
+                    if watch:
+                        watch(self.done, program.steps, self.losses[-1], before)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"training interrupted after {self.done} of {program.steps} steps; `result` holds the run, "
+                "and result.resume() goes on",
+                self,
+            ) from None
+        except RunNotFinite as error:
+            error.result = self
+            raise
+        return self
+
+    def state_at(self, t: int) -> State:
+        """s_t, 0 <= t <= done; computed again where it was not kept."""
+        if not 0 <= t <= self.done:
+            raise InvalidRecipe(f"states run from 0 to {self.done}, asked for {t}")
+        return self.state if t == self.done else self.kept.at(t)
+
+    def phase(self, first: int, *, progress: bool | Watch = True) -> Run:
+        """The run's steps from `first` on as a run of their own, its state there taken as given."""
+        recipe = self.recipe.from_step(first, self.program.problem.tasks.n_tasks)
+        program = Program(self.program.problem, recipe, self.state_at(first))
+        return Run(Checkpoints(program, self.kept.keep)).resume(progress=progress)
+
+    # -- derivatives --------------------------------------------------------------------------------
+    def sensitivities(
+        self, seeds: Tensor, read: Sequence[str] = ("task_weight",), *, progress: bool = False
+    ) -> Sensitivities:
+        """d(seeds . lam_S)/d variables for seeds (m, p): see `Sensitivities`; for measures of your own.
+
+        `read` names "task_weight", "support_weight", "query_weight", "support_x", "query_x".
+        """
+        n = self.program.problem.n_meta
+        if seeds.ndim != 2 or seeds.shape[1] != n:
+            raise InvalidRecipe(f"seeds must be (m, {n}), got {tuple(seeds.shape)}")
+        with bar("adjoint", self.done, progress) as tell:
+            return adjoint(
+                self.kept, self.done, seeds.to(self.state.lam), read, lambda t, _: tell(t, "")
+            )
+
+    def influence(
+        self,
+        perturbations: Sequence[Perturbation],
+        *,
+        smoothness: bool = False,
+        progress: bool = False,
+    ) -> RunInfluence:
+        """d lam_S/d pi (n, p), by the tangent: one pass forwards for all perturbations together."""
+        check(self.program.problem.tasks, perturbations)
+        with bar("tangent", self.done, progress) as tell:
+            value = tangent(self.kept, self.done, perturbations, lambda t, _: tell(t, ""))
+        return RunInfluence(value, self.smoothness() if smoothness else None)
+
+    def scores(
+        self,
+        targets: Tasks,
+        perturbations: Sequence[Perturbation],
+        *,
+        smoothness: bool = False,
+        reruns: int | Sequence[Perturbation] = 0,
+        seed: int = 0,
+        jobs: int = 1,
+        progress: bool = False,
+    ) -> RunScores:
+        """d L_t(lam_S)/d pi (n, m) by the adjoint: one pass backwards, whatever the number of weights.
+
+        `smoothness` adds two reruns and the metasmoothness; `reruns` that many removals (drawn from the
+        perturbations by `seed`), or those given, each predicted and done. Minus the value, times the
+        weight, is the score of a removal: positive = the data helped.
+        """
+        check(self.program.problem.tasks, perturbations)
+        slopes = self.target_slopes(targets)
+        wanted = list(perturbations) if isinstance(reruns, int) else list(reruns)
+        if not isinstance(reruns, int):
+            check(self.program.problem.tasks, wanted)
+        read = places.needed([*perturbations, *wanted])
+        found = self.sensitivities(slopes, read, progress=progress)
+        smooth = self.smoothness() if smoothness else None
+        done = None
+        if not isinstance(reruns, int) or reruns > 0:
+            if isinstance(reruns, int):
+                draw = torch.Generator().manual_seed(seed)
+                order = torch.randperm(len(wanted), generator=draw)[:reruns]
+                wanted = [wanted[i] for i in order.tolist()]
+            done = self._rerun(found, wanted, targets, jobs, progress)
+        return RunScores(found.along(perturbations), self.recipe.seed, smooth, done)
+
+    def _rerun(
+        self,
+        found: Sensitivities,
+        removed: Sequence[Perturbation],
+        targets: Tasks,
+        jobs: int,
+        progress: bool,
+    ) -> Reruns:
+        """Predicted and true changes of the targets' losses for some removals."""
+        end = self.problem()
+        rows = []
+        for p in removed:
+            members = list(parts(p))
+            w = torch.tensor([weight(end.tasks, m) for m in members]).to(end.lam)
+            rows.append(-w @ found.along(members))
+        targets = targets.to(end.lam.device, end.lam.dtype)
+        before = end.losses(end.lam, targets)
+        lams = self.replay_many(removed, jobs=jobs, progress=progress)
+        true = torch.stack([end.losses(lam, targets) - before for lam in lams])
+        return Reruns(tuple(removed), torch.stack(rows), true)
+
+    def target_slopes(self, targets: Tasks) -> Tensor:
+        """D L_t at lam_S through each target's own adaptation (m, p): the seeds of the adjoint."""
+        end = self.problem()
+        targets = targets.to(end.lam.device, end.lam.dtype)
+        preflight(end, targets, "target")
+        return end.task_gradients(end.lam, targets)
+
+    def target_losses(self, targets: Tasks) -> Tensor:
+        """L_t at lam_S, adapted (m,)."""
+        end = self.problem()
+        return end.losses(end.lam, targets.to(end.lam.device, end.lam.dtype))
+
+    # -- running again ------------------------------------------------------------------------------
+    def replay(
+        self,
+        weights: Mapping[Perturbation, float] | Tasks | None = None,
+        *,
+        progress: bool | Watch = False,
+    ) -> Run:
+        """The same program, seed and start, with other weights: those that each perturbation names are
+        multiplied by its value (an input shift: the value is added), or all of them given as tasks.
+        """
+        problem = self.program.problem
+        if isinstance(weights, Tasks):
+            tasks = weights.to(self.state.lam.device, self.state.lam.dtype)
+        else:
+            if weights:
+                check(problem.tasks, list(weights))
+            tasks = reweight.multiplied(problem.tasks, weights or {})
+        program = self.program.with_tasks(tasks)
+        run = Run(Checkpoints(program, self.kept.keep))
+        return run._to(self.done, progress)
+
+    def _to(self, steps: int, progress: bool | Watch) -> Run:
+        """After `steps` steps: as many as the run that is compared with has taken."""
+        if steps == self.program.steps:
+            return self.resume(progress=progress)
+        while self.done < steps:
+            self.state, loss = self.program.advance(self.done, self.state)
+            self.losses.append(float(loss))
+            self.kept.offer(self.done, self.state)
+        return self
+
+    def without(self, perturbation: Perturbation) -> Run:
+        """The removal: the same program with the weights that are named at 0."""
+        return self.replay({perturbation: 0.0})
+
+    def replay_many(
+        self,
+        perturbations: Sequence[Perturbation],
+        *,
+        factor: float = 0.0,
+        jobs: int = 1,
+        store: str | Path | None = None,
+        progress: bool = False,
+    ) -> Tensor:
+        """lam_S of many reruns (n, p), each with the weights that one perturbation names times `factor`
+        (0: removed). `jobs` run at once through joblib; with a `store` (a folder) what is done is not done
+        again, also after a kill.
+        """
+        check(self.program.problem.tasks, perturbations)
+        folder = None if store is None else Path(store)
+        with bar("reruns", len(perturbations), progress) as tell:
+            return replayed(
+                self.program,
+                self.done,
+                perturbations,
+                factor=factor,
+                jobs=jobs,
+                store=folder,
+                tell=tell,
+            )
+
+    def over_seeds(
+        self,
+        seeds: Sequence[int],
+        *,
+        starts: Callable[[int], Tensor] | None = None,
+        progress: bool | Watch = False,
+    ) -> list[Run]:
+        """The same recipe with batches drawn from other seeds, and starts (p,) by seed where given: what
+        differs between them is the noise that retraining has anyway.
+        """
+        if self.recipe.batch_size is None and starts is None:
+            raise InvalidRecipe(
+                "this recipe draws nothing from its seed (all tasks at every step, or batches given), so "
+                "every seed gives the same run: give batch_size, or starts"
+            )
+        return [
+            train(
+                self.program.problem,
+                replace(self.recipe, seed=s),
+                start=self.program.start if starts is None else starts(s),
+                keep=self.kept.keep,
+                progress=progress,
+            )
+            for s in seeds
+        ]
+
+    def smoothness(self, *, h: float = 0.1, seed: int = 0) -> Smoothness:
+        """The run's metasmoothness along a random direction of its task weights: two reruns."""
+        return metasmoothness(self.program, self.done, self.state.lam, h=h, seed=seed)

@@ -1,0 +1,93 @@
+"""Runs on disk, without pickle: `run.json` (recipe, how it was computed) and `run.safetensors` (states).
+
+The problem itself, its model and data, is not written: `load` is given it, and refuses another one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidRecipe
+from metainfl.training.checkpoints import Checkpoints
+from metainfl.training.fingerprint import fingerprint
+from metainfl.training.program import Program
+from metainfl.training.recipe import Recipe
+from metainfl.training.run import Run
+from metainfl.training.state import State
+
+VERSION = 1
+
+
+def save(run: Run, folder: str | Path) -> None:
+    """Write a run, finished or not, into a folder (made if need be)."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    p = run.program
+    tensors = {"losses": torch.tensor(run.losses, dtype=torch.float64)}
+    states = {"start": p.start, "last": run.state}
+    states |= {f"at{t}": s for t, s in run.kept.states.items() if 0 < t < run.done}
+    for name, s in states.items():
+        for i, t in enumerate((s.lam, *s.moments)):
+            tensors[f"{name}.{i}"] = t.detach().cpu().clone().contiguous()
+    facts = {
+        "version": VERSION,
+        "recipe": json.loads(p.recipe.to_json()),
+        "batches": p.batches,
+        "count": p.start.steps,
+        "done": run.done,
+        "keep": run.kept.keep,
+        "product": p.plan.mode,
+        "chunk": p.plan.chunk,
+        "fingerprint": fingerprint(p),
+    }
+    save_file(tensors, folder / "run.safetensors")
+    (folder / "run.json").write_text(json.dumps(facts))
+
+
+def load(folder: str | Path, problem: Problem) -> Run:
+    """The run in a folder; `problem` must be the one it was made with. `resume` goes on with it."""
+    folder = Path(folder)
+    try:
+        facts = json.loads((folder / "run.json").read_text())
+        tensors = load_file(folder / "run.safetensors")
+        if facts["version"] != VERSION:
+            raise InvalidRecipe(f"{folder} was written by another version ({facts['version']})")
+        recipe = Recipe.from_json(json.dumps(facts["recipe"]))
+        done, count, keep = int(facts["done"]), int(facts["count"]), int(facts["keep"])
+        moments = range(recipe.optimiser.n_moments)
+
+        def state(name: str, t: int) -> State:
+            rest = tuple(tensors[f"{name}.{i + 1}"] for i in moments)
+            return State(tensors[f"{name}.0"], rest, count + t)
+
+        names = {name.split(".")[0] for name in tensors if name.startswith("at")}
+        start, last = state("start", 0), state("last", done)
+        between = {int(n[2:]): state(n, int(n[2:])) for n in names}
+        losses = tensors["losses"].tolist()
+        # computed as it was, so that what is computed again agrees to the last digit
+        problem = problem.replaced(product=facts["product"], chunk=facts["chunk"])
+        same, batches = facts["fingerprint"], tuple(map(tuple, facts["batches"]))
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise InvalidRecipe(f"{folder} does not hold a run: {error!r}") from error
+    program = Program(problem, recipe, start)
+    if program.batches != batches or fingerprint(program) != same:
+        raise InvalidRecipe(
+            f"the run in {folder} was made with another problem (tasks, weights, regulariser, adaptation or "
+            "constants of the model): give load the problem it was trained on"
+        )
+    run = Run(Checkpoints(program, keep))
+    like = program.start.lam
+    for t, s in sorted({**between, done: last}.items()):
+        moved = State(s.lam.to(like), tuple(m.to(like) for m in s.moments), s.steps)
+        if math.isfinite(float(moved.lam.sum())):
+            run.kept.offer(t, moved)
+        run.state = moved
+    run.losses = losses
+    return run

@@ -1,0 +1,61 @@
+"""One step of the program after its gradient: clipping and the optimiser; pulled back, and pushed forward."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.func import jvp, vmap
+
+from metainfl.training.optimisers import Moments, Optimiser, clipped
+from metainfl.training.state import State
+
+#: rows of (lam, each moment, gradient), one a target or a weight
+Bars = tuple[Tensor, ...]
+
+
+class Update:
+    """U_t: (lam, moments, gradient) -> (lam, moments)."""
+
+    def __init__(self, optimiser: Optimiser, clip: float | None) -> None:
+        self.optimiser, self.clip = optimiser, clip
+        self.needs_gradient = optimiser.needs_gradient or clip is not None
+
+    def __call__(self, state: State, gradient: Tensor, rate: float) -> State:
+        """The next state."""
+        lam, moments = self._step(state.lam, state.moments, gradient, rate, state.steps)
+        return State(lam, moments, state.steps + 1)
+
+    def _step(
+        self, lam: Tensor, moments: Moments, gradient: Tensor, rate: float, count: int
+    ) -> tuple[Tensor, Moments]:
+        if self.clip is not None:
+            gradient = clipped(gradient, self.clip)
+        return self.optimiser.step(lam, moments, gradient, rate, count)
+
+    def pull(self, state: State, gradient: Tensor, rate: float, bars: Bars) -> Bars:
+        """Rows (m, p) for lam, moments and gradient from rows for the next lam and moments."""
+        with torch.enable_grad():
+            given = [t.detach().requires_grad_() for t in (state.lam, *state.moments, gradient)]
+            lam, moments = self._step(given[0], tuple(given[1:-1]), given[-1], rate, state.steps)
+            # what does not hang on anything (no moments, a first step) has nothing to pull back
+            live = [(o, b) for o, b in zip((lam, *moments), bars, strict=True) if o.requires_grad]
+            outputs, rows = [o for o, _ in live], [b for _, b in live]
+            many = len(bars[0]) > 1
+            rows = rows if many else [b[0] for b in rows]
+            found = torch.autograd.grad(
+                outputs, given, rows, allow_unused=True, is_grads_batched=many
+            )
+        return tuple(
+            torch.zeros_like(bars[0]) if f is None else (f if many else f[None]) for f in found
+        )
+
+    def push(self, state: State, gradient: Tensor, rate: float, rows: Bars) -> Bars:
+        """Rows (n, p) for the next lam and moments from rows for lam, moments and gradient."""
+        given = (state.lam, *state.moments, gradient)
+
+        def step(*at: Tensor) -> tuple[Tensor, ...]:
+            lam, moments = self._step(at[0], at[1:-1], at[-1], rate, state.steps)
+            return (lam, *moments)
+
+        found: Bars = vmap(lambda *v: jvp(step, given, v)[1])(*rows)
+        return tuple(f.detach() for f in found)
