@@ -24,15 +24,18 @@ if TYPE_CHECKING:
         RidgeHead,
         Unrolled,
     )
-    from metainfl.derive.problem import Problem
+    from metainfl.derive import Problem, symmetry
     from metainfl.errors import (
+        BranchLost,
         BrokenData,
         Interrupted,
+        InvalidOption,
         InvalidProblem,
         InvalidTasks,
         MetainflError,
         MissingData,
         NotConverged,
+        NotFinite,
         NotStationary,
         SingularHessian,
     )
@@ -58,15 +61,16 @@ if TYPE_CHECKING:
         shift,
         squared,
         support,
-        symmetry,
         task,
     )
 
 __all__ = [
+    "BranchLost",
     "BrokenData",
     "Claim",
     "FromModule",
     "Interrupted",
+    "InvalidOption",
     "InvalidProblem",
     "InvalidTasks",
     "Linear",
@@ -76,6 +80,7 @@ __all__ = [
     "MissingData",
     "NoAdaptation",
     "NotConverged",
+    "NotFinite",
     "NotStationary",
     "Perturbation",
     "Problem",
@@ -119,15 +124,18 @@ _HOMES = {
         "RidgeHead",
         "Unrolled",
     ),
-    "metainfl.derive.problem": ("Problem",),
+    "metainfl.derive": ("Problem", "symmetry"),
     "metainfl.errors": (
+        "BranchLost",
         "BrokenData",
         "Interrupted",
+        "InvalidOption",
         "InvalidProblem",
         "InvalidTasks",
         "MetainflError",
         "MissingData",
         "NotConverged",
+        "NotFinite",
         "NotStationary",
         "SingularHessian",
     ),
@@ -153,7 +161,6 @@ _HOMES = {
         "shift",
         "squared",
         "support",
-        "symmetry",
         "task",
     ),
 }

@@ -26,18 +26,25 @@ class InvalidOption(MetainflError, ValueError):
 
 
 class NotFinite(MetainflError, ArithmeticError):
-    """A NaN or an infinity arose. `quantity` says in what, `task` and `instance` where (None: not known)."""
+    """A NaN or an infinity arose: `quantity` says in what, the other fields where (None: not known)."""
 
     def __init__(
         self,
         message: str,
         *,
         quantity: str = "",
+        column: int | None = None,
         task: int | None = None,
         instance: int | None = None,
+        target: int | None = None,
     ) -> None:
         super().__init__(message)
-        self.quantity, self.task, self.instance = quantity, task, instance
+        self.quantity, self.column = quantity, column
+        self.task, self.instance, self.target = task, instance, target
+
+
+class InvalidMethod(MetainflError, ValueError):
+    """What is to be judged cannot be: it is no callable, or cannot be sent to another process."""
 
 
 class NotStationary(MetainflError, ArithmeticError):
@@ -49,7 +56,30 @@ class NotStationary(MetainflError, ArithmeticError):
 
 
 class SingularHessian(MetainflError, ArithmeticError):
-    """The matrix to be inverted has a zero or negative eigenvalue where a positive one is needed."""
+    """The matrix to be inverted has a zero or negative eigenvalue where a positive one is needed.
+
+    `lowest` and `highest` are its extreme eigenvalues as far as they were seen, `damping` is an amount
+    that would make it safely definite (nan: not known).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        lowest: float = float("nan"),
+        highest: float = float("nan"),
+        damping: float = float("nan"),
+    ) -> None:
+        super().__init__(message)
+        self.lowest, self.highest, self.damping = lowest, highest, damping
+
+
+class BranchLost(MetainflError, ArithmeticError):
+    """A removal leads to a fold: what lies beyond `share` of it is another minimiser."""
+
+    def __init__(self, message: str, *, share: float = 0.0) -> None:
+        super().__init__(message)
+        self.share = share
 
 
 class NotConverged(MetainflError, ArithmeticError):

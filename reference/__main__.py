@@ -11,8 +11,9 @@ ERRATA_HEAD = """\
 
 Measured on small problems of the reference; written by
 `python -m metainfl_reference --errata > docs/errata.md`. Both readings of a formula are held against a
-second route, complex step or enumeration. The pairs are functions in `reference/errata/`, one file a
-paper.
+second route, complex step or enumeration; where a row is arithmetic, or a claim against a measurement,
+its last column says so. The pairs are functions in `reference/errata/`, by paper. The text of the papers
+was extracted by machine: where a lost character could explain a row, the row says so.
 
 | paper, place | as printed | what the derivation gives | as printed | corrected | measured as |
 |---|---|---|---:|---:|---|"""
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
         print(form.format(line.family, line.estimand, line.route, *numbers) + mark, flush=True)
     print(f"\n{count - bad} of {count} lines agree.")
     if find_spec("mpmath") is None:
-        print("The lines at 50 digits are missing: mpmath is not installed.")
+        print("The lines by mpmath are missing: mpmath is not installed.")
     return 1 if bad else 0
 
 

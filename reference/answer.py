@@ -1,29 +1,27 @@
 """An answer and a bound on its distance from the truth; what every estimand returns.
 
-Three things make the distance: the error of lam* (its certificate says how large), carried on to the
-estimand; rounding on the way; and, for sums over answers, their bounds added up. A bound is worked
-out when it is first asked for, as it may cost several times the answer.
+Two things make the distance: the error of lam*, and rounding on the way to the estimand. Both are
+measured, not estimated: the same formula is evaluated again in a wider format, at the minimiser of that
+format, and the gap is the error. For sums over answers bounds add up. A bound is worked out when it is
+first asked for, as it may cost several times the answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metainfl_reference.certificate import EPS, SAFETY
 from metainfl_reference.errors import NotCertified
-from metainfl_reference.wide import LEFT, available
+from metainfl_reference.wide import EPS, LEFT, WIDE, available, lifted, lifted_family
 
 if TYPE_CHECKING:
     from metainfl_reference.family import Family, Solution
     from metainfl_reference.local import TaskData
 
 Array = np.ndarray
-STEP = 1e-6  # relative: far above rounding, far below any change of regime
 
 
 class Answer:
@@ -65,7 +63,7 @@ class Answer:
         return Answer(matrix @ self.value, bound)
 
 
-def beside(value: Array, wide: Array, *, rows: bool = False) -> Array:
+def beside(value: Array, wide: Array | complex, *, rows: bool = False) -> Array:
     """A bound on |value - truth| from the same formula in the wide format: an entry, or a row (2-norm).
 
     |value - wide| is the rounding of `value`. The wide evaluation loses LEFT of that itself; where the
@@ -78,44 +76,30 @@ def beside(value: Array, wide: Array, *, rows: bool = False) -> Array:
     return np.asarray(2 * off + 16 * LEFT * off.max(initial=0), float)
 
 
-def carried(family: Family, at: Solution, estimand: Callable[[Solution], Array]) -> Array:
-    """How far the error of lam* can move the estimand: ten times the largest sampled rate of change.
+def measured(
+    family: Family,
+    at: Solution,
+    estimand: Callable[[Family, Solution], Array],
+    *,
+    rows: bool = False,
+) -> Answer:
+    """The estimand at a solution; its bound from the same formula at the wide minimiser.
 
-    Rates are differences along three random directions; one a row for answers (n, p), in 2-norm, and
-    one an entry for scalars: the estimand says which by the shape of what it returns, (n, 1) or (n, p).
+    So the gap holds all there is: the error of lam*, and every rounding since, on every row.
     """
-    rng, here, most = np.random.default_rng(0), estimand(at), 0.0
-    for _ in range(3):
-        d = rng.standard_normal(len(at.lam))
-        d *= STEP * max(1.0, float(np.linalg.norm(at.lam))) / np.linalg.norm(d)
-        lam = at.lam + d
-        there = replace(at, lam=lam, hessian=family.total_hessian(lam, at.weights))
-        moved = np.linalg.norm(estimand(there) - here, axis=-1) / np.linalg.norm(d)
-        most = np.maximum(most, moved)
-    return SAFETY * np.asarray(most) * at.certificate.bound
-
-
-def rounding(family: Family, at: Solution) -> float:
-    """Relative error of a solve with H whose right-hand side went through the inner solves."""
-    return 16 * family.n_meta * EPS * at.certificate.condition * inner_condition(family, at)
-
-
-def inner_condition(family: Family, at: Solution) -> float:
-    """The largest condition number of an inner problem."""
-    tasks = np.flatnonzero(at.weights.task)
-    return max(
-        (family.task(int(k), at.lam, at.weights).inner_condition() for k in tasks), default=1
-    )
+    value = estimand(family, at)
+    return Answer(value, lambda: beside(value, estimand(*family.refined(at)), rows=rows))
 
 
 def target_loss(family: Family, target: TaskData, lam: Answer) -> Answer:
     """L_t at a minimiser known to within lam.bound (first order, doubled for the rest)."""
 
     def bound() -> Array:
-        local = family.local(target, lam.value)
-        slope = float(np.linalg.norm(local.gradient()))
-        noise = 8 * family.n_meta * EPS * local.inner_condition()
-        size = abs(local.loss) + slope * float(np.linalg.norm(lam.value))
-        return np.asarray(2 * slope * lam.bound + noise * size)
+        slope = float(np.linalg.norm(family.target_gradient(target, lam.value)))
+        there = lifted_family(family).target_loss(lifted(target), np.asarray(lam.value, WIDE))
+        size = abs(there) + slope * float(np.linalg.norm(lam.value))
+        own = beside(value, there) + 16 * LEFT * EPS * size
+        return np.asarray(2 * slope * lam.bound + own, float)
 
-    return Answer(family.target_loss(target, lam.value).real, bound)
+    value = np.asarray(family.target_loss(target, lam.value).real)
+    return Answer(value, bound)

@@ -13,17 +13,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from metainfl_reference import implicit
 from metainfl_reference.answer import Answer
-from metainfl_reference.certificate import EPS, Certificate, certify
+from metainfl_reference.certificate import Certificate, kantorovich, spectrum
 from metainfl_reference.episodes import Episodes, Weights
-from metainfl_reference.errors import InvalidProblem
+from metainfl_reference.errors import InvalidProblem, NotCertified
 from metainfl_reference.local import Local, TaskData
 from metainfl_reference.perturbation import Perturbation
+from metainfl_reference.refine import distance, refine, wide_gradient
+from metainfl_reference.wide import EPS, available, lifted, lifted_family
 
 Array = np.ndarray
 
@@ -131,28 +134,58 @@ class Family(ABC):
 
     def certified(self, lam: Array, weights: Weights) -> Solution:
         """lam with its error bound; raises when it is no minimiser to working accuracy."""
-        gradient = self.d_out * lam
-        size, inner = float(np.linalg.norm(gradient)), 1.0
-        for k in map(int, np.flatnonzero(weights.task)):
-            t = self.task(k, lam, weights)
-            g = weights.task[k] * t.gradient()
-            gradient = gradient + g
-            size += float(np.linalg.norm(g))
-            inner = max(inner, t.inner_condition())
-        hessian = self.total_hessian(lam, weights)
-        # Each task gradient carries a relative rounding error of a few eps times the condition of
-        # its inner solve; eps |H| |lam| is the cancellation of the sum itself.
-        rounding = 4 * EPS * inner * size + EPS * float(np.linalg.norm(hessian @ lam))
-        certificate = certify(
-            gradient,
-            hessian,
-            rounding,
-            tangent=self.tangent(lam),
-            convexity=self.convexity,
-            hessian_at=lambda step: self.total_hessian(lam + step, weights),
-            where=self.name,
+        gradient, hessian = self.slope_and_curvature(lam, weights)
+        values, vectors = spectrum(hessian, self.tangent(lam), self.name)
+        if self.convexity is None:
+            self._kantorovich(lam, weights, gradient, hessian, (values, vectors))
+        kind = {None: "Newton-Kantorovich", np.inf: "quadratic"}.get(self.convexity, "convexity")
+        certificate = Certificate(
+            float(np.linalg.norm(gradient)),
+            float(values[0]),
+            float(values[-1]),
+            self.n_meta - len(values),
+            kind,
+            "local" if self.convexity is None else "global",
+            partial(distance, self, lam, weights, hessian),
         )
         return Solution(lam, weights, hessian, certificate)
+
+    def _kantorovich(
+        self,
+        lam: Array,
+        weights: Weights,
+        gradient: Array,
+        hessian: Array,
+        eigen: tuple[Array, Array],
+    ) -> None:
+        """Raise unless a minimiser is near lam: by the float64 gradient, or else by the wide one."""
+        values, vectors = eigen
+        smallest = float(values[0])
+
+        def newton(g: Array, unseen: float) -> float:
+            step = np.linalg.norm((vectors.T @ np.asarray(g, float)) / values)
+            return float(step) + unseen / smallest
+
+        tasks = [self.task(int(k), lam, weights) for k in np.flatnonzero(weights.task)]
+        inner = max((t.inner_condition() for t in tasks), default=1.0)
+        size = newton(gradient, 4 * EPS * inner * float(np.linalg.norm(hessian @ lam)))
+        h, lipschitz = kantorovich(
+            size, smallest, vectors, hessian, lambda d: self.total_hessian(lam + d, weights)
+        )
+        if h > 0.5 and available():
+            better, unseen = wide_gradient(self, lam, weights)
+            h, size = h * newton(better, unseen) / size, newton(better, unseen)
+        if not h <= 0.5:
+            raise NotCertified(
+                f"{self.name}: Newton-Kantorovich quantity {h:.3g} exceeds 1/2 (step {size:.3g}, "
+                f"Lipschitz {lipschitz:.3g}, smallest eigenvalue {smallest:.3g}); solve to a smaller "
+                "residual."
+            )
+
+    def refined(self, at: Solution) -> tuple[Family, Solution]:
+        """The family and its minimiser near `at` in the wide format, for bounds."""
+        lam, hessian = refine(self, at.lam, at.weights, at.hessian)
+        return lifted_family(self), Solution(lam, lifted(at.weights), hessian, at.certificate)
 
     def cross_derivative(self, p: Perturbation, lam: Array, weights: Weights) -> Array:
         """d(grad F)/d pi (p,) at lam; complex where lam or the weights are."""

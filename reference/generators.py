@@ -122,7 +122,7 @@ def small(name: str, seed: int = 0, **changes: float) -> Family:
 
 
 def tiny(name: str) -> Family:
-    """The smallest problem of the named family (2 tasks, 2 features): for 50-digit arithmetic."""
+    """The smallest problem of the named family (2 tasks, 2 features): for high-precision arithmetic."""
     if name in CLASSIFICATION:
         return build(name, classification(0, tasks=2, shots=2, queries=1, d=2, ways=2))
     return build(name, regression(0, tasks=2, support=2, query=2, d=2, c=1))

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metainfl_reference.answer import Answer, carried, inner_condition
-from metainfl_reference.certificate import EPS, spectrum
+from metainfl_reference.answer import Answer, measured
+from metainfl_reference.certificate import spectrum
 from metainfl_reference.episodes import Weights
 from metainfl_reference.local import Local
 from metainfl_reference.perturbation import Perturbation, parts
+from metainfl_reference.wide import is_wide, solve
 
 if TYPE_CHECKING:
     from metainfl_reference.family import Family, Solution
@@ -57,33 +58,20 @@ def _derivatives(t: Local, m: Perturbation) -> Array:
 
 def apply_inverse(family: Family, at: Solution, rhs: Array) -> Array:
     """H^+ rhs, the flat directions dropped."""
-    values, vectors = spectrum(at.hessian, family.tangent(at.lam), family.name)
+    tangent = family.tangent(at.lam)
+    if is_wide(at.hessian):
+        flat = tangent @ tangent.T
+        off, scale = np.eye(len(flat)) - flat, np.trace(at.hessian) / len(flat)
+        return off @ solve(off @ at.hessian @ off + scale * flat, off @ rhs)
+    values, vectors = spectrum(at.hessian, tangent, family.name)
     return vectors @ ((vectors.T @ rhs) / (values if rhs.ndim == 1 else values[:, None]))
 
 
 def influence(family: Family, perturbations: Sequence[Perturbation], at: Solution) -> Answer:
     """d lam*/d pi, one row a perturbation (n, p), with a bound a row."""
-    value = _rows(family, perturbations, at)
-    return Answer(value, lambda: bound(family, perturbations, at, value))
 
+    def rows(f: Family, s: Solution) -> Array:
+        cross = cross_derivatives(f, perturbations, s.lam, s.weights)
+        return -apply_inverse(f, s, cross).T
 
-def _rows(family: Family, perturbations: Sequence[Perturbation], at: Solution) -> Array:
-    return -apply_inverse(
-        family, at, cross_derivatives(family, perturbations, at.lam, at.weights)
-    ).T
-
-
-def bound(
-    family: Family, perturbations: Sequence[Perturbation], at: Solution, value: Array
-) -> Array:
-    """Bounds on |value - truth| (n,) for any candidate rows `value` (n, p).
-
-    (residual + rounding of H and of the right-hand side) / smallest eigenvalue, and what the error of
-    lam* itself can do.
-    """
-    rhs = cross_derivatives(family, perturbations, at.lam, at.weights)
-    residual = np.linalg.norm(at.hessian @ value.T + rhs, axis=0)
-    sizes = np.linalg.norm(rhs, axis=0) + at.certificate.largest * np.linalg.norm(value, axis=1)
-    noise = 4 * family.n_meta * EPS * inner_condition(family, at) * sizes
-    own = carried(family, at, lambda s: _rows(family, perturbations, s))
-    return (residual + noise) / at.certificate.smallest + own
+    return measured(family, at, rows, rows=True)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metainfl_reference.certificate import EPS, spectrum
+from metainfl_reference.certificate import spectrum
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import BranchLost, NotCertified
-from metainfl_reference.wide import solve
+from metainfl_reference.wide import EPS, solve
 
 if TYPE_CHECKING:
     from metainfl_reference.family import Family, Solution

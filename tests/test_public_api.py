@@ -10,17 +10,22 @@ import pytest
 import metainfl
 
 PUBLIC = [
+    "BranchLost",
+    "BrokenData",
     "Claim",
     "FromModule",
     "Interrupted",
+    "InvalidOption",
     "InvalidProblem",
     "InvalidTasks",
     "Linear",
     "LinearEmbedding",
     "MetainflError",
     "Method",
+    "MissingData",
     "NoAdaptation",
     "NotConverged",
+    "NotFinite",
     "NotStationary",
     "Perturbation",
     "Problem",

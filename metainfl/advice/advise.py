@@ -21,7 +21,7 @@ from metainfl.curvature import ekfac, exact
 from metainfl.derive.differences import product_error
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidProblem, MetainflError
+from metainfl.errors import InvalidOption, MetainflError
 from metainfl.influence.how import apply_inverse
 from metainfl.solve import CG, Dense, Solver
 from metainfl.solve.spectrum import lanczos
@@ -130,7 +130,7 @@ def advise(
     the first occasion.
     """
     if not 0 < wanted < 1:
-        raise InvalidProblem(f"the wanted error lies between 0 and 1, got {wanted}")
+        raise InvalidOption(f"the wanted error lies between 0 and 1, got {wanted}")
     stages = 4 + measure
     progress(0, stages, "the model and one gradient")
     preflight(problem, problem.tasks)
@@ -138,13 +138,9 @@ def advise(
     far = f" (lam is far from stationary: relative gradient {residual:.1e})"
     far = far if residual > STATIONARY else ""
     progress(1, stages, f"the spectrum, {min(steps, problem.n_meta)} products{far}")
-    operator, tangent = exact(problem), problem.tangent()
-    if tangent is not None:
-        operator = operator.deflated(tangent)
-    s = lanczos(operator, steps, off=tangent)
-    flat = 0 if tangent is None else tangent.shape[1]
-    whole = len(s.values) >= problem.n_meta - flat or s.low < problem.outer_reg
-    low = s.low if whole or not problem.outer_reg else problem.outer_reg
+    s = lanczos(exact(problem), steps)
+    reg = float(torch.as_tensor(problem.outer_reg).min())
+    low = s.low if s.whole or not reg else min(s.low, reg)
     floor = math.sqrt(torch.finfo(problem.lam.dtype).eps) * s.high
     damping = 0.0 if low > floor else floor - min(low, 0.0)
     k = (s.high + damping) / (low + damping)
@@ -152,7 +148,7 @@ def advise(
     terms = max(1, math.ceil(math.log(wanted) / math.log1p(-1 / k))) if k > 1 else 1
     dense = problem.n_meta <= DENSE
     name = "dense" if dense else f"CG(rtol={wanted / k:.1g}) with damping {damping:.3g}"
-    solver: Solver = Dense(off=tangent) if dense else CG(rtol=max(wanted / k, 1e-12))
+    solver: Solver = Dense() if dense else CG(rtol=max(wanted / k, 1e-12))
     predicted = k * torch.finfo(problem.lam.dtype).eps if dense else wanted
     progress(2, stages, f"EK-FAC against the Hessian{far}")
     kronecker = _kronecker(problem)

@@ -11,5 +11,8 @@ from metainfl.solve.operator import SymmetricOperator
 
 
 def direct(problem: Problem) -> SymmetricOperator:
-    """The exact Hessian of the problem whose adaptation is frozen."""
-    return exact(problem.replaced(adaptation=problem.adaptation.frozen()))
+    """The exact Hessian of the problem whose adaptation is frozen.
+
+    Partial derivatives do not share a symmetry of F: no direction is known to be flat.
+    """
+    return exact(problem.replaced(adaptation=problem.adaptation.frozen(), symmetry=None))

@@ -20,4 +20,4 @@ def empirical_fisher(problem: Problem) -> SymmetricOperator:
         along = g @ v
         return g.T @ (w * along if v.ndim == 1 else w[:, None] * along) + problem.prior(v)
 
-    return SymmetricOperator(problem.n_meta, apply, problem.lam)
+    return SymmetricOperator(problem.n_meta, apply, problem.lam, flat=problem.tangent())

@@ -10,7 +10,7 @@ import torch
 
 from metainfl.derive.problem import Problem
 from metainfl.derive.product import Tape
-from metainfl.errors import InvalidProblem
+from metainfl.errors import InvalidOption
 from metainfl.solve.operator import SymmetricOperator
 
 
@@ -20,7 +20,7 @@ def exact(problem: Problem) -> SymmetricOperator:
 
     def sample(batch: int, generator: torch.Generator) -> SymmetricOperator:
         if batch > t.n_tasks:
-            raise InvalidProblem(f"a batch of {batch} tasks was asked for, there are {t.n_tasks}")
+            raise InvalidOption(f"a batch of {batch} tasks was asked for, there are {t.n_tasks}")
         chosen = t.select(torch.randperm(t.n_tasks, generator=generator)[:batch])
         few = chosen.reweighted(task=chosen.w * (t.n_tasks / batch))
         return exact(problem.replaced(tasks=few))
@@ -31,4 +31,5 @@ def exact(problem: Problem) -> SymmetricOperator:
         lam,
         sample=sample,
         make_dense=lambda: problem.hessian(lam),
+        flat=problem.tangent(),
     )

@@ -56,7 +56,14 @@ def gauss_newton(problem: Problem) -> SymmetricOperator:
         start = problem.outer_reg * columns
         return total(problem, lam, product, start, size=plan.chunk).T.reshape(vectors.shape)
 
-    return SymmetricOperator(problem.n_meta, apply, lam)
+    return SymmetricOperator(problem.n_meta, apply, lam, flat=problem.tangent(), low=_low(problem))
+
+
+def _low(problem: Problem) -> float | None:
+    """The regulariser bounds G from below where the loss is known to be convex in the outputs."""
+    if problem.outer_loss not in (squared, cross_entropy):
+        return None
+    return float(torch.as_tensor(problem.outer_reg).min())
 
 
 def gap(problem: Problem, lam: Tensor, task: TaskView, state: Any) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import torch
+from torch import Tensor
 
 from metainfl.derive.problem import Problem
 from metainfl.solve.operator import SymmetricOperator
@@ -11,5 +11,4 @@ from metainfl.solve.operator import SymmetricOperator
 def identity(problem: Problem) -> SymmetricOperator:
     """I."""
     lam = problem.lam
-    eye = torch.eye(len(lam), dtype=lam.dtype, device=lam.device)
-    return SymmetricOperator(len(lam), lambda v: v, lam, eye)
+    return SymmetricOperator(len(lam), Tensor.clone, lam, low=1.0)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from metainfl.adaptation import NoAdaptation
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidProblem, SingularHessian
+from metainfl.errors import InvalidProblem
 from metainfl.kronecker import Block, LinearLayers, Recipe, apply, blocks, draws
 from metainfl.solve.operator import SymmetricOperator
+from metainfl.solve.refuse import refuse
 
 
 class Kronecker(SymmetricOperator):
@@ -28,9 +30,9 @@ class Kronecker(SymmetricOperator):
         """(F + shift I)^{-1} b."""
         low = min(float(values.min()) for _, _, values in self.parts) + self.shift
         if not low > 0:
-            raise SingularHessian(
-                f"the Kronecker approximation has smallest eigenvalue {low:.3g}; add damping"
-            )
+            high = max(float(values.max()) for _, _, values in self.parts) + self.shift
+            eps = torch.finfo(self.like.dtype).eps
+            raise refuse("the Kronecker approximation is not positive definite", low, high, eps)
         return apply(self.layers, self.parts, b, lambda s: 1 / (s + self.shift))
 
     def damped(self, damping: float) -> SymmetricOperator:
@@ -44,6 +46,10 @@ def kronecker(problem: Problem, recipe: Recipe) -> Kronecker:
         raise InvalidProblem(
             "K-FAC and EK-FAC approximate single-level curvature; with adaptation use gauss_newton, "
             "or give the inner inverse to adaptation.ApproximateProximal"
+        )
+    if isinstance(problem.outer_reg, Tensor):
+        raise InvalidProblem(
+            "K-FAC and EK-FAC need one outer_reg for all parameters; with one each use gauss_newton"
         )
     layers, lam, t = LinearLayers(problem.setting.model), problem.lam, problem.tasks
     x, y = t.query_x.flatten(0, 1), t.query_y.flatten(0, 1)

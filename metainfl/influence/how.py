@@ -101,12 +101,9 @@ def amounts(problem: Problem) -> str:
 def apply_inverse(problem: Problem, rhs: Tensor, **how: Unpack[How]) -> SolveResult:
     """(C + damping)^{-1} rhs for rhs (p, k), off a known symmetry: the one place where systems are solved."""
     curvature, solver = how.get("curvature", exact), how.get("solver")
-    operator, tangent = curvature(problem).damped(how.get("damping", 0.0)), problem.tangent()
+    operator = curvature(problem).damped(how.get("damping", 0.0))
     if solver is None:
-        own = hasattr(operator, "inverse")
-        return Structured()(operator, rhs) if own else Dense(off=tangent)(operator, rhs)
-    if tangent is not None and not isinstance(solver, Dense):  # Dense was told what to leave out
-        operator, rhs = operator.deflated(tangent), rhs - tangent @ (tangent.T @ rhs)
+        solver = Structured() if hasattr(operator, "inverse") else Dense()
     return solver(operator, rhs)
 
 

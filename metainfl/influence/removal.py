@@ -3,7 +3,7 @@
 first order    lam* + lam',              lam' = -sum_m w_m d lam*/d w_m over the members
 second order   lam* + lam' + lam''/2     with the members' interaction
 Newton         lam* - H_-^{-1} grad F_-(lam*),  F_- the objective without it (exact on quadratics)
-exact          solve again
+exact          solve again, following the minimiser
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 from metainfl.derive.cross import columns
 from metainfl.derive.problem import Problem
 from metainfl.influence import adapted
+from metainfl.influence.continuation import removed
 from metainfl.influence.how import How, apply_inverse, examined
 from metainfl.influence.implicit import influence
 from metainfl.problem import Perturbation, Tasks
@@ -93,7 +94,7 @@ def newton(
     one dense solve and a few task Hessians a removal, not a pass over all tasks.
     """
     examined(problem, perturbations, damping=damping, allow_nonstationary=allow_nonstationary)
-    solver = solver or Dense(off=problem.tangent())
+    solver = solver or Dense()
     lam = problem.lam
     slope, curvature = problem.gradient(lam), problem.hessian(lam)
     rows = []
@@ -103,17 +104,19 @@ def newton(
         after = problem.replaced(tasks=without(problem.tasks, p).select(touched), outer_reg=0.0)
         g = slope - before.gradient(lam) + after.gradient(lam)
         h = curvature - before.hessian(lam) + after.hessian(lam)
-        operator = SymmetricOperator(len(h), h.__matmul__, lam, h).damped(damping)
+        exact_ = SymmetricOperator(len(h), h.__matmul__, lam, h, flat=problem.tangent())
+        operator = exact_.damped(damping)
         rows.append(lam - solver(operator, g[:, None]).solution[:, 0])
     return torch.stack(rows)
 
 
 def resolved(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
-    """lam* without each (n, p), by solving again from lam*: the truth that the others estimate."""
-    check(problem.tasks, perturbations)
-    return torch.stack(
-        [problem.replaced(tasks=without(problem.tasks, p)).solve() for p in perturbations]
-    )
+    """lam* without each (n, p), by solving again from lam*: the truth that the others estimate.
+
+    The minimiser is followed as the weights go to 0 (`continuation`); `BranchLost` where it folds.
+    """
+    examined(problem, perturbations)
+    return torch.stack([removed(problem, p) for p in perturbations])
 
 
 def readapted(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:

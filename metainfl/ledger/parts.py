@@ -26,7 +26,7 @@ from metainfl.curvature import (
 from metainfl.derive.problem import Problem
 from metainfl.kronecker import Recipe
 from metainfl.methods.method import Derivative, ignored
-from metainfl.solve import CG, Dense, Lanczos, Neumann, PseudoInverse, Solver
+from metainfl.solve import CG, Lanczos, Neumann, PseudoInverse, Solver
 
 DERIVATIVES: dict[str, Derivative | None] = {
     "exact": None,
@@ -57,11 +57,6 @@ SOLVERS: dict[str, Callable[[Problem], Solver | None]] = {
 
 def _series(terms: int) -> Neumann:
     return Neumann(terms=terms, rtol=1e-14, allow_unconverged=True)
-
-
-def dense_of(problem: Problem) -> Solver:
-    """The exact solve with any curvature."""
-    return Dense(off=problem.tangent())
 
 
 def applies(problem: Problem, derivative: str, curvature: str) -> bool:

@@ -8,9 +8,9 @@ import numpy as np
 
 from metainfl.oracle.case import Case, digits_case
 from metainfl.problem.perturbation import Perturbation
-from metainfl_reference.certificate import EPS
 from metainfl_reference.conditioned import conditioned
 from metainfl_reference.generators import CLASSIFICATION, build, classification, regression
+from metainfl_reference.wide import EPS
 
 Array = np.ndarray
 TASKS = 16

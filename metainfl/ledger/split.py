@@ -23,7 +23,7 @@ import torch
 from metainfl.curvature import SymmetricOperator
 from metainfl.derive.problem import Problem
 from metainfl.influence.implicit import Influence, influence
-from metainfl.ledger.parts import CURVATURES, DERIVATIVES, SOLVERS, dense_of
+from metainfl.ledger.parts import CURVATURES, DERIVATIVES, SOLVERS
 from metainfl.oracle.case import Case
 from metainfl.problem.perturbation import Perturbation
 
@@ -54,13 +54,17 @@ def solved(
 ) -> Influence:
     """The same with the solve behind it."""
     change = DERIVATIVES[derivative]
-    other = problem if change is None else problem.replaced(adaptation=change(problem.adaptation))
+    other = (
+        problem
+        if change is None
+        else problem.replaced(adaptation=change(problem.adaptation), symmetry=None)
+    )
     chosen = CURVATURES[curvature]
 
     def matrix(_: Problem) -> SymmetricOperator:
         return chosen(other)
 
-    found = SOLVERS[solver](other) or dense_of(_symmetric(problem, derivative, curvature))
+    found = SOLVERS[solver](other)
     return influence(
         problem,
         pis,
@@ -69,12 +73,6 @@ def solved(
         right_hand_side=other,
         allow_nonstationary=True,
     )
-
-
-def _symmetric(problem: Problem, derivative: str, curvature: str) -> Problem:
-    """The symmetry is deflated only where the matrix has it: approximations may be definite there."""
-    keeps = derivative == "exact" and curvature in ("exact", "Gauss-Newton", "empirical Fisher")
-    return problem if keeps else problem.replaced(symmetry=None)
 
 
 def chain(

@@ -53,7 +53,8 @@ class Method:
         """
         other = problem
         if self.derivative is not None:
-            other = problem.replaced(adaptation=self.derivative(problem.adaptation))
+            # what is left out of the derivative may have been what made a symmetry's directions flat
+            other = problem.replaced(adaptation=self.derivative(problem.adaptation), symmetry=None)
         chosen = how.get("curvature", self.curvature)
 
         def curvature(_: Problem) -> SymmetricOperator:

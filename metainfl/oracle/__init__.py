@@ -6,12 +6,14 @@ from metainfl.oracle.case import Case, digits_case, small_case
 from metainfl.oracle.measurements import Retraining
 from metainfl.oracle.pytest_plugin import parametrize_with_checks
 from metainfl.oracle.report import Report
+from metainfl.oracle.reproduce import Rerun, rerun
 from metainfl.oracle.verdict import check_method
 
 __all__ = [
     "Case",
     "Claim",
     "Report",
+    "Rerun",
     "Retraining",
     "Row",
     "check_method",
@@ -19,6 +21,7 @@ __all__ = [
     "claims",
     "digits_case",
     "parametrize_with_checks",
+    "rerun",
     "small_case",
     "survey",
 ]

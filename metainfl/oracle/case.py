@@ -19,7 +19,6 @@ from metainfl.oracle.estimands import Known, find
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl_reference import perturbation as truth_of
-from metainfl_reference.certificate import EPS
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.errors import NotCertified
 from metainfl_reference.families import FAMILIES
@@ -30,6 +29,7 @@ from metainfl_reference.newton import correct
 from metainfl_reference.second_route import richardson
 from metainfl_reference.second_route.perturbed import perturbed
 from metainfl_reference.second_route.richardson import aligned
+from metainfl_reference.wide import EPS
 
 Array = np.ndarray
 N_TARGETS = 2

@@ -18,7 +18,8 @@ from metainfl.oracle.diagnosis import diagnose
 from metainfl.oracle.estimands import find
 from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
-from metainfl.oracle.runner import Method, as_array, call
+from metainfl.oracle.returned import Returned
+from metainfl.oracle.runner import InProcess, Method, Runner, as_array
 from metainfl.problem.perturbation import Perturbation
 from metainfl_reference.families import FAMILIES
 
@@ -48,6 +49,7 @@ class Context:
         quick: bool = False,
         seed: int = 0,
         seconds: float = 60.0,
+        runner: Runner | None = None,
     ) -> None:
         self.method, self.claim, self.quick, self.seed, self.seconds = (
             method,
@@ -56,6 +58,8 @@ class Context:
             seed,
             seconds,
         )
+        self.asked: tuple[Problem, list[Perturbation]] | None = None
+        self.runner = runner or InProcess(method)
         self.estimand = find(claim.estimand)
         domain = claim.families or tuple(FAMILIES)
         self.families = [n for n in ORDER if n in domain]
@@ -135,14 +139,16 @@ class Context:
     ) -> Array:
         """The method's answer as rows, as shifts from lam* where it returns edits."""
         problem = case.problem() if problem is None else problem
-        with np.errstate(all="ignore"):
-            value = self.raw(case, pis, problem, **options)
+        value = self.raw(case, pis, problem, **options)
         return self._rows(case, as_array(value, self.estimand.shape(case.known, len(pis))))
 
-    def raw(self, case: Case, pis: Sequence[Perturbation], problem: Problem, **options: Any) -> Any:
-        """Whatever the method returns; `pis` itself is passed on."""
+    def raw(
+        self, case: Case, pis: Sequence[Perturbation], problem: Problem, **options: Any
+    ) -> Returned:
+        """What the method returns, and what it does besides."""
         extra = (case.target_tasks(problem),) if self.estimand.per_target else ()
-        return call(self.method, problem, pis, *extra, seconds=self.seconds, **options)
+        self.asked = (problem, list(pis))
+        return self.runner.call(problem, pis, *extra, seconds=self.seconds, **options)
 
     def tolerance(self, case: Case, dtype: torch.dtype = torch.float64) -> tuple[float, str]:
         """Allowed relative error and where it comes from."""

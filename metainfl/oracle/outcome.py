@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -13,7 +14,9 @@ Status = Literal["pass", "fail", "skip", "xfail"]
 class Outcome:
     """One check's result. Numbers are nan where they do not apply.
 
-    ratio: median of answer over truth (2, -1 or 1/n name a bug). code: runs the smallest failing case.
+    ratio: median of answer over truth (2, -1 or 1/n name a bug). code: runs the check again.
+    cause: why the call gave no answer, with the line of the method's code; checks that share it failed
+    for one reason. note: why it may fail although the method is right.
     """
 
     check: str
@@ -27,6 +30,8 @@ class Outcome:
     ratio: float = math.nan
     diagnosis: str = ""
     code: str = ""
+    cause: str = ""
+    note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data; nan becomes null."""
@@ -38,19 +43,25 @@ class Outcome:
     def lines(self) -> list[str]:
         """The failure in words, one fact a line."""
         out = [self.message] if self.message else []
+        out += self.cause.split("\n")[1:]
         if self.where:
             out.append(f"on {self.where}")
         if not math.isnan(self.error):
             source = f" ({self.tolerance_from})" if self.tolerance_from else ""
-            out.append(f"relative error {self.error:.2g}, allowed {self.tolerance:.2g}{source}")
+            allowed = (
+                "" if math.isnan(self.tolerance) else f", allowed {self.tolerance:.2g}{source}"
+            )
+            out.append(f"relative error {self.error:.2g}{allowed}")
         if not math.isnan(self.condition):
             out.append(f"condition number of H {self.condition:.2g}")
         if not math.isnan(self.ratio):
             out.append(f"median ratio of answer to truth {self.ratio:.6g}")
         if self.diagnosis:
             out.append(f"diagnosis: {self.diagnosis}")
+        if self.note:
+            out.append(f"note: {self.note}")
         if self.code:
-            out.append(f"reproduce: {self.code}")
+            out.append(f"reproduce: python -c {shlex.quote(self.code)}")
         return out
 
 
@@ -60,6 +71,7 @@ class Failed(Exception):
     def __init__(self, message: str, **found: Any) -> None:
         super().__init__(message)
         self.message, self.found = message, found
+        self.call: Any = None  # what else the call did, where it was a call that failed
 
 
 class Skipped(Exception):

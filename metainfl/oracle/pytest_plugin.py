@@ -14,9 +14,13 @@ from typing import Any
 
 from metainfl.methods.claim import claim_of
 from metainfl.oracle.checks import CHECKS
+from metainfl.oracle.child import Child
 from metainfl.oracle.context import Context
-from metainfl.oracle.runner import Method, keep_rng
-from metainfl.oracle.verdict import known, run_one
+from metainfl.oracle.judging import run_one
+from metainfl.oracle.returned import Returned
+from metainfl.oracle.runner import InProcess, Method, keep_rng
+from metainfl.oracle.shipping import title
+from metainfl.oracle.verdict import known
 
 
 def parametrize_with_checks(
@@ -25,22 +29,46 @@ def parametrize_with_checks(
     expected_failures: Mapping[str, str] | None = None,
     quick: bool = False,
     seed: int = 0,
+    in_process: bool = False,
 ) -> Callable[..., Any]:
     """Decorator: the test is called with `run_check` for every method and check.
 
-    Skipped checks skip with their reason; `expected_failures` ({check: reason}) are strict xfails.
+    Skipped checks skip with their reason; `expected_failures` ({check: reason}) are strict xfails. A
+    method's tests share a process of its own; `in_process` runs them in pytest's, for debuggers.
     """
     import pytest
 
     expected = dict(expected_failures or {})
     known(list(CHECKS), expected)
-    contexts = [Context(m, claim_of(m), quick=quick, seed=seed) for m in methods]
+    kind = InProcess if in_process else Lazy
+    contexts = [
+        Context(m, claim_of(m), quick=quick, seed=seed, runner=kind(m))  # type: ignore[arg-type]
+        for m in methods
+    ]
     cases = [
-        pytest.param(_runner(ctx, name, expected.get(name)), id=f"{_title(ctx.method)}-{name}")
+        pytest.param(_runner(ctx, name, expected.get(name)), id=f"{title(ctx.method)}-{name}")
         for ctx in contexts
         for name in CHECKS
     ]
     return pytest.mark.parametrize("run_check", cases)
+
+
+class Lazy:
+    """A process that starts with the first call; one at a time, whatever the order of the tests."""
+
+    current: Child | None = None
+
+    def __init__(self, method: Method) -> None:
+        self.method = method
+
+    def call(self, *arguments: Any, **options: Any) -> Returned:
+        """As `Runner.call`."""
+        running = Lazy.current
+        if running is None or running.method is not self.method:
+            if running is not None:
+                running.close()
+            Lazy.current = running = Child(self.method)
+        return running.call(*arguments, **options)
 
 
 def _runner(ctx: Context, name: str, reason: str | None) -> Callable[[], None]:
@@ -57,7 +85,3 @@ def _runner(ctx: Context, name: str, reason: str | None) -> Callable[[], None]:
             pytest.fail("\n".join([CHECKS[name].meaning, *outcome.lines()]), pytrace=False)
 
     return run_check
-
-
-def _title(method: Method) -> str:
-    return str(getattr(method, "name", None) or getattr(method, "__name__", "method"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from metainfl.methods.claim import Claim
 from metainfl.oracle.checks import CHECKS
+from metainfl.oracle.folding import folded
 from metainfl.oracle.measurements import Measurement
 from metainfl.oracle.outcome import Outcome
 from metainfl.report.environment import environment
@@ -30,6 +32,8 @@ class Report:
     seed: int
     seconds: float
     interrupted: bool = False
+    limit: float = 60.0
+    first: str = ""
 
     @property
     def failures(self) -> list[Outcome]:
@@ -37,17 +41,31 @@ class Report:
         return [o for o in self.outcomes if o.status == "fail"]
 
     @property
+    def broken(self) -> list[Outcome]:
+        """Checks that the oracle itself could not finish."""
+        return [o for o in self.outcomes if o.cause == "oracle"]
+
+    @property
+    def groups(self) -> list[list[Outcome]]:
+        """Failures, each group led by the check that explains the others."""
+        return folded(self.outcomes)
+
+    @property
     def passed(self) -> bool:
         """Nothing failed, something passed, and the run was complete."""
+        if self.broken:
+            return False
         ran = any(o.status in ("pass", "xfail") for o in self.outcomes)
         return not self.failures and ran and not self.interrupted
 
     @property
     def diagnosis(self) -> str:
-        """The first diagnosis that names a known variant, else the first there is."""
-        found = [o.diagnosis for o in self.failures if o.diagnosis]
-        named = [d for d in found if not d.startswith("no known variant")]
-        return (named or found or [""])[0]
+        """What the check of the truth recognised; another check's name only where that one passes."""
+        found = [o for o in self.failures if o.diagnosis]
+        truth = [o.diagnosis for o in found if o.check == "agrees_with_the_truth"]
+        rest = [o.diagnosis for o in found]
+        named = [d for d in rest if not d.startswith("no known variant")]
+        return (truth or named or rest or [""])[0]
 
     @property
     def verdict(self) -> str:
@@ -56,20 +74,35 @@ class Report:
             return f"interrupted after {len(self.outcomes)} checks"
         if self.passed:
             return f"holds its claim: {self.claim}"
+        if self.broken and not self.failures:
+            return f"not judged: the oracle itself stopped in {len(self.broken)} checks"
         if not self.failures:
             return "nothing was checked: every check was skipped"
+        first = self.groups[0][0] if self.groups else None
         words = f"; {self.diagnosis}" if self.diagnosis else ""
+        if first is not None and first.cause:
+            words = f"; {first.message}"
         return f"does not hold its claim ({self.claim}): {len(self.failures)} checks fail{words}"
 
     def __str__(self) -> str:
         """The whole report in plain text."""
         lines = [f"{self.method}: {self.verdict}", ""]
-        for o in self.outcomes:
+        for lead, *others in self.groups:
+            lines.append(f"  FAIL  {lead.check:38} {CHECKS[lead.check].meaning}")
+            lines.extend(f"        {line}" for line in lead.lines())
+            if others:
+                lines.append(
+                    "        fails with it (to see one, put its name in the place of the first's):"
+                )
+                lines.extend(f"          {_short(o, lead)}" for o in others)
+        for o in [o for o in self.outcomes if o.status in ("xfail", "pass")]:
             lines.append(f"  {MARK[o.status]:5} {o.check:38} {CHECKS[o.check].meaning}")
-            if o.status == "skip":
-                lines.append(f"        {o.message}")
-            elif o.status != "pass":
-                lines.extend(f"        {line}" for line in o.lines())
+            lines.extend(f"        {line}" for line in o.lines())
+        skips = [o for o in self.outcomes if o.status == "skip"]
+        for reason in dict.fromkeys(o.message for o in skips):
+            own = [o.check for o in skips if o.message == reason]
+            lines.append(f"  skip  {', '.join(own)}")
+            lines.append(f"        {reason}")
         if self.measurements:
             lines += ["", "  usefulness (measured, never judged):"]
             for m in self.measurements:
@@ -106,17 +139,27 @@ class Report:
 
     def to_html(self, path: str | Path | None = None) -> str:
         """One self-contained page, light and dark, also written to `path` if given."""
+        under = {o.check: lead for lead, *others in self.groups for o in others}
         checks = [
             {
                 "status": o.status,
                 "name": o.check,
                 "meaning": CHECKS[o.check].meaning,
                 "group": CHECKS[o.check].group,
-                "lines": o.lines(),
+                "lines": o.lines() if o.check not in under else [_short(o, under[o.check])],
             }
-            for o in self.outcomes
+            for o in [o for group in self.groups for o in group]
+            + [o for o in self.outcomes if o.status != "fail"]
         ]
         page = verdict_page(self.as_dict(), checks, str(self.claim))
         if path is not None:
             Path(path).write_text(page)
         return page
+
+
+def _short(o: Outcome, lead: Outcome) -> str:
+    """A failure that another explains, on one line."""
+    if o.cause and o.cause == lead.cause:
+        return o.check
+    error = "" if math.isnan(o.error) else f", relative error {o.error:.2g}"
+    return f"{o.check}: {o.message}{error}"

@@ -1,63 +1,139 @@
-"""Calling somebody's method safely: time limit, captured output, and what it may not touch."""
+"""Calling somebody's method: in this process, watched. `child` does the same in a process of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import os
 import random
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from metainfl.derive.problem import Problem
+from metainfl.oracle import manner
 from metainfl.oracle.outcome import Failed
+from metainfl.oracle.returned import Raised, Returned, described, explained
 from metainfl.problem.perturbation import Perturbation
 
 Array = np.ndarray
 Method = Callable[..., Any]
 
 
+class Runner(Protocol):
+    """Asks one method; every way in which a call can go wrong is a `Failed`."""
+
+    def call(
+        self,
+        problem: Problem,
+        perturbations: Sequence[Perturbation],
+        *targets: Any,
+        seconds: float = 60.0,
+        **options: Any,
+    ) -> Returned:
+        """method(problem, perturbations, [targets], **options)."""
+        ...
+
+
 class TimedOut(BaseException):
     """The method ran past its limit. A BaseException, so that its own `except` cannot swallow it."""
 
 
-def call(
+class InProcess:
+    """The method in this process, for debuggers: the limit is an alarm, which a method can evade."""
+
+    def __init__(self, method: Method) -> None:
+        self.method = method
+
+    def call(
+        self,
+        problem: Problem,
+        perturbations: Sequence[Perturbation],
+        *targets: Any,
+        seconds: float = 60.0,
+        **options: Any,
+    ) -> Returned:
+        """As `Runner.call`; Ctrl-C remains the caller's."""
+        printed = io.StringIO()
+        given = list(perturbations)
+        try:
+            with contextlib.redirect_stdout(printed), _limit(seconds):
+                found = watched(
+                    self.method, problem, given, *targets, fatal=(KeyboardInterrupt,), **options
+                )
+        except TimedOut:
+            raise overdue(seconds) from None
+        found.printed = printed.getvalue()
+        return result(found)
+
+
+def watched(
     method: Method,
     problem: Problem,
-    perturbations: Sequence[Perturbation],
+    perturbations: list[Perturbation],
     *targets: Any,
-    seconds: float = 60.0,
-    printed: io.StringIO | None = None,
+    fatal: tuple[type[BaseException], ...] = (),
     **options: Any,
-) -> Any:
-    """method(problem, perturbations, [targets], **options) with stdout swallowed; all errors are `Failed`.
+) -> Returned | Raised:
+    """One call and everything it does besides returning. Only `TimedOut` and `fatal` pass through.
 
-    `printed` collects what it writes to stdout.
+    A child that the method forked ends here: it would go on with work that is its parent's.
     """
+    owner, asked = os.getpid(), list(perturbations)
+    parts, states = manner.contents(problem), manner.random_states()
+    settings = manner.process()
+    started = time.perf_counter()
+    found: Returned | Raised
     try:
-        with contextlib.redirect_stdout(printed or io.StringIO()), _limit(seconds):
-            return method(problem, perturbations, *targets, **options)
-    except TimedOut:
-        raise Failed(f"still running after {seconds:g} s; the call was stopped") from None
-    except (Exception, SystemExit) as error:
-        raise Failed(f"raised {type(error).__name__}: {_short(error)}") from error
+        try:
+            with np.errstate(all="ignore"):
+                value = method(problem, perturbations, *targets, **options)
+            seconds = time.perf_counter() - started
+        finally:
+            if os.getpid() != owner:
+                os._exit(0)
+        array, dtype, complaint = described(value)
+        found = Returned(array, dtype, complaint, seconds=seconds)
+    except (TimedOut, *fatal):
+        manner.put_back(settings)
+        raise
+    except BaseException as error:
+        found = explained(error)
+    found.process = manner.put_back(settings)
+    found.moved = manner.moved(states)
+    found.changed = manner.changed(parts, problem)
+    if perturbations != asked:
+        found.changed.append("the list of perturbations")
+    return found
+
+
+def result(found: Returned | Raised) -> Returned:
+    """What was returned; `Failed` with file and line where the method raised."""
+    if isinstance(found, Raised):
+        failure = Failed(found.words, cause=f"{found.words}\n{found.place}".strip())
+        failure.call = found
+        raise failure
+    return found
+
+
+def overdue(seconds: float) -> Failed:
+    """The method did not come back."""
+    words = f"still running after {seconds:g} s; the call was stopped"
+    return Failed(words, cause=words)
 
 
 def as_array(value: Any, shape: tuple[int, ...]) -> Array:
-    """Torch, numpy or anything with __array__ as float64; `Failed` if it is not finite (n, p)."""
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().numpy()
-    elif not hasattr(value, "__array__"):
-        raise Failed(
-            f"returned {type(value).__name__}; a tensor or array of shape {shape} is needed"
-        )
-    array = np.asarray(value)
-    if array.dtype.kind != "f":
-        raise Failed(f"returned dtype {array.dtype}; a floating-point array is needed")
+    """What was returned as float64; `Failed` if it is not finite (n, p)."""
+    found = value if isinstance(value, Returned) else Returned(*described(value))
+    array = found.array
+    if array is None:
+        raise Failed(f"{found.complaint} of shape {shape}", cause=found.complaint)
     if array.shape != shape:
         hint = "; transposed?" if array.shape == shape[::-1] else ""
         raise Failed(f"returned shape {array.shape}; (perturbations, parameters) = {shape}{hint}")
@@ -100,6 +176,7 @@ def keep_rng() -> Iterator[None]:
         random.setstate(state[2])
 
 
-def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 300 else text[:297] + "..."
+def flushed() -> None:
+    """Push out what Python still holds back of stdout."""
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()

@@ -10,11 +10,12 @@ import torch
 from joblib import Parallel, delayed
 
 from metainfl.oracle.checks import CHECKS
+from metainfl.oracle.child import Child
 from metainfl.oracle.context import Context
+from metainfl.oracle.judging import run_one
 from metainfl.oracle.mutants import MUTANTS, RIGHT, Specimen
 from metainfl.oracle.outcome import Outcome
 from metainfl.oracle.runner import keep_rng
-from metainfl.oracle.verdict import run_one
 
 Progress = Callable[[int, int, str], None]
 #: checks that cannot fail here for want of hardware
@@ -92,13 +93,20 @@ def _judge(name: str, quick: bool, seed: int) -> list[Outcome]:
 
 
 def judge_specimen(specimen: Specimen, *, quick: bool, seed: int) -> list[Outcome]:
-    """All checks on one specimen; hanging ones are given two seconds a call."""
-    seconds = 2.0 if specimen.name == "hangs" else 60.0
-    ctx = Context(specimen.method, specimen.claim, quick=quick, seed=seed, seconds=seconds)
-    out = []
-    for name in CHECKS:
-        with keep_rng():
-            out.append(run_one(ctx, name))
-        if specimen.name == "hangs" and out[-1].status == "fail":
-            break  # nothing more can be learned from a method that never returns
-    return out
+    """All checks on one specimen; those that would harm this process are given one of their own."""
+    child = Child(specimen.method, seed=seed, memory=2.0) if specimen.apart else None
+    try:
+        seconds = 2.0 if specimen.apart else 60.0
+        ctx = Context(
+            specimen.method, specimen.claim, quick=quick, seed=seed, seconds=seconds, runner=child
+        )
+        out = []
+        for name in CHECKS:
+            with keep_rng():
+                out.append(run_one(ctx, name))
+            if child is not None and child.given_up:
+                break  # nothing more can be learned from a method that never returns
+        return out
+    finally:
+        if child is not None:
+            child.close()

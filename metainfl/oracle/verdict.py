@@ -9,16 +9,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from metainfl.errors import InvalidProblem
+from metainfl.errors import InvalidMethod, InvalidProblem
 from metainfl.methods.claim import Claim, claim_of
 from metainfl.oracle.checks import CHECKS
+from metainfl.oracle.child import MEMORY, Child
 from metainfl.oracle.context import Context
+from metainfl.oracle.folding import folded
+from metainfl.oracle.judging import because_flat, run_one
 from metainfl.oracle.measurements import Measurement, Retraining, measurements
-from metainfl.oracle.outcome import Failed, Outcome, Skipped
+from metainfl.oracle.outcome import Outcome
 from metainfl.oracle.report import Report
-from metainfl.oracle.runner import Method, keep_rng
-from metainfl_reference.errors import NotCertified
+from metainfl.oracle.reproduce import reproduction, write
+from metainfl.oracle.runner import InProcess, Method, keep_rng
+from metainfl.oracle.shipping import title
 
 Progress = Callable[[int, int, str], None]
 
@@ -33,6 +38,9 @@ def check_method(
     quick: bool = False,
     seed: int = 0,
     seconds: float = 60.0,
+    memory: float | None = MEMORY,
+    in_process: bool = False,
+    reproduce: str | Path | None = None,
     retraining: Retraining | None = None,
     progress: Progress = lambda done, total, what: None,
 ) -> Report:
@@ -40,57 +48,85 @@ def check_method(
 
     `claim` defaults to the one the method carries, and that to the strictest. `families` narrows its
     domain. `checks` runs only these. `expected_failures` maps check names to reasons; they are strict:
-    one that passes, an unknown name or an empty reason is an error. `seconds` limits each call.
-    The caller's random state is left alone; results depend on `seed` only.
+    one that passes, an unknown name or an empty reason is an error. The method runs in one process of
+    its own, started without fork, with at most `seconds` a call and `memory` GiB (None: no limit);
+    `in_process` runs it here, for debuggers. `reproduce` names a folder for a runnable file a failure.
+    The caller's random state is left alone; results depend on `seed` only. Whatever the method does
+    ends in a report; `InvalidMethod` is raised for what cannot be called or sent to another process.
     """
+    if not callable(method):
+        raise InvalidMethod(
+            f"a method is a callable (problem, perturbations) -> (n, p), got {type(method).__name__}"
+        )
     claim = claim or claim_of(method)
     if families is not None:
         claim = replace(claim, families=tuple(families))
     expected = dict(expected_failures or {})
     names = list(CHECKS) if checks is None else list(checks)
     known(names, expected)
-    if not callable(method):
-        raise InvalidProblem(f"a method is a callable, got {type(method).__name__}")
-    ctx = Context(method, claim, quick=quick, seed=seed, seconds=seconds)
-    if not ctx.families:
-        raise InvalidProblem(
-            "the claim's domain holds no known family; see metainfl_reference.FAMILIES"
-        )
+    runner = InProcess(method) if in_process else Child(method, seed=seed, memory=memory)
+    ctx = Context(method, claim, quick=quick, seed=seed, seconds=seconds, runner=runner)
     outcomes: list[Outcome] = []
-    started = time.perf_counter()
     measured: list[Measurement] = []
     interrupted = False
+    started = time.perf_counter()
     try:
+        if not ctx.families:
+            raise InvalidProblem(
+                "the claim's domain holds no known family; see metainfl_reference.FAMILIES"
+            )
+        if isinstance(runner, Child):
+            runner.prepare()
+            started = time.perf_counter()
         for done, name in enumerate(names):
             progress(done, len(names), name)
+            if isinstance(runner, Child) and runner.given_up:
+                words = "not asked any more: the method ended its process, or had to be stopped"
+                outcomes.append(Outcome(name, "skip", words))
+                continue
             with keep_rng():
                 outcomes.append(run_one(ctx, name, expected.get(name)))
         with keep_rng():
-            measured = measurements(ctx, retraining)
+            outcomes = [_explained(ctx, o, outcomes) for o in outcomes]
+            if not (isinstance(runner, Child) and runner.given_up):
+                measured = measurements(ctx, retraining)
         progress(len(names), len(names), "done")
     except KeyboardInterrupt:  # what is done is kept
         interrupted = True
-    title = str(getattr(method, "name", None) or getattr(method, "__name__", method))
-    seconds_taken = time.perf_counter() - started
-    return Report(title, claim, outcomes, measured, quick, seed, seconds_taken, interrupted)
+    finally:
+        if isinstance(runner, Child):
+            runner.close()
+    taken = time.perf_counter() - started
+    report = Report(
+        title(method),
+        claim,
+        outcomes,
+        measured,
+        quick,
+        seed,
+        taken,
+        interrupted,
+        seconds,
+        ctx.families[0],
+    )
+    coded = [
+        replace(o, code=reproduction(method, report, o)) if o.status == "fail" else o
+        for o in outcomes
+    ]
+    report = replace(report, outcomes=coded)
+    if reproduce is not None:
+        write(method, report, Path(reproduce))
+    return report
 
 
-def run_one(ctx: Context, name: str, expected: str | None = None) -> Outcome:
-    """One check's outcome; a stale expected failure is a failure."""
-    try:
-        CHECKS[name].run(ctx)
-        outcome = Outcome(name, "pass")
-    except Skipped as reason:
-        return Outcome(name, "skip", str(reason))
-    except Failed as failure:
-        outcome = Outcome(name, "fail", failure.message, **failure.found)
-    except NotCertified as error:
-        return Outcome(name, "skip", f"no certified truth here: {error}")
-    if expected is None:
+def _explained(ctx: Context, outcome: Outcome, all_of_them: Sequence[Outcome]) -> Outcome:
+    """The outcome with the reason that flat directions give; for failures that lead others."""
+    leads = [group[0] for group in folded(all_of_them)]
+    if outcome not in leads or outcome.check.startswith("leaves_"):
         return outcome
-    if outcome.status == "pass":
-        return Outcome(name, "fail", f"expected to fail ({expected}) but passes: remove the entry")
-    return replace(outcome, status="xfail", message=f"{expected} [{outcome.message}]")
+    if getattr(ctx.runner, "given_up", False):
+        return outcome
+    return replace(outcome, note=because_flat(ctx, outcome))
 
 
 def known(names: Sequence[str], expected: Mapping[str, str]) -> None:

@@ -1,6 +1,5 @@
 """What is asked about: tasks, model, losses, the weight that moves, and the loss of one task."""
 
-from metainfl.problem import symmetry
 from metainfl.problem.definition import Definition
 from metainfl.problem.losses import Loss, cross_entropy, squared
 from metainfl.problem.model import FromModule, Linear, LinearEmbedding, Model
@@ -25,6 +24,5 @@ __all__ = [
     "shift",
     "squared",
     "support",
-    "symmetry",
     "task",
 ]

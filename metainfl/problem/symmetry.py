@@ -1,12 +1,12 @@
 """Known symmetries of F: directions along which lam moves without changing the objective.
 
 The total Hessian is singular along them. Influence is defined off them (002, eq. 12): the
-minimum-norm solution, which has no component in the orbit.
+minimum-norm solution, which has no component in the orbit. `metainfl.symmetry.find` looks for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -21,15 +21,54 @@ def orthogonal(rank: int) -> Symmetry:
     """
 
     def tangent(lam: Tensor) -> Tensor:
-        rows = lam.reshape(rank, -1)
-        moves = []
-        for a in range(rank):
-            for b in range(a):
-                move = torch.zeros_like(rows)
-                move[a], move[b] = rows[b], -rows[a]
-                moves.append(move.reshape(-1))
-        if not moves:
-            return lam.new_zeros(len(lam), 0)
-        return torch.linalg.qr(torch.stack(moves, dim=1))[0]
+        return spanned(lam, turns(lam.reshape(rank, -1)))
 
     return tangent
+
+
+def last_layer(start: int, rows: int, columns: int, bias: int | None = None) -> Symmetry:
+    """The orbit of a layer (rows, columns) that stands at `start` of lam, its bias at `bias`, turned in
+    output space: squared distances between its outputs do not change (prototypes with any embedding).
+    """
+
+    def tangent(lam: Tensor) -> Tensor:
+        places = [torch.arange(start, start + rows * columns).reshape(rows, columns)]
+        if bias is not None:
+            places.append(torch.arange(bias, bias + rows)[:, None])
+        where = torch.cat(places, dim=1).to(lam.device)
+        moves = []
+        for turn in turns(lam[where]):
+            move = torch.zeros_like(lam)
+            move[where.reshape(-1)] = turn
+            moves.append(move)
+        return spanned(lam, moves)
+
+    return tangent
+
+
+def together(symmetries: Sequence[Symmetry]) -> Symmetry:
+    """The directions of all of them."""
+
+    def tangent(lam: Tensor) -> Tensor:
+        return spanned(lam, [row for s in symmetries for row in s(lam).T])
+
+    return tangent
+
+
+def turns(rows: Tensor) -> list[Tensor]:
+    """Derivatives of Q rows in Q at the identity, flattened: one for each pair of rows."""
+    moves = []
+    for a in range(len(rows)):
+        for b in range(a):
+            move = torch.zeros_like(rows)
+            move[a], move[b] = rows[b], -rows[a]
+            moves.append(move.reshape(-1))
+    return moves
+
+
+def spanned(lam: Tensor, moves: Sequence[Tensor]) -> Tensor:
+    """An orthonormal basis (p, f) of what the moves span."""
+    if len(moves) == 0:
+        return lam.new_zeros(len(lam), 0)
+    u, s, _ = torch.linalg.svd(torch.stack(list(moves), dim=1), full_matrices=False)
+    return u[:, s > torch.finfo(lam.dtype).eps * len(lam) * s.max()]

@@ -12,15 +12,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from metainfl.errors import Interrupted, NotConverged, SingularHessian
+from metainfl.errors import Interrupted, InvalidOption, NotConverged, SingularHessian
+from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.precondition import Preconditioner
+from metainfl.solve.refuse import floor, refusal_of
 from metainfl.solve.result import SolveResult, relative_residual
 
 Apply = Callable[[Tensor], Tensor]
 
 
-class CG:
+class CG(Factoring):
     """Stops when every column's residual is below `rtol` |b|; raises `NotConverged` otherwise.
 
     `preconditioner` makes an approximate inverse of A from A: see `solve.precondition`. With
@@ -36,14 +38,22 @@ class CG:
         preconditioner: Preconditioner | None = None,
         allow_unconverged: bool = False,
     ) -> None:
+        if not 0 <= rtol < 1:
+            raise InvalidOption(f"rtol lies between 0 and 1, got {rtol}")
+        if max_iterations is not None and max_iterations < 1:
+            raise InvalidOption(f"max_iterations must be at least 1, got {max_iterations}")
         self.rtol, self.max_iterations = rtol, max_iterations
         self.preconditioner, self.allow_unconverged = preconditioner, allow_unconverged
 
-    def __call__(self, a: SymmetricOperator, b: Tensor) -> SolveResult:
-        """X (p, k). `SingularHessian` where a direction of negative curvature shows up."""
+    def prepared(self, a: SymmetricOperator) -> Solve:
+        """The preconditioner; `SingularHessian` where a direction of no positive curvature shows up."""
+        own = None if self.preconditioner is None else self.preconditioner(a)
+        inverse: Apply = (lambda r: r) if own is None else (lambda r: a.off(own(r)))
+        return lambda b: self._solve(a, b, inverse)
+
+    def _solve(self, a: SymmetricOperator, b: Tensor, inverse: Apply) -> SolveResult:
         rtol = max(self.rtol, 4 * torch.finfo(b.dtype).eps)
         limit = self.max_iterations or 10 * len(b) + 10
-        inverse: Apply = (lambda r: r) if self.preconditioner is None else self.preconditioner(a)
         run = _Run(a, b, inverse)
         try:
             while bool((live := run.size > rtol * run.goal).any()) and run.iterations < limit:
@@ -58,8 +68,10 @@ class CG:
         if not result.converged and not self.allow_unconverged:
             raise NotConverged(
                 f"CG stopped after {result.iterations} iterations at relative residual "
-                f"{result.residual:.3g} (wanted {rtol:.3g}); raise max_iterations, loosen rtol, add "
-                "damping or a preconditioner, or pass allow_unconverged=True",
+                f"{result.residual:.3g} (wanted {rtol:.3g}, condition at least "
+                f"{run.condition():.2g}); raise max_iterations, loosen rtol, add a preconditioner "
+                f"(solve.precondition) or damping of {run.high / 1e4:.2g} (condition 1e4), or pass "
+                "allow_unconverged=True",
                 result,
             )
         return result
@@ -74,6 +86,7 @@ class _Run:
         self.d = inverse(self.r)
         self.rz = (self.r * self.d).sum(0)
         self.goal = self.size = b.norm(dim=0)
+        self.high = 0.0  # of the Rayleigh quotients and their like that were seen
         self.iterations = 0
         self.steps: list[Tensor] = []
         self.ratios: list[Tensor] = []
@@ -82,10 +95,16 @@ class _Run:
         """One iteration."""
         ad = self.a @ self.d
         curvature = (self.d * ad).sum(0)
-        if bool((curvature[live] <= 0).any()):
-            raise SingularHessian(
-                f"CG met a direction of curvature {float(curvature[live].min()):.3g} <= 0 in "
-                f"iteration {self.iterations + 1}; the matrix is not positive definite: add damping"
+        length = self.d.square().sum(0)
+        bound = (ad.norm(dim=0)[live] / length[live].sqrt()).max()
+        self.high = max(self.high, float(bound))
+        quotient = curvature[live] / length[live]
+        if bool((quotient <= floor(self.a) * self.high).any()):  # zero to rounding is no curvature
+            raise refusal_of(
+                f"CG met a direction of curvature {float(quotient.min()):.3g} in iteration "
+                f"{self.iterations + 1}; the matrix is not positive definite",
+                self.a,
+                float(quotient.min()),
             )
         step = _ratio(self.rz, curvature, live)
         self.x, self.r = self.x + step * self.d, self.r - step * ad

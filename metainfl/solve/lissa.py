@@ -13,12 +13,13 @@ import math
 import torch
 from torch import Tensor
 
-from metainfl.errors import Interrupted, InvalidProblem, NotConverged
+from metainfl.errors import Interrupted, InvalidOption, NotConverged
+from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.result import SolveResult, relative_residual
 
 
-class LiSSA:
+class LiSSA(Factoring):
     """Needs a curvature that can be sampled (`exact`). `scale` must be below 2 / its largest eigenvalue.
 
     Falls short of `rtol` as a rule: that raises `NotConverged` unless `allow_unconverged`. Ctrl-C
@@ -38,14 +39,19 @@ class LiSSA:
     ) -> None:
         for name, value in (("batch", batch), ("depth", depth), ("repeats", repeats)):
             if value < 1:
-                raise InvalidProblem(f"{name} must be at least 1, got {value}")
-        if not scale > 0:
-            raise InvalidProblem(f"scale must be positive, got {scale}")
+                raise InvalidOption(f"{name} must be at least 1, got {value}")
+        if not 0 < scale < math.inf:
+            raise InvalidOption(f"scale must be positive and finite, got {scale}")
+        if not rtol > 0:
+            raise InvalidOption(f"rtol must be positive, got {rtol}")
         self.batch, self.depth, self.scale, self.repeats = batch, depth, scale, repeats
         self.seed, self.rtol, self.allow_unconverged = seed, rtol, allow_unconverged
 
-    def __call__(self, a: SymmetricOperator, b: Tensor) -> SolveResult:
-        """X (p, k), the mean over repeats."""
+    def prepared(self, a: SymmetricOperator) -> Solve:
+        """Nothing is shared between right-hand sides but A."""
+        return lambda b: self._solve(a, b)
+
+    def _solve(self, a: SymmetricOperator, b: Tensor) -> SolveResult:
         generator = torch.Generator().manual_seed(self.seed)
         runs: list[Tensor] = []
         try:
@@ -68,7 +74,7 @@ class LiSSA:
         x = self.scale * b
         for step in range(self.depth):
             x = x + self.scale * (b - a.sampled(self.batch, generator) @ x)
-            if not torch.isfinite(x).all():
+            if not torch.isfinite(x.square().sum()):
                 raise NotConverged(
                     f"LiSSA overflowed after {step + 1} steps; lower scale ({self.scale:.3g})"
                 )

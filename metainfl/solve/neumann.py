@@ -13,13 +13,15 @@ import math
 import torch
 from torch import Tensor
 
-from metainfl.errors import Interrupted, InvalidProblem, NotConverged, SingularHessian
+from metainfl.errors import Interrupted, InvalidOption, NotConverged
+from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
+from metainfl.solve.refuse import floor, refuse
 from metainfl.solve.result import SolveResult, relative_residual
 from metainfl.solve.spectrum import lanczos
 
 
-class Neumann:
+class Neumann(Factoring):
     """`terms` fixes J; otherwise J is computed for a relative error of `rtol`.
 
     With `terms`, falling short of `rtol` raises `NotConverged` unless `allow_unconverged`.
@@ -37,17 +39,27 @@ class Neumann:
         max_terms: int = 100_000,
     ) -> None:
         if terms is not None and terms < 0:
-            raise InvalidProblem(f"terms must not be negative, got {terms}")
+            raise InvalidOption(f"terms must not be negative, got {terms}")
+        if not 0 < rtol <= 1:
+            raise InvalidOption(f"rtol lies between 0 and 1, got {rtol}")
+        for name, value in (("scale", scale), ("low", low)):
+            if value is not None and not 0 < value < math.inf:
+                raise InvalidOption(f"{name} must be positive and finite, got {value}")
+        if lanczos_steps < 1 or max_terms < 1:
+            raise InvalidOption("lanczos_steps and max_terms must be at least 1")
         self.terms, self.rtol, self.scale, self.low = terms, rtol, scale, low
         self.lanczos_steps, self.max_terms = lanczos_steps, max_terms
         self.allow_unconverged = allow_unconverged
 
-    def __call__(self, a: SymmetricOperator, b: Tensor) -> SolveResult:
-        """X (p, k) with its predicted error."""
+    def prepared(self, a: SymmetricOperator) -> Solve:
+        """The ends of the spectrum, and from them scale and number of terms."""
         s = lanczos(a, self.lanczos_steps)
-        low = s.low if self.low is None else self.low
-        if low <= 0:
-            raise SingularHessian(f"the smallest eigenvalue is about {low:.3g}: add damping")
+        # a bound that is known is better than the Ritz value, which errs upwards unless it saw all
+        known = a.low if a.low is not None and a.low > 0 and not s.whole else s.low
+        low = min(self.low or known, s.low)
+        if low <= floor(a) * s.high:
+            what = "the series needs a positive definite matrix"
+            raise refuse(what, low, s.high, torch.finfo(a.like.dtype).eps)
         c = 1 / s.high if self.scale is None else self.scale
         radius = max(abs(1 - c * low), abs(1 - c * s.high))
         if radius >= 1:
@@ -63,25 +75,34 @@ class Neumann:
                     f"an error of {self.rtol:.1g} needs {terms} terms (condition {s.high / low:.3g}), "
                     f"more than {self.max_terms}; use CG, or add damping"
                 )
+        return lambda b: self._solve(a, b, c, terms, radius)
+
+    def _solve(
+        self, a: SymmetricOperator, b: Tensor, c: float, terms: int, radius: float
+    ) -> SolveResult:
         x = c * b
         done = 0
         try:
             for done in range(terms):  # noqa: B007  (Ctrl-C reads how far it came)
                 x = x + c * (b - a @ x)
-                if not torch.isfinite(x).all():
+                if not torch.isfinite(x.square().sum()):
                     raise NotConverged("the series overflowed: the spectral bound was too low")
         except KeyboardInterrupt:
             part = SolveResult(
                 x, relative_residual(a, x, b), radius ** (done + 1), done, a.products, False
             )
             raise Interrupted(f"Neumann interrupted after {done} of {terms} terms", part) from None
-        error = radius ** (terms + 1)
+        error, residual = radius ** (terms + 1), relative_residual(a, x, b)
+        # the residual is (I - c A)^{J+1} b: one above radius^{J+1} shows that `low` was too high
+        believable = residual <= 1.01 * error + 64 * (terms + 1) * torch.finfo(b.dtype).eps
+        error = error if believable else math.nan
         enough = error <= self.rtol
-        result = SolveResult(x, relative_residual(a, x, b), error, terms, a.products, enough)
+        result = SolveResult(x, residual, error, terms, a.products, enough)
         if not enough and not self.allow_unconverged:
             raise NotConverged(
-                f"{terms} terms leave a relative error of up to {error:.2g} (wanted {self.rtol:.1g}); "
-                "raise terms, or pass allow_unconverged=True",
+                f"{terms} terms leave a relative error of up to {error:.2g} (wanted {self.rtol:.1g}), "
+                f"residual {residual:.2g}; raise terms, or lanczos_steps where the error is nan (the "
+                "smallest eigenvalue was taken too high), or pass allow_unconverged=True",
                 result,
             )
         return result

@@ -13,8 +13,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from metainfl.errors import InvalidProblem, SingularHessian
+from metainfl.errors import InvalidOption
 from metainfl.solve.operator import SymmetricOperator
+from metainfl.solve.refuse import refusal_of
 
 Preconditioner = Callable[[SymmetricOperator], Callable[[Tensor], Tensor]]
 
@@ -23,7 +24,7 @@ def jacobi(a: SymmetricOperator) -> Callable[[Tensor], Tensor]:
     """r / diag A."""
     diagonal = a.dense().diagonal()
     if not bool((diagonal > 0).all()):
-        raise SingularHessian(f"A has a diagonal entry of {float(diagonal.min()):.3g}; add damping")
+        raise refusal_of(f"A has a diagonal entry of {float(diagonal.min()):.3g}", a)
     return lambda r: r / diagonal[:, None]
 
 
@@ -34,15 +35,15 @@ def nystrom(rank: int, low: float, *, seed: int = 0) -> Preconditioner:
     eigenvalues well above `low`. Deterministic by seed.
     """
     if rank < 1:
-        raise InvalidProblem(f"rank must be at least 1, got {rank}")
+        raise InvalidOption(f"rank must be at least 1, got {rank}")
     if not low > 0:
-        raise InvalidProblem(f"low must be positive (outer_reg + damping), got {low}")
+        raise InvalidOption(f"low must be positive (outer_reg + damping), got {low}")
 
     def make(a: SymmetricOperator) -> Callable[[Tensor], Tensor]:
         generator = torch.Generator().manual_seed(seed)
-        shape = (a.size, min(rank, a.size))
+        shape = (a.size, min(rank, a.rank))
         test = torch.randn(shape, generator=generator, dtype=torch.float64).to(a.like)
-        test = torch.linalg.qr(test)[0]
+        test = torch.linalg.qr(a.off(test))[0]
         image = a @ test - low * test
         # a small shift makes the core positive definite in spite of rounding; it is taken off again
         shift = torch.finfo(image.dtype).eps ** 0.75 * float(torch.linalg.matrix_norm(image))
@@ -68,5 +69,5 @@ def by(curvature: SymmetricOperator) -> Preconditioner:
     """The inverse of `curvature`, which must offer one (`curvature.ekfac(problem)` does)."""
     inverse = getattr(curvature, "inverse", None)
     if inverse is None:
-        raise InvalidProblem(f"{type(curvature).__name__} offers no inverse to precondition with")
+        raise InvalidOption(f"{type(curvature).__name__} offers no inverse to precondition with")
     return lambda a: inverse

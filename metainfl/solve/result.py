@@ -16,7 +16,8 @@ class SolveResult:
 
     residual: |A x - b| / |b|, the largest over columns. error: an estimate of |x - x*| / |x*|, or
     nan where there is none (LiSSA without repeats). iterations: of the slowest column. products:
-    A-vector products.
+    A-vector products. kept: eigenpairs that a truncated inverse kept, None elsewhere. note: what the
+    solver did other than asked.
     """
 
     solution: Tensor
@@ -25,6 +26,8 @@ class SolveResult:
     iterations: int
     products: int
     converged: bool
+    kept: int | None = None
+    note: str = ""
 
 
 Solver = Callable[[SymmetricOperator, Tensor], SolveResult]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from metainfl_reference.errata.erratum import Erratum, Measured
+from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.estimands import direct
 from metainfl_reference.family import Family, Solution, targets
 from metainfl_reference.generators import small
@@ -104,7 +105,9 @@ def thm_5_1_corrected(family: Family, pis: Sequence[Perturbation], at: Solution)
 
 
 def outer_gradient(family: Family, k: int, at: Solution) -> Array:
-    """dL_O/dtheta of task k, partial."""
+    """dL_O/dtheta of task k, partial; single-level problems have no theta to differentiate in."""
+    if family.name.startswith("single"):
+        raise InvalidProblem(f"{family.name} adapts nothing: Gamma is a sum over adapted learners")
     local = family.task(k, at.lam, at.weights)
     if isinstance(local, ReducedLocal):
         return local.blocks().q_z
@@ -235,22 +238,24 @@ ERRATA = (
     ),
     Erratum(
         "prop-4.8-inverse",
-        "001, Prop. 4.8, A.8",
+        "001, Prop. 4.8 (body)",
         "inverse of H_total alone",
-        "d_out I + H_total",
+        "d_out I + H_total under eq. 5; A.8 leaves the regulariser out of its objective, and there "
+        "H_total is right",
         _inverse,
     ),
     Erratum(
         "thm-4.5-partial",
         "001, Thm 4.5",
-        "gradient of l in theta",
-        "total derivative through theta(lam)",
+        "nabla l without a subscript, read as the gradient in theta",
+        "total derivative through theta(lam), as its proof (A.5) and Alg. 5 have it",
         _query,
     ),
     Erratum(
         "alg-4",
         "001, Alg. 4",
-        "I - d I + S + T, returned as if -H^-1 T",
+        "I - d I + S + T, returned as if -H^-1 T (S here with the exact Hessian; with the printed "
+        "Gamma it diverges too)",
         "scaled, minus S, negated",
         _neumann,
     ),
@@ -262,7 +267,13 @@ ERRATA = (
         "identically zero under eq. 4",
         _direct,
     ),
-    Erratum("def-5.2-score", "001, Def. 5.2", "score without d theta'/d lam", "with it", _score),
+    Erratum(
+        "def-5.2-score",
+        "001, Def. 5.2",
+        "score without d theta'/d lam, an approximation that A.9 declares",
+        "with it",
+        _score,
+    ),
     Erratum(
         "remark-4.4",
         "001, Remark 4.4",

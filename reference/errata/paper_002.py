@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from metainfl_reference.errata.erratum import Erratum, Measured
 from metainfl_reference.families import FAMILIES
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family, Solution, targets
 from metainfl_reference.generators import classification
 from metainfl_reference.losses import Jet
+from metainfl_reference.perturbation import task
 
 Array = np.ndarray
 
@@ -48,6 +51,81 @@ def class_probability_corrected(distances: Array) -> Array:
     return class_probability_as_printed(-distances)
 
 
+def hessian_as_printed(x: Array, t: Array, omega: Array) -> Array:
+    """Eq. 18: the second term with sigma_i, the class that t counts, in place of sigma_k."""
+    return _hessian(x, t, omega, lambda s, i, k: s[i])
+
+
+def hessian_corrected(x: Array, t: Array, omega: Array) -> Array:
+    """Eq. 10: sigma_k."""
+    return _hessian(x, t, omega, lambda s, i, k: s[k])
+
+
+def _logits(x: Array, omega: Array) -> Array:
+    """y_k = u_k + u_k^2/2 with u_k = x . omega_k: logits with a second derivative."""
+    u = omega @ x
+    return u + u**2 / 2
+
+
+def cross_entropy_gradient(x: Array, t: Array, omega: Array) -> Array:
+    """Gradient of -sum_n t log sigma(y_n) in omega (K, d), flattened."""
+    out = np.zeros(omega.shape, dtype=omega.dtype)
+    for row, target in zip(x, t, strict=True):
+        s = Jet("softmax", _logits(row, omega)[None], target[None]).s[0]
+        out = out + np.outer((target.sum() * s - target) * (1 + omega @ row), row)
+    return out.reshape(-1)
+
+
+def _hessian(x: Array, t: Array, omega: Array, pick: Callable[[Array, int, int], float]) -> Array:
+    """sum_nik t_i sigma_k (delta_kj - sigma_j) dy_k dy_j - t_i (delta_ik - pick) d2 y_k."""
+    k, d = omega.shape
+    out = np.zeros((k, d, k, d))
+    for row, target in zip(x, t, strict=True):
+        s = Jet("softmax", _logits(row, omega)[None], target[None]).s[0]
+        slope, outer = 1 + omega @ row, np.outer(row, row)
+        for a in range(k):
+            for b in range(k):
+                out[a, :, b] += s[a] * ((a == b) - s[b]) * slope[a] * slope[b] * outer
+            out[a, :, a] -= sum(target[i] * ((i == a) - pick(s, i, a)) for i in range(k)) * outer
+    return out.reshape(k * d, k * d)
+
+
+def self_ranks(family: Family, at: Solution, sign: float) -> float:
+    """Share of tasks that stand first, highest first, in the column of themselves as target."""
+    tasks = [task(k) for k in range(family.episodes.n_tasks)]
+    moves = family.influence(tasks, at).value
+    slopes = np.stack([family.target_gradient(t, at.lam) for t in targets(family.episodes)])
+    scores = sign * moves @ slopes.T
+    return float(np.mean(scores.argmax(axis=0) == np.arange(len(tasks))))
+
+
+def _sigma() -> Measured:
+    rng = np.random.default_rng(0)
+    x, t, omega = (
+        rng.standard_normal((6, 2)),
+        np.eye(3)[[0, 1, 2, 0, 1, 2]],
+        rng.standard_normal((3, 2)),
+    )
+    columns = []
+    for i in range(6):
+        step = omega.astype(complex)
+        step.flat[i] += 1e-30j
+        columns.append(cross_entropy_gradient(x, t, step).imag / 1e-30)
+    truth = np.stack(columns, axis=1)
+    one, other = (
+        float(np.linalg.norm(f(x, t, omega) - truth) / np.linalg.norm(truth))
+        for f in (hessian_as_printed, hessian_corrected)
+    )
+    return Measured(one, other, "relative distance from the Hessian by complex step", 0.1)
+
+
+def _self_rank() -> Measured:
+    family = FAMILIES["maml_softmax"](classification(1, tasks=6), d_out=0.5, steps=2, alpha=0.1)
+    at = family.solve()
+    unit = "share of tasks that rank first for themselves: by I_perf, by -I_perf"
+    return Measured(self_ranks(family, at, 1.0), self_ranks(family, at, -1.0), unit, 0.5)
+
+
 def _rank() -> Measured:
     tasks, ways, n = 3, 3, 3
     e = classification(0, tasks=tasks, shots=1, queries=1, d=12, ways=ways)
@@ -80,6 +158,21 @@ ERRATA = (
         "non-flat directions at most M, the number of tasks",
         "(c - 1) n M",
         _rank,
+    ),
+    Erratum(
+        "eq-18-sigma",
+        "002, eq. 18",
+        "sigma_i in the second term",
+        "sigma_k, as eq. 10 has it",
+        _sigma,
+    ),
+    Erratum(
+        "self-rank",
+        "002, eq. 7, Property 1, self-rank",
+        "the identical training task has the highest I_perf",
+        "its score is -g' H^-1 g < 0: ranks need -I_perf. (Section 4.2 prints O(p^3) for the inverse "
+        "of a q x q matrix, q the number of meta-parameters: O(q^3).)",
+        _self_rank,
     ),
     Erratum("prototype-sign", "002, sect. 3", "P(i|x) with exp(+d)", "exp(-d)", _probability),
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from metainfl_reference.answer import Answer
-from metainfl_reference.certificate import EPS
 from metainfl_reference.errata.erratum import Erratum, Measured
 from metainfl_reference.estimands import knn_shapley, subsampling, values
 from metainfl_reference.families import FAMILIES
 from metainfl_reference.family import Family, targets
 from metainfl_reference.generators import regression, small
+from metainfl_reference.wide import EPS
 
 Array = np.ndarray
 
@@ -94,9 +94,9 @@ ERRATA = (
     ),
     Erratum(
         "eq-37-norm",
-        "003, eq. 37",
+        "003, eq. 37 (text machine-extracted)",
         "regulariser (lambda/2) |theta|",
-        "(lambda/2) |theta|^2",
+        "(lambda/2) |theta|^2, which eqs 39-44 need; check a lost square against the PDF",
         _representer,
     ),
     Erratum(

@@ -11,6 +11,7 @@ from metainfl_reference.estimands.input_shift import influence_measure
 from metainfl_reference.families import SingleSoftmax
 from metainfl_reference.family import Solution
 from metainfl_reference.generators import classification
+from metainfl_reference.local import TaskData
 from metainfl_reference.perturbation import Perturbation, shift
 from metainfl_reference.second_route import complex_step
 
@@ -88,12 +89,74 @@ def _invariance() -> Measured:
     return Measured(_largest_change(2, 3), _largest_change(4, 3), unit, 0.1)
 
 
+def fi_ratio_as_printed() -> float:
+    """Algorithms 1 and 2: d_omega L = grad L H^-1 d d L without 1/n, H a mean over n; G with it.
+
+    H_mean^-1 = n H^-1, so that b is n times too long, and FI = b' G^+ b is n^2 times too large.
+    """
+    family, at = _problem(4, 3)
+    n, x, y = family.episodes.query_x.shape[1], np.ones(3), np.eye(4)[0]
+    fi = influence_measure(family, at, 0, 0, x, y)
+    mean_hessian = at.hessian / n
+    axes = [shift("query", 0, 0, a) for a in range(3)]
+    cross = family.cross_derivatives(axes, at.lam, at.weights)
+    slope = -np.linalg.solve(mean_hessian, cross).T @ family.target_gradient(_point(x, y), at.lam)
+    inverse = np.linalg.pinv(fi.metric, rcond=1e-10, hermitian=True)
+    return float(slope @ inverse @ slope / fi.value.value)
+
+
+def fi_ratio_corrected() -> float:
+    """With 1/n on both sides: 1."""
+    family, at = _problem(4, 3)
+    n, x, y = family.episodes.query_x.shape[1], np.ones(3), np.eye(4)[0]
+    axes = [shift("query", 0, 0, a) for a in range(3)]
+    cross = family.cross_derivatives(axes, at.lam, at.weights)
+    moves = -np.linalg.solve(at.hessian / n, cross / n).T
+    fi = influence_measure(family, at, 0, 0, x, y)
+    again = influence_measure(family, at, 0, 0, x, y, moves=moves)
+    return float(again.value.value / fi.value.value)
+
+
+def _point(x: Array, y: Array) -> TaskData:
+    """One test instance as a target."""
+    empty = np.zeros((0, len(x))), np.zeros((0, len(y)))
+    return TaskData(*empty, x[None], y[None], np.zeros(0), np.ones(1))
+
+
+def _units() -> Measured:
+    family, _ = _problem(4, 3)
+    unit = f"FI over its value, n = {family.episodes.query_x.shape[1]}"
+    return Measured(fi_ratio_as_printed(), fi_ratio_corrected(), unit, 100.0)
+
+
+def _validation() -> Measured:
+    """Alg. 1, line 4: FI on a validation set V with the sum over n, and over |V|, against the mean's."""
+    family, at = _problem(4, 3)
+    n, v = family.episodes.query_x.shape[1], classification(5, tasks=1, shots=1, queries=3, ways=4)
+    size = v.query_x.shape[1]
+    fi = influence_measure(family, at, 0, 0, np.ones(3), np.eye(4)[0])
+    axes = [shift("query", 0, 0, a) for a in range(3)]
+    gradients = [
+        family.target_gradient(_point(x, y), at.lam)
+        for x, y in zip(v.query_x[0], v.query_y[0], strict=True)
+    ]
+    inverse = np.linalg.pinv(fi.metric, rcond=1e-10, hermitian=True)
+
+    def measure(gradient: Array) -> float:
+        slope = family.influence(axes, at).value @ gradient
+        return float(slope @ inverse @ slope)
+
+    of_mean = measure(np.mean(gradients, axis=0))
+    one, other = (measure(np.sum(gradients, axis=0) / by) / of_mean for by in (n, size))
+    return Measured(one, other, f"FI^util over its value, |V| = {size}, n = {n}", 0.5)
+
+
 ERRATA = (
     Erratum(
         "eq-2.2-sign",
-        "004, eqs 2.2, A.6, A.7",
+        "004, below eq. 2.2, and eq. A.6",
         "+ (1/n) H^-1 ..., a second 1/n",
-        "minus, one 1/n",
+        "minus, one 1/n, as its own A.7 has it",
         _sign,
     ),
     Erratum(
@@ -102,5 +165,19 @@ ERRATA = (
         "FI invariant under any diffeomorphism",
         "only where b lies in G's range",
         _invariance,
+    ),
+    Erratum(
+        "alg-1-units",
+        "004, Alg. 1 line 6, Alg. 2 line 12",
+        "d_omega L without 1/n, H and G with it",
+        "1/n on both: FI is n^2 times too large, and ranks only hold where n is common",
+        _units,
+    ),
+    Erratum(
+        "alg-1-validation",
+        "004, Alg. 1, line 4",
+        "(1/n) sum over the validation set V",
+        "1/|V|. (Section 4 speaks of the eigenvalues of an m x d matrix: singular values.)",
+        _validation,
     ),
 )

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metainfl_reference.answer import Answer, carried, inner_condition
-from metainfl_reference.certificate import EPS
+from metainfl_reference.answer import Answer, measured
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.families.proximal_ridge import RidgeLocal
 from metainfl_reference.family import Family, Solution
@@ -27,19 +26,11 @@ def influence(family: Family, perturbations: Sequence[Perturbation], at: Solutio
     for q in perturbations:
         if any(m.kind != "task" for m in parts(q)):
             raise InvalidProblem(f"eq. 6 is written for tasks; {q} is not one")
-    hessian, rhs = _system(family, perturbations, at)
-    value = -solve(hessian, rhs).T
 
-    def bound() -> Array:
-        own = carried(family, at, lambda s: solve(*_system(family, perturbations, s)).T)
-        noise = 16 * family.n_meta * EPS * inner_condition(family, at)
-        # rhs may be a small difference of large numbers: theta - lam, each good to eps relative.
-        size = np.linalg.norm(rhs, axis=0) + family.direct * float(np.linalg.norm(at.lam))
-        return own + noise * np.linalg.cond(hessian) * (
-            np.linalg.norm(value, axis=1) + size / np.linalg.norm(hessian, 2)
-        )
+    def rows(f: Family, s: Solution) -> Array:
+        return -solve(*_system(f, perturbations, s)).T
 
-    return Answer(value, bound)
+    return measured(family, at, rows, rows=True)
 
 
 def _system(

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metainfl_reference.answer import Answer, carried, rounding
+from metainfl_reference.answer import Answer, beside
+from metainfl_reference.errors import NotCertified
 from metainfl_reference.families.single_softmax import SingleSoftmax
-from metainfl_reference.family import Solution
+from metainfl_reference.family import Family, Solution
 from metainfl_reference.losses import Jet
 from metainfl_reference.perturbation import shift
+from metainfl_reference.wide import solve
 
 Array = np.ndarray
 RCOND = 1e-10  # G is a Gram matrix of at most K - 1 independent rows: its zeros are rounding
@@ -51,36 +53,27 @@ def influence_measure(
     """
     d = family.episodes.query_x.shape[2]
     axes = [shift("query", task, instance, a) for a in range(d)]
-    x = family.episodes.query_x[task, instance]
 
-    def parts(s: Solution) -> tuple[Array, Array]:
-        """b and G."""
-        turned = family.influence(axes, s).value if moves is None else moves
-        mat = s.lam.reshape(d, -1)
+    def parts(f: Family, s: Solution) -> tuple[Array, Array, Array]:
+        """b (d,), total scores (d, K), class probabilities (K,)."""
+        cross = f.cross_derivatives(axes, s.lam, s.weights)
+        turned = -f.apply_inverse(s, cross).T if moves is None else moves
+        mat, x = s.lam.reshape(d, -1), f.episodes.query_x[task, instance]
         test = Jet("softmax", (x_test @ mat)[None], y_test[None])
         slope = turned @ np.outer(x_test, test.d1[0]).reshape(-1)
         prob = Jet("softmax", (x @ mat)[None], np.zeros((1, mat.shape[1]))).s[0]
         # d logit_c/d omega: through theta, and through x itself
         logits = np.einsum("ode,d->oe", turned.reshape(d, d, -1), x) + mat
-        scores = logits - (logits @ prob)[:, None]  # (d, K)
-        return slope, (scores * prob) @ scores.T
+        return slope, logits - (logits @ prob)[:, None], prob
 
-    def measure(s: Solution) -> Array:
-        slope, metric = parts(s)
-        return np.atleast_1d(slope @ _inverse(metric) @ slope)
-
-    slope, metric = parts(at)
-    inverse, top = _inverse(metric), float(np.linalg.norm(metric, 2))
-    rank = int(np.linalg.matrix_rank(metric, tol=RCOND * top))
+    slope, scores, prob = parts(family, at)
+    metric = (scores * prob) @ scores.T
+    inverse, top = np.linalg.pinv(metric, rcond=RCOND, hermitian=True), np.linalg.norm(metric, 2)
+    rank = int(np.linalg.matrix_rank(metric, tol=RCOND * float(top)))
     off = np.linalg.norm(metric @ inverse @ slope - slope)
-
-    def bound() -> Array:
-        condition = top * float(np.linalg.norm(inverse, 2))
-        noise = rounding(family, at) * condition * float(np.linalg.norm(slope)) ** 2
-        return carried(family, at, measure) + noise * float(np.linalg.norm(inverse, 2))
-
+    value = np.asarray(slope @ inverse @ slope)
     return InputInfluence(
-        Answer(float(slope @ inverse @ slope), bound),
+        Answer(value, lambda: beside(value, _length(rank, *parts(*family.refined(at))))),
         slope,
         metric,
         rank,
@@ -88,6 +81,20 @@ def influence_measure(
     )
 
 
-def _inverse(metric: Array) -> Array:
-    """G^+."""
-    return np.linalg.pinv(metric, rcond=RCOND, hermitian=True)
+def _length(rank: int, slope: Array, scores: Array, prob: Array) -> Array:
+    """b' G^+ b without a pseudo-inverse, for any format: b'G^{-1}b at full rank, else by K - 1 scores.
+
+    sum_c P_c s_c = 0, so G = S M S' with the first K - 1 scores as columns of S and
+    M = diag(P) + P P'/P_K; with independent columns G^+ = (S^+)' M^{-1} S^+.
+    """
+    d, k = scores.shape
+    if rank == d:
+        return slope @ solve((scores * prob) @ scores.T, slope)
+    if rank != k - 1:
+        raise NotCertified(
+            f"G has rank {rank}, neither {d} nor {k - 1}: its range hangs on rounding, and FI has no "
+            "error bound"
+        )
+    s, m = scores[:, :-1], np.diag(prob[:-1]) + np.outer(prob[:-1], prob[:-1]) / prob[-1]
+    own = solve(s.T @ s, s.T @ slope)
+    return own @ solve(m, own)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from metainfl_reference.answer import Answer
-from metainfl_reference.certificate import EPS
+from metainfl_reference.wide import EPS
 
 Array = np.ndarray
 

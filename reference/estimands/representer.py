@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metainfl_reference.answer import Answer, carried, inner_condition
-from metainfl_reference.certificate import EPS
+from metainfl_reference.answer import Answer, measured
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.families.single_softmax import SingleSoftmax
 from metainfl_reference.family import Family, Solution
@@ -24,49 +23,32 @@ def task_components(family: Family, at: Solution) -> Answer:
     """-(w_k / d_out) D L_k(lam*), one row a task (T, p); the rows add up to lam*."""
     if family.d_out == 0:
         raise InvalidProblem("the representer decomposition needs d_out > 0")
-    w = at.weights.task
 
-    def rows(s: Solution) -> Array:
-        tasks = [family.task(k, s.lam, s.weights) for k in range(len(w))]
-        return np.stack([-w[k] / family.d_out * t.gradient() for k, t in enumerate(tasks)])
+    def rows(f: Family, s: Solution) -> Array:
+        w = s.weights.task
+        tasks = [f.task(k, s.lam, s.weights) for k in range(len(w))]
+        return np.stack([-w[k] / f.d_out * t.gradient() for k, t in enumerate(tasks)])
 
-    def bound() -> Array:
-        noise = 8 * family.n_meta * EPS * inner_condition(family, at)
-        reach = float(np.linalg.norm(at.hessian, 2) * np.linalg.norm(at.lam)) / family.d_out
-        return carried(family, at, rows) + noise * (np.linalg.norm(value, axis=1) + reach)
-
-    value = rows(at)
-    return Answer(value, bound)
+    return measured(family, at, rows, rows=True)
 
 
 def values(family: SingleSoftmax, at: Solution) -> Answer:
     """Alpha (T, n_q, c)."""
-    e = family.episodes
-    scale = (at.weights.task[:, None] * at.weights.query / family.d_out)[:, :, None]
-
-    def alpha(s: Solution) -> Array:
-        lam = s.lam.reshape(e.query_x.shape[2], -1)
-        return np.stack(
-            [
-                -scale[i] * Jet(family.loss_name, e.query_x[i] @ lam, e.query_y[i]).d1
-                for i in range(e.n_tasks)
-            ]
-        )
-
-    def bound() -> Array:
-        own = carried(family, at, lambda s: alpha(s)[..., None])
-        outputs = np.abs(e.query_x) @ np.abs(at.lam).reshape(e.query_x.shape[2], -1)
-        return own + 8 * family.n_meta * EPS * (np.abs(value) + scale * outputs)
-
-    value = alpha(at)
-    return Answer(value, bound)
+    return measured(family, at, _alpha)
 
 
 def prediction_parts(family: SingleSoftmax, at: Solution, x: Array) -> Answer:
     """Each instance's part of the prediction at x (d,): (T, n_q, c); the parts add up to it."""
-    alpha, likeness = values(family, at), (family.episodes.query_x @ x)[:, :, None]
-    size = (np.abs(family.episodes.query_x) @ np.abs(x))[:, :, None]
-    noise = len(x) * EPS * size
-    return Answer(
-        likeness * alpha.value, lambda: np.abs(likeness) * alpha.bound + noise * abs(alpha.value)
-    )
+
+    def pieces(f: Family, s: Solution) -> Array:
+        return (f.episodes.query_x @ x)[:, :, None] * _alpha(f, s)
+
+    return measured(family, at, pieces)
+
+
+def _alpha(family: Family, at: Solution) -> Array:
+    e, lam = family.episodes, at.lam.reshape(family.episodes.query_x.shape[2], -1)
+    scale = (at.weights.task[:, None] * at.weights.query / family.d_out)[:, :, None]
+    name = family.loss_name  # type: ignore[attr-defined]
+    slopes = [Jet(name, x @ lam, y).d1 for x, y in zip(e.query_x, e.query_y, strict=True)]
+    return -scale * np.stack(slopes)

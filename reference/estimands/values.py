@@ -11,6 +11,7 @@ linear in the game, and so is its bound; `Answer.exactly` makes a game out of gi
 
 from __future__ import annotations
 
+from functools import partial
 from math import comb
 
 import numpy as np
@@ -38,10 +39,14 @@ def game(family: Family, target: TaskData, at: Solution) -> Answer:
         lam = Answer(np.zeros(family.n_meta), 0.0)  # of no task at all: F = d_out/2 |lam|^2
         if member.any():
             solution = family.solve(weights, start=at.lam)
-            lam = Answer(solution.lam, solution.certificate.bound)
+            lam = Answer(solution.lam, partial(_bound, solution))
         out.append(target_loss(family, target, lam))
     losses = np.array([float(a.value) for a in out])
     return Answer(-losses, lambda: np.array([float(a.bound) for a in out]))
+
+
+def _bound(solution: Solution) -> Array:
+    return np.asarray(solution.certificate.bound)
 
 
 def players(game: Answer) -> int:

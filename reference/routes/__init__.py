@@ -18,12 +18,12 @@ def routes(seed: int = 0) -> Iterator[Agreement]:
         yield from derivatives.derivatives(family, at)
         yield from derivatives.removals(family, at)
         yield from estimands.representers(family, at)
-        digits = derivatives.fifty_digits(name)
+        digits = derivatives.high_precision(name)
         if digits is not None:
             yield digits
         yield estimands.second_order(name)
         yield from trajectories.runs(family)
-        digits = trajectories.fifty_digits(name)
+        digits = trajectories.high_precision(name)
         if digits is not None:
             yield digits
     yield from values.enumerated()

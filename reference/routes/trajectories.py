@@ -1,4 +1,4 @@
-"""Training runs: tangent and adjoint of every optimiser by complex step, reruns and 50 digits."""
+"""Training runs: tangent and adjoint of every optimiser by complex step, reruns and mpmath."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def weights_of(family: Family) -> list[Perturbation]:
     return [task(0), query(1, 0), *own]
 
 
-def fifty_digits(name: str) -> Agreement | None:
+def high_precision(name: str) -> Agreement | None:
     """Adam on the smallest problem against mpmath; None where mpmath is not installed."""
     try:
         from metainfl_reference.second_route import highprec_run
@@ -74,11 +74,11 @@ def fifty_digits(name: str) -> Agreement | None:
     pis = weights_of(of.family)
     second = np.stack([highprec_run.derivative(of, p) for p in pis])
     answer = trajectory.tangent(of, pis)
-    return compare(name, "run, Adam", "mpmath, 50 digits", answer, second, 1e-12)
+    return compare(name, "run, Adam", "mpmath", answer, second, 1e-12)
 
 
 def smallest(name: str, optimiser: str) -> Run:
-    """Three steps on two tasks: for 50-digit arithmetic."""
+    """Three steps on two tasks: for high-precision arithmetic."""
     family = tiny(name)
     start = np.linspace(0.4, -0.1, family.n_meta)
     return trajectory.run(family, recipe(optimiser, ((0, 1), (1,), (0, 0, 1))), start)

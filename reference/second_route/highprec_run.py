@@ -1,4 +1,4 @@
-"""Runs once more, in mpmath at 50 digits, from the definition of the loss and of the optimisers.
+"""Runs once more, in mpmath at 80 digits, from the definition of the loss and of the optimisers.
 
 The batch gradient is a central difference (step 1e-17, so an error of 1e-34) of task losses written
 from their definition; the optimisers are written from their papers, one coordinate at a time; the
@@ -21,7 +21,7 @@ Array = np.ndarray
 
 
 def derivative(of: Run, p: Perturbation) -> Array:
-    """d lam_S/d weight (p,), rounded from 50 digits to float64."""
+    """d lam_S/d weight (p,), rounded from 80 digits to float64."""
     with mp.workdps(DIGITS):
         h = mp.mpf(10) ** -12
         ahead, behind = (_last(of, moved(of.weights, p, s)) for s in (h, -h))
@@ -29,7 +29,7 @@ def derivative(of: Run, p: Perturbation) -> Array:
 
 
 def final(of: Run) -> Array:
-    """lam_S (p,) as mpf numbers at 50 digits."""
+    """lam_S (p,) as mpf numbers at 80 digits."""
     with mp.workdps(DIGITS):
         return np.array(_last(of, moved(of.weights, None, mp.mpf(0))), dtype=object)
 

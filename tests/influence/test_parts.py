@@ -169,7 +169,7 @@ def test_pseudo_inverse_refuses_what_it_must():
     r = PseudoInverse(rtol=1e-3)(a, b)  # the negative one is dropped, and the share of b with it
     assert r.solution[0] == 0 and r.error == pytest.approx(3**-0.5)
     for make in (lambda: PseudoInverse(), lambda: PseudoInverse(keep=0), lambda: Lanczos(0)):
-        with pytest.raises(mi.InvalidProblem):
+        with pytest.raises(mi.InvalidOption):
             make()
 
 

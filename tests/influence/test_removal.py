@@ -10,6 +10,7 @@ from metainfl.oracle import small_case
 from metainfl.oracle.bridge import tasks_of
 from metainfl_reference.answer import Answer
 from metainfl_reference.errata import paper_001
+from metainfl_reference.errors import BranchLost
 from metainfl_reference.estimands import removal as reference_removal
 from metainfl_reference.family import targets
 from metainfl_reference.perturbation import task
@@ -74,3 +75,14 @@ def test_the_influence_score_of_paper_001_is_another_number():
             small_case("prototypes").problem(), pis,
             tasks_of(small_case("prototypes").family.episodes), through_adaptation=False,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("name, seed, k", [("prototypes", 6, 0), ("maml_softmax", 9, 4)])
+def test_a_removal_that_folds_is_named(name, seed, k):
+    """Kind guarded: an answer from another valley. The reference loses the same branches."""
+    case = small_case(name, seed)
+    with pytest.raises(BranchLost):
+        case.family.remove(task(k), case.solution)
+    with pytest.raises(mi.errors.BranchLost, match="cannot be followed") as caught:
+        removal.resolved(case.problem(), [mi.task(k)])
+    assert 0 < caught.value.share < 1

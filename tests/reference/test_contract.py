@@ -10,7 +10,6 @@ import pytest
 
 import metainfl_reference
 from metainfl.oracle import small_case
-from metainfl_reference import implicit
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.errors import BranchLost, InvalidProblem, NotCertified
 from metainfl_reference.families import FAMILIES
@@ -133,21 +132,10 @@ def test_every_family_speaks_the_same_contract():
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("seed", [0, 1])
-def test_influence_bounds_cover_the_second_route(name, seed):
-    from metainfl_reference.second_route import complex_step
-
-    case = small_case(name, seed)
-    pis = case.perturbations(("task", "query", "support"), limit=6)
-    answer = case.family.influence(pis, case.solution)
-    values, bounds = answer.value, answer.bound
-    second = np.stack(
-        [complex_step.solution_derivative(case.family, p, case.solution) for p in pis]
-    )
-    gaps = np.linalg.norm(values - second, axis=1)
-    assert (gaps <= bounds).all() and (bounds <= 1e-8 * np.linalg.norm(values)).all()
-    off = values + 1e-6 * np.random.default_rng(0).standard_normal(values.shape)
-    tangent = case.family.tangent(case.solution.lam)
-    off -= (off - values) @ tangent @ tangent.T
-    bounds = implicit.bound(case.family, pis, case.solution, off)
-    assert (np.linalg.norm(off - second, axis=1) <= bounds).all()
+def test_a_certificate_says_of_what_it_speaks(name):
+    """Guards against a local minimum taken for the minimum: prototypes has a lower one (FINDINGS 1.11)."""
+    family = small(name)
+    certificate = family.solve().certificate
+    convex = name in ("single_ridge", "single_softmax", "proximal_ridge", "maml_linear")
+    assert certificate.scope == ("global" if convex else "local")
+    assert str(certificate).startswith(certificate.scope)

@@ -180,6 +180,19 @@ def test_cook_distance_by_the_hat_matrix():
         assert cook.general(family, task(k), at).value > 0
 
 
+@pytest.mark.parametrize("name", ["single_ridge", "prototypes"])
+def test_cooks_shift_has_the_sign_of_eq_5(name):
+    """Guards the sign: 003 subtracts the retrained parameters from the trained ones, groups too."""
+    case = small_case(name, 3)
+    for p in (task(1), group([task(1), query(2, 0)])):
+        shift = cook.shift(case.family, p, case.solution)
+        gone = removal.exact(case.family, p, case.solution)
+        assert np.abs(shift.value - (case.solution.lam - gone.value)).max() == 0
+        assert 0 < shift.bound <= 1e-9
+        first = case.family.influence([p], case.solution).value[0]
+        assert shift.value @ first > 0  # lam* - lam*_{-p} is + influence to first order
+
+
 def test_input_shift_measure():
     case = small_case("single_softmax", 1)
     x, y = np.ones(3), np.eye(3)[1]

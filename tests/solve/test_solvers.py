@@ -71,9 +71,9 @@ def test_ekfac_preconditioner():
     helped = CG(rtol=1e-10, preconditioner=by(ekfac(problem)))(exact(problem), b)
     assert_close(helped.solution, plain.solution, 1e-8)
     assert helped.iterations <= plain.iterations
-    with pytest.raises(mi.InvalidProblem, match="no inverse"):
+    with pytest.raises(mi.InvalidOption, match="no inverse"):
         by(a)
-    with pytest.raises(mi.InvalidProblem, match="no inverse"):
+    with pytest.raises(mi.InvalidOption, match="no inverse"):
         Structured()(a, b)
 
 
@@ -97,9 +97,9 @@ def test_lissa():
     assert caught.value.result.iterations == 5
     with pytest.raises(mi.NotConverged, match="overflowed"):
         LiSSA(batch=n, depth=3000, scale=10 * scale)(a, b)
-    with pytest.raises(mi.InvalidProblem, match="batch of 99"):
+    with pytest.raises(mi.InvalidOption, match="batch of 99"):
         LiSSA(batch=99, depth=5, scale=scale)(a, b)
-    with pytest.raises(mi.InvalidProblem, match="sampled task by task"):
+    with pytest.raises(mi.InvalidOption, match="sampled task by task"):
         LiSSA(batch=1, depth=5, scale=scale)(spiked()[0], spiked()[1])
 
 

@@ -6,12 +6,10 @@ A baseline, not the derivative: identically zero where L_O reads lam only throug
 
 from metainfl.methods.claim import Claim
 from metainfl.methods.method import Method, ignored
-from metainfl.solve import Dense
 
 direct_if = Method(
     "Direct-IF",
     "001, eqs 6-7",
-    solver=Dense(),  # partial derivatives do not share the symmetry of F: nothing is flat
     derivative=ignored,
     claim=Claim(estimand="direct", kinds=("task", "group")),
 )

@@ -15,11 +15,12 @@ from torch import Tensor
 from metainfl.curvature.gauss_newton import factors
 from metainfl.derive.cross import columns
 from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidProblem
 from metainfl.methods.claim import Claim
 from metainfl.methods.method import Method
 from metainfl.problem.perturbation import Perturbation
 from metainfl.solve import PseudoInverse
-from metainfl.solve.factored import buffered, orthogonal, pseudo_inverse
+from metainfl.solve.factored import buffered, pseudo_inverse, woodbury
 
 tlxml = Method("TLXML", "002, eq. 4", claim=Claim(kinds=("task", "group")))
 
@@ -37,11 +38,16 @@ def tlxml_pruned(keep: int) -> Method:
 def tlxml_gauss_newton(
     problem: Problem, perturbations: Sequence[Perturbation], *, buffer: int = 1024
 ) -> Tensor:
-    """-(V V')^+ D L_j with at most `buffer` columns kept (n, p). outer_reg adds sqrt(outer_reg) I."""
-    v = buffered(factors(problem), buffer)
-    if problem.outer_reg:
-        import torch
-
-        eye = torch.eye(problem.n_meta, dtype=v.dtype, device=v.device)
-        v = orthogonal(torch.cat([v, problem.outer_reg**0.5 * eye], dim=1))
-    return -pseudo_inverse(v, columns(problem, perturbations).T).T
+    """-(V V')^+ D L_j (n, p) with about `buffer` columns kept; -(V V' + outer_reg I)^-1 D L_j where there
+    is an outer regulariser, whose p directions count as no columns.
+    """
+    v, rhs = buffered(factors(problem), buffer), columns(problem, perturbations).T
+    reg = problem.outer_reg
+    if isinstance(
+        reg, Tensor
+    ):  # one precision a parameter: D^-1/2 (D^-1/2 V V' D^-1/2 + I)^-1 D^-1/2
+        if not bool((reg > 0).all()):
+            raise InvalidProblem("the factored form needs every entry of outer_reg positive")
+        root = reg.sqrt()[:, None]
+        return -(woodbury(v / root, 1.0, rhs / root) / root).T
+    return -(woodbury(v, reg, rhs) if reg else pseudo_inverse(v, rhs)).T

@@ -13,9 +13,9 @@ from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context
 from metainfl.oracle.outcome import Skipped
 from metainfl.problem.perturbation import Perturbation, group, query, task
-from metainfl_reference.certificate import EPS
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.generators import with_duplicate, with_null
+from metainfl_reference.wide import EPS
 
 LINEAR = ("proximal_ridge", "proximal_softmax", "maml_linear", "maml_softmax", "single_ridge",
           "single_softmax")  # fmt: skip

@@ -1,0 +1,185 @@
+"""A method in a process of its own, which can be ended from outside whatever the method does.
+
+The process is started without fork and leads its own process group: what the method starts ends with
+it. The checks and the truth stay here: a method cannot touch them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import cloudpickle
+import torch
+
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidMethod
+from metainfl.oracle.outcome import Failed
+from metainfl.oracle.returned import Raised, Returned
+from metainfl.oracle.runner import Method, overdue, result
+from metainfl.oracle.shipping import by_file, packed, title, unshippable
+from metainfl.problem.perturbation import Perturbation
+
+START = 120.0  # seconds for python, torch and the method's own imports
+ENDS = 2  # a method that ended its process so often is not asked again
+NOT_OWN = ("metainfl/oracle/", "<frozen", "site-packages")
+MEMORY = 8.0  # GiB that a method may add to what the process starts with
+
+
+class Child:
+    """Runs one method at a time; started at once, so that its imports overlap with other work."""
+
+    def __init__(self, method: Method, *, seed: int = 0, memory: float | None = MEMORY) -> None:
+        """`memory` in GiB on top of what the process starts with; None for no limit.
+
+        Raises `InvalidMethod` if the method cannot be sent.
+        """
+        self.method, self.seed, self.memory = method, seed, memory
+        self.blob = packed(method)
+        self.ends = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ready = False
+        self._start()
+
+    def load(self, method: Method) -> None:
+        """Another method in the same process, if that is still there."""
+        self.method, self.blob, self.ready, self.ends = method, packed(method), False, 0
+
+    def prepare(self) -> None:
+        """Wait until the method can be called."""
+        if not self.ready:
+            self._send_method()
+
+    @property
+    def given_up(self) -> bool:
+        """The method ended its process, or had to be ended, too often to be asked again."""
+        return self.ends >= ENDS
+
+    # -- the process -----------------------------------------------------------------------------
+    def _start(self) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115
+        descriptor = self._printed.fileno()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "metainfl.oracle.child_main", str(descriptor)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            pass_fds=(descriptor,),
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
+        )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self._calls = Connection(os.dup(self.process.stdin.fileno()), readable=False)
+        self._answers = Connection(os.dup(self.process.stdout.fileno()), writable=False)
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.ready = False
+
+    def close(self) -> None:
+        """End the process and all that it started."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        for end in (self._calls, self._answers, self._errors, self._printed):
+            end.close()
+        self.process = None
+
+    def __enter__(self) -> Child:
+        """Itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close."""
+        self.close()
+
+    def _send_method(self) -> None:
+        if self.process is None:
+            self._start()
+        how = {
+            "folder": os.getcwd(),
+            "path": [p or os.getcwd() for p in sys.path],
+            "files": by_file(),
+            "threads": torch.get_num_threads(),
+            "seed": self.seed,
+            "memory": self.memory,
+        }
+        try:
+            complaint = self._exchange(("method", self.blob, how), START)
+        except Failed as failure:
+            complaint = f"ends the process: {failure.message}"
+        if complaint is not None:
+            self.close()
+            raise InvalidMethod(unshippable(self.method, f"there it {complaint}"))
+        self.ready = True
+
+    # -- calls -----------------------------------------------------------------------------------
+    def call(
+        self,
+        problem: Problem,
+        perturbations: Sequence[Perturbation],
+        *targets: Any,
+        seconds: float = 60.0,
+        **options: Any,
+    ) -> Returned:
+        """As `Runner.call`. After two lost processes no further call is made."""
+        if self.given_up:
+            raise _not_again()
+        self.prepare()
+        message = ("call", problem, list(perturbations), targets, options)
+        found: Returned | Raised = self._exchange(message, seconds)
+        return result(found)
+
+    def _exchange(self, message: Any, seconds: float) -> Any:
+        """Send, and wait for the answer; the process is ended if none comes."""
+        try:
+            try:
+                self._calls.send_bytes(cloudpickle.dumps(message))
+                if not self._answers.poll(seconds):
+                    self.ends = ENDS  # one wait of this length is enough
+                    raise overdue(seconds)
+                return cloudpickle.loads(self._answers.recv_bytes())
+            except (EOFError, OSError):
+                raise self._lost() from None
+        except (
+            BaseException
+        ):  # also Ctrl-C here: the answer that is still to come fits no other call
+            self.close()
+            self.ready = False
+            raise
+
+    def _lost(self) -> Failed:
+        """The process is gone, or no longer speaks."""
+        assert self.process is not None
+        self.ends += 1
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=5.0)
+        code = self.process.poll()
+        if code is None:
+            how = "it closed the file descriptors that it was given"
+        elif code < 0:
+            how = f"killed by {signal.Signals(-code).name}"
+        else:
+            how = f"exit status {code}"
+        words = f"{title(self.method)} ended the process that it ran in: {how}"
+        self._errors.seek(0)
+        lines = [x.strip() for x in self._errors.read().decode(errors="replace").splitlines()]
+        own = [x for x in lines if x.startswith("File") and not any(p in x for p in NOT_OWN)]
+        place = (own or [x for x in lines if x][-1:] or [""])[
+            0
+        ]  # the fault handler's innermost first
+        return Failed(words, cause=f"{words}\n{place}".strip())
+
+
+def _not_again() -> Failed:
+    words = "not asked again: the method ended its process, or had to be stopped, before"
+    return Failed(words, cause=words)
