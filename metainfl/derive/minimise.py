@@ -1,13 +1,26 @@
-"""Newton's method for F: damped far away, undamped close by, to the rounding of the gradient."""
+"""A minimiser of F by Newton's method, to the rounding of the gradient: dense, or by trust regions.
+
+    dense          the Hessian, its eigenvalues taken absolute: a few hundred parameters (`dense_newton`)
+    trust region   products only, negative curvature used, after an approach by L-BFGS  (`trust_region`)
+Where F is not convex the minimum is a local one, and which one depends on the start.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from metainfl.errors import Interrupted, NotConverged
+from metainfl.derive.watch import Show, shown
+from metainfl.errors import Interrupted, InvalidOption, NotConverged
+
+Products = Callable[[Tensor], Tensor]
+Way = Literal["auto", "dense", "trust-region"]
+DENSE = 300  # parameters up to which the Hessian is made
 
 
 class Objective(Protocol):
@@ -25,52 +38,105 @@ class Objective(Protocol):
         """H (p, p)."""
         ...
 
+    def products(self, lam: Tensor) -> Products:
+        """V (p, k) to H V at lam, with what these products share kept."""
+        ...
 
-def newton(problem: Objective, lam: Tensor, *, max_steps: int = 200) -> Tensor:
-    """A minimiser of F near `lam` (p,). Needs the dense Hessian: up to a few thousand parameters.
+    def residual(self, lam: Tensor) -> float:
+        """|grad F| relative to the sizes of its terms."""
+        ...
 
-    Eigenvalues are taken absolute, so a saddle repels; directions without curvature or slope (a
-    symmetry) are left alone. Raises `NotConverged` with the last iterate as its `result`.
+
+@dataclass
+class Minimisation:
+    """How far a minimisation got, and why it stopped. `lam` is where: start there again to go on.
+
+    approach: L-BFGS steps before Newton's. residual: |grad F| relative to the sizes of its terms.
+    negative: steps that used a direction of
+    negative curvature. A minimum of a function that is not convex is local: `reason` says so.
     """
-    here = [lam]
+
+    lam: Tensor
+    way: str = ""
+    approach: int = 0
+    steps: int = 0
+    products: int = 0
+    gradients: int = 0
+    negative: int = 0
+    value: float = float("nan")
+    slope: float = float("nan")
+    residual: float = float("nan")
+    reason: str = "not started"
+    converged: bool = False
+    seconds: float = 0.0
+    started: float = field(default_factory=time.monotonic, repr=False)
+    show: Show = field(default=lambda line: None, repr=False)
+
+    def tell(self) -> None:
+        """One line of progress."""
+        self.show(
+            f"minimising F by {self.way}: step {self.approach + self.steps}, F {self.value:.8g}, |gradient| "
+            f"{self.slope:.2e}, {self.products} products, {time.monotonic() - self.started:.0f} s"
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.reason} ({self.way}, {self.approach} + {self.steps} steps, {self.gradients} "
+            f"gradients, {self.products} products, {self.seconds:.1f} s; F {self.value:.8g}, "
+            f"relative gradient {self.residual:.2g})"
+        )
+
+
+def minimise(
+    problem: Objective,
+    lam: Tensor,
+    steps: Callable[[Objective, Minimisation, int], None],
+    *,
+    way: str,
+    max_steps: int,
+    progress: bool | Show | None,
+    keep: Callable[[Minimisation], None],
+) -> Tensor:
+    """A local minimiser of F near `lam` (p,), found by `steps`; `keep` is given the account of it.
+
+    Raises `NotConverged`, and `Interrupted` at Ctrl-C, with the last iterate as their `result`.
+    """
+    if max_steps < 1:
+        raise InvalidOption(f"max_steps must be at least 1, got {max_steps}")
+    run = Minimisation(lam, way)
+    keep(run)
     try:
-        return _steps(problem, here, max_steps)
+        with shown(progress) as show:
+            run.show = show
+            steps(problem, run, max_steps)
     except KeyboardInterrupt:
+        run.reason = "interrupted"
         raise Interrupted(
-            "minimising F interrupted; `result` holds the last iterate", here[0]
+            f"minimising F interrupted after {run.steps} steps at F {run.value:.8g}, |gradient| "
+            f"{run.slope:.2g}; `result` holds the last iterate, problem.solve(start=result) goes on",
+            run.lam,
         ) from None
+    finally:
+        run.seconds = time.monotonic() - run.started
+        run.show = lambda line: None
+    run.residual = problem.residual(run.lam)
+    if not run.converged:
+        raise NotConverged(
+            f"F was not minimised: {run}. `result` holds the last iterate, problem.solve(start=result) "
+            "goes on; a problem with kinks (ReLU, max-pooling) may have no smooth minimum to find: tanh "
+            "or softplus has",
+            run.lam,
+        )
+    return run.lam
 
 
-def _steps(problem: Objective, here: list[Tensor], max_steps: int) -> Tensor:
-    """The iteration; `here` holds where it stands."""
-    lam = here[0]
-    eps = torch.finfo(lam.dtype).eps
-    value, best = problem.objective(lam), float("inf")
-    for _ in range(max_steps):
-        g = problem.gradient(lam)
-        values, vectors = torch.linalg.eigh(problem.hessian(lam))
-        top = values.abs().max()
-        live = values.abs() > eps**0.55 * top
-        step = -(vectors[:, live] @ ((vectors[:, live].T @ g) / values[live].abs()))
-        size = float(step.norm() / (1 + lam.norm()))
-        if size <= 4 * eps or (size >= best and size <= eps**0.625):
-            return lam
-        if size <= eps**0.4:  # the objective no longer resolves the progress of a full step
-            best = min(best, size)
-            lam = here[0] = lam + step
-            value = problem.objective(lam)
-            continue
-        length, slope = 1.0, g @ step
-        while problem.objective(lam + length * step) > (
-            value + 1e-4 * length * slope + 16 * eps * value.abs()
-        ):
-            length /= 2
-            if length < 1e-10:
-                raise NotConverged(
-                    f"no descent along Newton's direction (|gradient| {g.norm():.3g})", lam
-                )
-        lam = here[0] = lam + length * step
-        value = problem.objective(lam)
-    raise NotConverged(
-        f"F was not minimised in {max_steps} Newton steps (last step {size:.3g})", lam
-    )
+def chosen(way: Way, p: int) -> str:
+    """The way for p parameters."""
+    if way not in ("auto", "dense", "trust-region"):
+        raise InvalidOption(f"way is 'auto', 'dense' or 'trust-region', got {way!r}")
+    return way if way != "auto" else "dense" if p <= DENSE else "trust-region"
+
+
+def resolved(size: float, dtype: torch.dtype) -> bool:
+    """Whether F resolves the progress of a step of this relative size: below eps^0.4 it does not."""
+    return size > torch.finfo(dtype).eps ** 0.4

@@ -16,14 +16,17 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
+from metainfl.derive.dense_newton import dense_newton
 from metainfl.derive.finite import finite_rows, finite_vector
 from metainfl.derive.linear_model import applies, linear_hessian
 from metainfl.derive.loop import Stack, each, total
 from metainfl.derive.measure import measured, weight_of_a_graph
-from metainfl.derive.minimise import newton
+from metainfl.derive.minimise import Minimisation, Way, chosen, minimise
 from metainfl.derive.plan import SMALL, Plan, unmeasured
-from metainfl.derive.product import fresh, stack_gradient
+from metainfl.derive.product import Tape, fresh, stack_gradient
 from metainfl.derive.stationary import require_stationary, terms
+from metainfl.derive.trust_region import trust_region
+from metainfl.derive.watch import Show
 from metainfl.errors import NotFinite
 from metainfl.problem import Definition, Tasks, TaskView
 
@@ -35,6 +38,8 @@ class Problem(Definition):
     """
 
     _plan: Plan | None = None
+    #: how far the last `solve` got, and why it stopped
+    minimisation: Minimisation | None = None
 
     # -- how ---------------------------------------------------------------------------------------
     @property
@@ -122,9 +127,35 @@ class Problem(Definition):
         lam = self.lam
         return require_stationary(self, lam, self.residual(lam), self.plan, tolerance)
 
-    def solve(self, start: Tensor | None = None, **options: Any) -> Tensor:
-        """Minimise F by Newton from `start` (default: lam if set, else zeros); sets and returns lam."""
+    def products(self, lam: Tensor) -> Tape:
+        """V (p,) or (p, k) to H V at lam; what the products share is kept while this lives."""
+        return Tape(self, lam, self.settled(lam))
+
+    def solve(
+        self,
+        start: Tensor | None = None,
+        *,
+        way: Way = "auto",
+        max_steps: int = 200,
+        progress: bool | Show | None = None,
+    ) -> Tensor:
+        """A local minimiser of F from `start` (default: lam if set, else zeros); lam is set to it.
+
+        `way` is "dense" (Newton with the Hessian as a matrix; up to a few hundred parameters) or
+        "trust-region" (products only). `progress` shows one line on stderr: None on a terminal only, or a
+        function of that line. `minimisation` then says how far it got and why it stopped. Raises
+        `NotConverged` and `Interrupted` with the last iterate as `result`, from which `start` goes on.
+        """
         if start is None:
             start = self._lam if self._lam is not None else self.tasks.like.new_zeros(self.n_meta)
-        self.lam = newton(self, self._checked(start), **options)
+        chosen_way = chosen(way, self.n_meta)
+        steps = dense_newton if chosen_way == "dense" else trust_region
+
+        def keep(run: Minimisation) -> None:
+            self.minimisation = run
+
+        self.lam = minimise(
+            self, self._checked(start), steps, way=chosen_way, max_steps=max_steps,
+            progress=progress, keep=keep,
+        )  # fmt: skip
         return self.lam
