@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metainfl_reference.errors import NotCertified
-from metainfl_reference.wide import EPS, LEFT, WIDE, available, lifted, lifted_family
+from metainfl_reference.wide import EPS, LEFT, lifted, lifted_family, widened
 
 if TYPE_CHECKING:
     from metainfl_reference.family import Family, Solution
@@ -69,11 +69,9 @@ def beside(value: Array, wide: Array | complex, *, rows: bool = False) -> Array:
     |value - wide| is the rounding of `value`. The wide evaluation loses LEFT of that itself; where the
     narrow one came out right by luck the largest gap of the array stands for it, sixteenfold.
     """
-    if not available():
-        raise NotCertified("no floating-point format wider than float64 here: no bound is measured")
-    off = np.abs(np.asarray(value) - wide)
-    off = np.sqrt(np.sum(off * off, axis=-1)) if rows else off
-    return np.asarray(2 * off + 16 * LEFT * off.max(initial=0), float)
+    off = np.asarray(np.abs(np.asarray(value) - wide), float)
+    off = np.linalg.norm(off, axis=-1) if rows else off
+    return 2 * off + 16 * LEFT * off.max(initial=0)
 
 
 def measured(
@@ -96,8 +94,8 @@ def target_loss(family: Family, target: TaskData, lam: Answer) -> Answer:
 
     def bound() -> Array:
         slope = float(np.linalg.norm(family.target_gradient(target, lam.value)))
-        there = lifted_family(family).target_loss(lifted(target), np.asarray(lam.value, WIDE))
-        size = abs(there) + slope * float(np.linalg.norm(lam.value))
+        there = lifted_family(family).target_loss(lifted(target), widened(lam.value))
+        size = float(abs(there)) + slope * float(np.linalg.norm(lam.value))
         own = beside(value, there) + 16 * LEFT * EPS * size
         return np.asarray(2 * slope * lam.bound + own, float)
 

@@ -26,7 +26,7 @@ from metainfl_reference.errors import InvalidProblem, NotCertified
 from metainfl_reference.local import Local, TaskData
 from metainfl_reference.perturbation import Perturbation
 from metainfl_reference.refine import distance, refine, wide_gradient
-from metainfl_reference.wide import EPS, available, lifted, lifted_family
+from metainfl_reference.wide import EPS, lifted, lifted_family
 
 Array = np.ndarray
 
@@ -172,7 +172,7 @@ class Family(ABC):
         h, lipschitz = kantorovich(
             size, smallest, vectors, hessian, lambda d: self.total_hessian(lam + d, weights)
         )
-        if h > 0.5 and available():
+        if h > 0.5:
             better, unseen = wide_gradient(self, lam, weights)
             h, size = h * newton(better, unseen) / size, newton(better, unseen)
         if not h <= 0.5:

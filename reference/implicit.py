@@ -13,9 +13,10 @@ import numpy as np
 from metainfl_reference.answer import Answer, measured
 from metainfl_reference.certificate import spectrum
 from metainfl_reference.episodes import Weights
+from metainfl_reference.linear import solve
 from metainfl_reference.local import Local
 from metainfl_reference.perturbation import Perturbation, parts
-from metainfl_reference.wide import is_wide, solve
+from metainfl_reference.wide import is_wide
 
 if TYPE_CHECKING:
     from metainfl_reference.family import Family, Solution

@@ -16,6 +16,8 @@ from typing import Literal
 
 import numpy as np
 
+from metainfl_reference.wide import real
+
 Array = np.ndarray
 Name = Literal["squared", "softmax"]
 
@@ -28,7 +30,7 @@ class Jet:
             raise ValueError(f"unknown loss {name!r}; use 'squared' or 'softmax'")
         self.name, self.z, self.y = name, z, y
         if name == "softmax":
-            self.top = z.real.max(
+            self.top = real(z).max(
                 axis=1, keepdims=True
             )  # real, so that complex step stays analytic
             e = np.exp(z - self.top)

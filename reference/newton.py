@@ -15,7 +15,8 @@ import numpy as np
 from metainfl_reference.certificate import spectrum
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import BranchLost, NotCertified
-from metainfl_reference.wide import EPS, solve
+from metainfl_reference.linear import solve
+from metainfl_reference.wide import EPS
 
 if TYPE_CHECKING:
     from metainfl_reference.family import Family, Solution

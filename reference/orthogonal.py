@@ -7,7 +7,7 @@ import numpy as np
 from metainfl_reference.episodes import Episodes
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.family import Family
-from metainfl_reference.wide import orthonormal
+from metainfl_reference.linear import orthonormal
 
 Array = np.ndarray
 

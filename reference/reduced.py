@@ -25,7 +25,7 @@ from functools import cached_property
 
 import numpy as np
 
-from metainfl_reference.wide import solve
+from metainfl_reference.linear import solve
 
 Array = np.ndarray
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from metainfl_reference.certificate import spectrum
 from metainfl_reference.errors import NotCertified
-from metainfl_reference.wide import EPS, LEFT, WIDE, available, lifted, lifted_family
+from metainfl_reference.wide import EPS, LEFT, lifted, lifted_family, narrow, norm, widened
 
 Array = np.ndarray
 
@@ -22,28 +22,26 @@ def wide_gradient(family: Any, lam: Array, weights: Any) -> tuple[Array, float]:
 
     The float64 gradient misses the wide one by its rounding; of that the wide format leaves LEFT.
     """
-    wide = lifted_family(family).gradient(np.asarray(lam, WIDE), lifted(weights))
-    off = float(np.linalg.norm(family.gradient(np.asarray(lam, float), weights) - wide))
-    return wide, LEFT * (16 * off + 4 * EPS * family.d_out * float(np.linalg.norm(lam)))
+    wide = lifted_family(family).gradient(widened(lam), lifted(weights))
+    off = norm(family.gradient(narrow(lam), weights) - wide)
+    return wide, LEFT * (16 * off + 4 * EPS * family.d_out * norm(lam))
 
 
 def refine(family: Any, lam: Array, weights: Any, hessian: Array) -> tuple[Array, Array]:
     """The minimiser near lam and H there, in the wide format. Raises `NotCertified` if there is none."""
-    if not available():
-        raise NotCertified("no floating-point format wider than float64 here: no bound is measured")
-    wide, w, x, before = lifted_family(family), lifted(weights), np.asarray(lam, WIDE), np.inf
+    wide, w, x, before = lifted_family(family), lifted(weights), widened(lam), np.inf
     values, vectors = spectrum(hessian, family.tangent(lam), family.name)
     for _ in range(40):
         g = wide.gradient(x, w)
         scale = max(float(np.abs(g).max()), 1e-300)  # a small gradient keeps its digits
-        step = scale * (vectors @ ((vectors.T @ np.asarray(g / scale, float)) / values))
-        moved = float(np.linalg.norm(step))
+        step = scale * (vectors @ ((vectors.T @ narrow(g / scale)) / values))
+        moved = norm(step)
         if moved >= 0.5 * before:
             break
         x, before = x - step, moved
-        if moved <= 0.25 * LEFT * EPS * float(np.linalg.norm(x)):
+        if moved <= 0.25 * LEFT * EPS * norm(x):
             break
-    if not before <= 1e-9 * float(np.linalg.norm(x)) + np.finfo(float).tiny:
+    if not before <= 1e-9 * max(norm(x), norm(lam)) + np.finfo(float).tiny:
         raise NotCertified(
             f"{family.name}: no minimiser was found near this point ({before:.3g} off)"
         )
@@ -58,7 +56,7 @@ def distance(family: Any, lam: Array, weights: Any, hessian: Array) -> float:
     values = spectrum(hessian, family.tangent(lam), family.name)[0]
     if family.convexity is not None and np.isfinite(family.convexity):
         gradient, unseen = wide_gradient(family, lam, weights)
-        return (float(np.linalg.norm(gradient)) + unseen) / family.convexity
+        return (norm(gradient) + unseen) / family.convexity
     near = refine(family, lam, weights, hessian)[0]
     unseen = wide_gradient(family, lam, weights)[1]
-    return 2 * float(np.linalg.norm(near - lam)) + unseen / float(values[0])
+    return 2 * norm(near - lam) + unseen / float(values[0])

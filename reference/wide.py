@@ -1,13 +1,13 @@
 """The same formulas in a wider floating-point format: how an answer's own rounding is measured.
 
-The families' formulas are written for any number type: complex numbers give complex steps, `WIDE`
-numbers give answers with 11 bits more (80-bit extended precision on x86, quadruple elsewhere). Two
-evaluations of one formula differ by the rounding of the narrow one, on every row, also where a row is
-lost to cancellation: nothing has to be assumed about which operation lost the digits, and condition
-numbers enter as they act, not as products of worst cases.
+The families' formulas are written for any number type: complex numbers give complex steps, wide
+numbers give answers with at least 11 bits more. Two evaluations of one formula differ by the rounding
+of the narrow one, on every row, also where a row is lost to cancellation: nothing has to be assumed
+about which operation lost the digits, and condition numbers enter as they act, not as products of
+worst cases.
 
-`solve` is the one place where a format matters: LAPACK has float64 only, so that the wide solution is
-found by iterative refinement with wide residuals.
+The format is numpy's long double (80 bits on x86, quadruple on some others); where that is no wider
+than float64 (Apple's and Microsoft's platforms), arrays of mpmath numbers at 113 bits, which are slower.
 """
 
 from __future__ import annotations
@@ -17,92 +17,101 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy.linalg import lu_factor, lu_solve
-
-from metainfl_reference.errors import NotCertified
 
 Array = np.ndarray
-WIDE = np.longdouble
 EPS = float(np.finfo(np.float64).eps)
-# What the wide format leaves of a float64 rounding error; 1 where there is no wider format.
-LEFT = float(np.finfo(WIDE).eps) / EPS
+NATIVE = float(np.finfo(np.longdouble).eps) < EPS / 256  # long double is wide enough
+BITS = 113
+# What the wide format leaves of a float64 rounding error.
+LEFT = float(np.finfo(np.longdouble).eps) / EPS if NATIVE else 2.0**-BITS / EPS
 T = TypeVar("T")
 
 
-def available() -> bool:
-    """Whether this machine has a format wider than float64."""
-    return LEFT < 2**-8
+def _numbers() -> Any:
+    """mpmath numbers of our own precision, with the methods that numpy asks objects for."""
+    import mpmath  # needed on these platforms only
+
+    context = mpmath.MPContext()
+    context.prec = BITS
+    for kind in (context.mpf, context.mpc):  # classes of this context alone: nothing global changes
+        for name in ("exp", "log", "sqrt"):
+            setattr(kind, name, _method(getattr(context, name)))
+    return context
 
 
-def eps_of(x: Array) -> float:
-    """The unit roundoff of x's format."""
-    return float(np.finfo(x.dtype).eps)
+def _method(function: Any) -> Any:
+    return lambda self: function(self)
+
+
+CONTEXT = None if NATIVE else _numbers()
+
+
+def widened(x: Any) -> Any:
+    """x in the wide format: an array, or a number where x is one."""
+    if CONTEXT is None:
+        return np.asarray(x, np.longdouble)[()]
+    convert = np.frompyfunc(CONTEXT.mpf, 1, 1)
+    return convert(np.asarray(x, float if np.asarray(x).dtype != object else object))
+
+
+def like(reference: Array, x: Any) -> Array:
+    """Numbers x, given as float64, as an array in the format of `reference`."""
+    if is_wide(reference) and reference.dtype.kind != "c":
+        return np.asarray(widened(x))
+    return np.asarray(x, reference.dtype)
 
 
 def is_wide(x: Array) -> bool:
     """Whether x is in the wide format, real or complex."""
-    return x.dtype.type in (np.longdouble, np.clongdouble) and available()
+    if CONTEXT is None:
+        return x.dtype.type in (np.longdouble, np.clongdouble)
+    return bool(x.dtype == object)
+
+
+def is_complex(x: Array) -> bool:
+    """Whether x holds complex numbers."""
+    if x.dtype == object and CONTEXT is not None:
+        return any(isinstance(value, (complex, CONTEXT.mpc)) for value in x.flat)
+    return x.dtype.kind == "c"
+
+
+def narrow(x: Array) -> Array:
+    """x in float64, or complex128."""
+    return np.asarray(x).astype(complex if is_complex(np.asarray(x)) else float)
+
+
+def norm(x: Array) -> float:
+    """The 2-norm of a vector in any format, as a float."""
+    return float(np.linalg.norm(narrow(x)))
+
+
+def real(x: Array) -> Array:
+    """Real parts, in x's own format."""
+    return np.frompyfunc(lambda value: value.real, 1, 1)(x) if x.dtype == object else x.real
+
+
+def imag(x: Array) -> Array:
+    """Imaginary parts, in x's own format."""
+    return np.frompyfunc(lambda value: value.imag, 1, 1)(x) if x.dtype == object else np.imag(x)
+
+
+def eps_of(x: Array) -> float:
+    """The unit roundoff of x's format."""
+    return 2.0**-BITS if x.dtype == object else float(np.finfo(x.dtype).eps)
 
 
 def lifted(x: T) -> T:
     """Weights or a task with every array in the wide format."""
-    return replace(x, **{n: np.asarray(a, WIDE) for n, a in vars(x).items()})  # type: ignore[type-var]
+    return replace(x, **{n: widened(a) for n, a in vars(x).items()})  # type: ignore[type-var]
 
 
 def lifted_family(family: T) -> T:
-    """The same family on the same data, in the wide format; its options are numbers and stay exact."""
+    """The same family in the wide format: data, regularisers and rates."""
     out: Any = copy.copy(family)
     out.episodes = copy.copy(out.episodes)
     for name, a in vars(out.episodes).items():
-        object.__setattr__(out.episodes, name, np.asarray(a, WIDE))  # frozen, and a copy of our own
+        object.__setattr__(out.episodes, name, widened(a))  # frozen, and a copy of our own
+    for name, a in vars(out).items():
+        if isinstance(a, (float, np.ndarray)):
+            setattr(out, name, widened(a))
     return out
-
-
-def solve(a: Array, b: Array) -> Array:
-    """a^{-1} b, by LAPACK in float64 and complex128, by refinement of it in the wide format."""
-    if not (is_wide(a) or is_wide(b)):
-        return np.linalg.solve(a, b)
-    kind = np.result_type(a, b)
-    if not a.size:
-        return np.zeros(b.shape, kind)
-    narrow = complex if kind.kind == "c" else float
-    factors, x, before = lu_factor(a.astype(narrow)), np.zeros(b.shape, kind), np.inf
-    size = float(np.abs(b).max(initial=0))
-    if size == 0:
-        return x
-    for _ in range(60):
-        residual = b - a @ x
-        scale = WIDE(
-            max(float(np.abs(residual).max()), 1e-300)
-        )  # small residuals keep their digits
-        step = scale * lu_solve(factors, (residual / scale).astype(narrow))
-        moved = float(np.abs(step).max())
-        if not np.isfinite(moved) or moved > 0.5 * before:
-            break
-        x, before = x + step, moved
-        if moved <= 0.25 * eps_of(x) * float(np.abs(x).max()):
-            break
-    reached = before / float(np.abs(x).max()) if np.any(x) else np.inf
-    if not reached <= 1e-6:  # where it stalls, condition * eps of the format is left
-        raise NotCertified(
-            f"a linear system is too ill-conditioned for float64 (refinement stalls at {reached:.1g} "
-            "relative); raise the regulariser"
-        )
-    return x
-
-
-def orthonormal(columns: Array) -> Array:
-    """An orthonormal basis of the columns' span, by Gram-Schmidt done twice, in their own format.
-
-    A column that the others span, to rounding, is left out.
-    """
-    out: list[Array] = []
-    for c in columns.T:
-        before = np.sqrt(c @ c)
-        for _ in range(2):
-            for q in out:
-                c = c - (q @ c) * q
-        left = np.sqrt(c @ c)
-        if left > 64 * eps_of(columns) * before:
-            out.append(c / left)
-    return np.stack(out, axis=1) if out else columns[:, :0]

@@ -22,6 +22,7 @@ from metainfl_reference.errors import NotCertified
 from metainfl_reference.family import Family, Solution
 from metainfl_reference.local import TaskData
 from metainfl_reference.perturbation import Perturbation, parts
+from metainfl_reference.wide import imag
 
 Array = np.ndarray
 H = 1e-30
@@ -85,7 +86,7 @@ def _bend(family: Family, p: Perturbation, at: Solution, slope: Array) -> Array:
     rate = family.total_hessian(lam, weights) @ slope
     for m in parts(p):
         rate = rate - weight(at, m) * family.cross_derivative(m, lam, weights)
-    return -family.apply_inverse(at, np.imag(rate) / H)
+    return -family.apply_inverse(at, imag(rate) / H)
 
 
 def _newton_step(family: Family, p: Perturbation, at: Solution) -> Array:

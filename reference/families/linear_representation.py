@@ -16,10 +16,10 @@ from __future__ import annotations
 import numpy as np
 
 from metainfl_reference.episodes import Episodes
+from metainfl_reference.linear import solve
 from metainfl_reference.local import ReducedLocal, Side, TaskData
 from metainfl_reference.orthogonal import OrthogonalFamily
 from metainfl_reference.reduced import Blocks, Curved, Direction
-from metainfl_reference.wide import solve
 
 Array = np.ndarray
 

@@ -21,6 +21,7 @@ from metainfl_reference.local import ReducedLocal, Side, TaskData
 from metainfl_reference.losses import Jet
 from metainfl_reference.orthogonal import OrthogonalFamily
 from metainfl_reference.reduced import Blocks, Curved, Direction
+from metainfl_reference.wide import real
 
 Array = np.ndarray
 
@@ -49,8 +50,8 @@ class PrototypeLocal(ReducedLocal):
         self.r, self.d = lam.shape
         self.c = data.query_y.shape[1]
         self.n = data.u @ data.support_y
-        if np.any(self.n.real <= 0):
-            empty = int(np.flatnonzero(self.n.real <= 0)[0])
+        if np.any(real(self.n) <= 0):
+            empty = int(np.flatnonzero(real(self.n) <= 0)[0])
             raise InvalidProblem(f"class {empty} has no support weight: its prototype is undefined")
         self.m = ((data.u[:, None] * data.support_y).T @ data.support_x) / self.n[:, None]
         self.centres = self.m @ lam.T

@@ -23,8 +23,8 @@ import numpy as np
 
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.family import Family
+from metainfl_reference.linear import solve
 from metainfl_reference.local import Local, Side, TaskData
-from metainfl_reference.wide import solve
 
 Array = np.ndarray
 

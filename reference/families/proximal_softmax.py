@@ -16,11 +16,12 @@ import numpy as np
 
 from metainfl_reference.errors import NotCertified
 from metainfl_reference.family import Family
+from metainfl_reference.linear import solve
 from metainfl_reference.linear_model import LinearModelSum
 from metainfl_reference.local import ReducedLocal, Side, TaskData
 from metainfl_reference.losses import Name
 from metainfl_reference.reduced import Blocks, Curved, Direction
-from metainfl_reference.wide import eps_of, solve
+from metainfl_reference.wide import eps_of, norm
 
 Array = np.ndarray
 
@@ -94,17 +95,15 @@ def adapt(data: TaskData, lam: Array, d_in: float, loss: Name) -> Array:
         s = LinearModelSum(data.support_x, data.support_y, data.u, theta, loss)
         g = s.gradient() + d_in * (theta - lam)
         step = -solve(s.hessian() + d_in * eye, g)
-        size = float(np.linalg.norm(step))
-        if size <= 4 * eps_of(theta) * (1 + np.linalg.norm(theta)) or (
-            size >= best and size < 1e-8
-        ):
+        size = norm(step)
+        if size <= 4 * eps_of(theta) * (1 + norm(theta)) or (size >= best and size < 1e-8):
             return theta + step
         best = min(best, size)
         length, here = 1.0, inner_value(s, theta, lam, d_in)
         while size > 1e-6 and length > 1e-10:
             trial = theta + length * step
             t = LinearModelSum(data.support_x, data.support_y, data.u, trial, loss)
-            if inner_value(t, trial, lam, d_in) <= here + 1e-4 * length * (g @ step).real:
+            if inner_value(t, trial, lam, d_in) <= here + 1e-4 * length * float((g @ step).real):
                 break
             length /= 2
         theta = theta + length * step

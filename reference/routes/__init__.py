@@ -18,14 +18,10 @@ def routes(seed: int = 0) -> Iterator[Agreement]:
         yield from derivatives.derivatives(family, at)
         yield from derivatives.removals(family, at)
         yield from estimands.representers(family, at)
-        digits = derivatives.high_precision(name)
-        if digits is not None:
-            yield digits
+        yield derivatives.high_precision(name)
         yield estimands.second_order(name)
         yield from trajectories.runs(family)
-        digits = trajectories.high_precision(name)
-        if digits is not None:
-            yield digits
+        yield trajectories.high_precision(name)
     yield from values.enumerated()
     yield from values.subsets()
     yield from values.nearest()

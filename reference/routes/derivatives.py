@@ -13,8 +13,8 @@ from metainfl_reference.family import Family, Solution
 from metainfl_reference.generators import tiny
 from metainfl_reference.perturbation import Perturbation, group, query, shift, support, task
 from metainfl_reference.routes.agreement import Agreement, compare
-from metainfl_reference.second_route import complex_step, richardson
-from metainfl_reference.wide import EPS, WIDE, lifted, lifted_family
+from metainfl_reference.second_route import complex_step, highprec, richardson
+from metainfl_reference.wide import EPS, lifted, lifted_family, widened
 
 # The largest condition numbers (inner, total) at which each family's minimum can still be certified:
 # beyond them the answer is refused, as its bound would be no bound.
@@ -34,7 +34,7 @@ def derivatives(family: Family, at: Solution) -> Iterator[Agreement]:
     lam, name, cs = at.lam + 0.1, family.name, "complex step"
     narrow, wide = (
         family.slope_and_curvature(lam),
-        lifted_family(family).slope_and_curvature(np.asarray(lam, WIDE), lifted(at.weights)),
+        lifted_family(family).slope_and_curvature(widened(lam), lifted(at.weights)),
     )
     gradient, hessian = (Answer(a, beside(a, b)) for a, b in zip(narrow, wide, strict=True))
     yield compare(name, "gradient", cs, gradient, complex_step.gradient(family, lam), 1e-12)
@@ -71,12 +71,8 @@ def removals(family: Family, at: Solution) -> Iterator[Agreement]:
     yield compare(name, "first-order removal", "complex step", first, second, 1e-12)
 
 
-def high_precision(name: str) -> Agreement | None:
-    """Influence against mpmath on the smallest problem; None where mpmath is not installed."""
-    try:
-        from metainfl_reference.second_route import highprec
-    except ModuleNotFoundError:
-        return None
+def high_precision(name: str) -> Agreement:
+    """Influence against mpmath on the smallest problem."""
     family = tiny(name)
     at = family.solve()
     pis = [task(0), query(1, 0)] + ([] if name.startswith("single") else [support(0, 1)])

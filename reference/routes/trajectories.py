@@ -13,7 +13,7 @@ from metainfl_reference.family import Family, targets
 from metainfl_reference.generators import small, tiny
 from metainfl_reference.perturbation import Perturbation, query, support, task
 from metainfl_reference.routes.agreement import Agreement, compare
-from metainfl_reference.second_route import rerun
+from metainfl_reference.second_route import highprec_run, rerun
 
 H = 1e-30
 BATCHES = ((0, 1, 2), (3, 4, 0), (1, 2), (0, 0, 3), (4,)) * 2  # unequal, and one index twice
@@ -64,12 +64,8 @@ def weights_of(family: Family) -> list[Perturbation]:
     return [task(0), query(1, 0), *own]
 
 
-def high_precision(name: str) -> Agreement | None:
-    """Adam on the smallest problem against mpmath; None where mpmath is not installed."""
-    try:
-        from metainfl_reference.second_route import highprec_run
-    except ModuleNotFoundError:
-        return None
+def high_precision(name: str) -> Agreement:
+    """Adam on the smallest problem against mpmath."""
     of = smallest(name, "Adam")
     pis = weights_of(of.family)
     second = np.stack([highprec_run.derivative(of, p) for p in pis])

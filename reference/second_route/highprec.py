@@ -212,6 +212,7 @@ def _solve(family: Family, at: Solution, weights: dict[str, Any]) -> list[Any]:
         scaled = np.array([float(x / size) if size else 0.0 for x in g])
         step = [size * mp.mpf(x) for x in family.apply_inverse(at, scaled)]
         lam = [x - s for x, s in zip(lam, step, strict=True)]
-        if max(abs(s) for s in step) <= mp.mpf(10) ** -30 * max(abs(x) for x in lam):
+        size = max(mp.mpf(10) ** -20, *(abs(x) for x in lam))  # lam* can be zero
+        if max(abs(s) for s in step) <= mp.mpf(10) ** -30 * size:
             return lam
     raise NotCertified(f"{family.name}: no convergence at {DIGITS} digits")

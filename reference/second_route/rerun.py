@@ -18,7 +18,12 @@ H = 1e-30
 def by_complex_step(of: Run, p: Perturbation) -> Array:
     """d lam_S/d pi (p,), exact to rounding; not where Adam's second moment is exactly zero."""
     family, weights = perturbed(of.family, of.weights, p, 1j * H)
-    return run(family, of.recipe, of.states[0].in_format(complex), weights).lam[-1].imag / H
+    return (
+        run(family, of.recipe, of.states[0].mapped(lambda x: x.astype(complex)), weights)
+        .lam[-1]
+        .imag
+        / H
+    )
 
 
 def by_differences(of: Run, p: Perturbation, *, h: float = 0.1, levels: int = 6) -> Array:

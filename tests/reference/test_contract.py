@@ -139,3 +139,48 @@ def test_a_certificate_says_of_what_it_speaks(name):
     convex = name in ("single_ridge", "single_softmax", "proximal_ridge", "maml_linear")
     assert certificate.scope == ("global" if convex else "local")
     assert str(certificate).startswith(certificate.scope)
+
+
+WITHOUT_LONG_DOUBLE = """
+import numpy as np
+np.longdouble = np.float64  # as on platforms whose long double is no wider
+from metainfl_reference import wide
+from metainfl_reference.estimands import removal, trajectory
+from metainfl_reference.generators import tiny
+from metainfl_reference.perturbation import query, task
+assert not wide.NATIVE
+for name in ("proximal_ridge", "prototypes"):
+    family = tiny(name)
+    at = family.solve()
+    run = trajectory.run(family, trajectory.Recipe(((0, 1),), (0.1,), optimiser="adam"), at.lam)
+    for answer in (
+        family.influence([task(0), query(1, 0)], at),
+        removal.second_order(family, task(0), at),
+        trajectory.tangent(run, [task(0)]),
+    ):
+        print(*np.atleast_1d(answer.bound))
+"""
+
+
+def test_bounds_do_not_need_a_long_double():
+    """Guards platforms whose long double is float64: mpmath's numbers take its place, bounds agree."""
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LONG_DOUBLE], capture_output=True, text=True, check=True
+    )
+    got = [np.array(line.split(), float) for line in run.stdout.splitlines()]
+    native = subprocess.run(
+        [sys.executable, "-c", _native(WITHOUT_LONG_DOUBLE)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    want = [np.array(line.split(), float) for line in native.stdout.splitlines()]
+    assert len(got) == len(want) == 6
+    for a, b in zip(got, want, strict=True):
+        assert (a > 0).all() and (np.abs(a / b - 1) < 0.1).all()  # the floors differ, 2^-7 and less
+
+
+def _native(code):
+    """The same with the platform's own long double."""
+    lines = [line for line in code.split("\n") if not line.startswith(("np.longdouble", "assert"))]
+    return "\n".join(lines)

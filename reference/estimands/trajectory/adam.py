@@ -17,6 +17,7 @@ import numpy as np
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.estimands.trajectory.recipe import Recipe
 from metainfl_reference.estimands.trajectory.state import State
+from metainfl_reference.wide import like
 
 Array = np.ndarray
 
@@ -47,7 +48,7 @@ def pull(r: Recipe, s: State, g: Array, bar: State, turn: Array) -> tuple[Array,
 
 def _betas(r: Recipe, s: State) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Both betas in the state's own number type, and 1 - beta^t."""
-    b1, b2 = np.asarray(r.betas, s.lam.dtype)
+    b1, b2 = like(s.lam, r.betas)
     t = s.count + 1
     return (b1, b2), (1 - b1**t, 1 - b2**t)
 

@@ -21,7 +21,7 @@ from metainfl_reference.estimands.trajectory.run import Run
 from metainfl_reference.estimands.trajectory.state import State
 from metainfl_reference.local import TaskData
 from metainfl_reference.perturbation import Perturbation, parts
-from metainfl_reference.wide import WIDE, lifted
+from metainfl_reference.wide import lifted, widened
 
 Array = np.ndarray
 
@@ -60,7 +60,7 @@ def adjoint(of: Run, target: TaskData | Array) -> Slopes:
 
     @cache
     def truth() -> tuple[Weights, Array]:
-        given = lifted(target) if isinstance(target, TaskData) else np.asarray(target, WIDE)
+        given = lifted(target) if isinstance(target, TaskData) else widened(target)
         return _backwards(of.wide, _slope(of.wide, given))
 
     weights, start = value

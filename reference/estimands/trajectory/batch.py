@@ -11,6 +11,7 @@ from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.family import Family
 from metainfl_reference.perturbation import Perturbation, group, parts
+from metainfl_reference.wide import like
 
 Array = np.ndarray
 
@@ -24,8 +25,7 @@ class Batch:
         wrong = [i for i in counts if not 0 <= i < n]
         if wrong:
             raise InvalidProblem(f"a batch names task {wrong[0]}; there are tasks 0 to {n - 1}")
-        kind = np.result_type(lam, w.task)
-        self.share = {i: np.asarray(c, kind) / len(batch) for i, c in counts.items()}
+        self.share = {i: like(lam, float(c)) / len(batch) for i, c in counts.items()}
         self.tasks = {i: family.task(i, lam, w) for i in counts}
 
     def gradient(self) -> Array:

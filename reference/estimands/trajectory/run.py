@@ -53,7 +53,7 @@ class Run:
         """The same program from the same start in the wide format."""
         family = wide.lifted_family(self.family)
         return run(
-            family, self.recipe, self.states[0].in_format(wide.WIDE), wide.lifted(self.weights)
+            family, self.recipe, self.states[0].mapped(wide.widened), wide.lifted(self.weights)
         )
 
 
@@ -70,11 +70,11 @@ def run(
     if state.lam.shape != (family.n_meta,):
         raise InvalidProblem(f"the start is {state.lam.shape}, the family has ({family.n_meta},)")
     if w.task.dtype.kind == "c":
-        state = state.in_format(complex)
+        state = state.mapped(lambda x: x.astype(complex))
     states = [state]
     for t, (batch, rate) in enumerate(zip(recipe.batches, recipe.rates, strict=True)):
         g = Batch(family, batch, w, states[-1].lam).gradient()
         states.append(step.forward(recipe, rate, states[-1], g))
-        if not np.all(np.isfinite(states[-1].lam)):
+        if not np.all(np.isfinite(wide.narrow(states[-1].lam))):
             raise NotCertified(f"the run is not finite after step {t}; use a smaller rate")
     return Run(family, recipe, w, tuple(states))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,6 @@ class State:
         lam = lam if lam.dtype.kind in "fc" else lam.astype(float)
         return cls(lam, np.zeros_like(lam), np.zeros_like(lam))
 
-    def in_format(self, kind: type | np.dtype) -> State:
-        """The same in another number type: complex, or `wide.WIDE`."""
-        lam, first, second = (np.asarray(x, kind) for x in (self.lam, self.first, self.second))
-        return State(lam, first, second, self.count)
+    def mapped(self, convert: Callable[[Array], Array]) -> State:
+        """The same in another number type: `widened`, or to complex."""
+        return State(convert(self.lam), convert(self.first), convert(self.second), self.count)

@@ -12,6 +12,7 @@ import numpy as np
 from metainfl_reference.estimands.trajectory import adam, sgd
 from metainfl_reference.estimands.trajectory.recipe import Recipe
 from metainfl_reference.estimands.trajectory.state import State
+from metainfl_reference.wide import like
 
 Array = np.ndarray
 OPTIMISERS: dict[str, ModuleType] = {"sgd": sgd, "adam": adam}
@@ -44,5 +45,5 @@ def pull(r: Recipe, rate: float, s: State, g: Array, bar: State) -> tuple[State,
 
 def _decay(r: Recipe, rate: float, s: State) -> tuple[Array, Array, Array]:
     """Coupled decay, the factor on lam, and the rate, in the state's own number type."""
-    pace, decay, zero, one = np.asarray([rate, r.weight_decay, 0, 1], s.lam.dtype)
+    pace, decay, zero, one = like(s.lam, [rate, r.weight_decay, 0.0, 1.0])
     return (zero, one - pace * decay, pace) if r.decoupled else (decay, one, pace)
