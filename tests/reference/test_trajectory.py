@@ -1,5 +1,7 @@
 """Training runs: the identities they obey, each by a route that shares nothing with the formulas."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -201,6 +203,40 @@ def test_a_second_moment_of_exactly_zero_has_a_derivative():
     broken = State(of.lam[0], np.ones(family.n_meta), np.zeros(family.n_meta))
     with pytest.raises(InvalidProblem, match="second moment is zero and the first is not"):
         tangent(run(family, Recipe(((0,),), (0.1,), optimiser="adam"), broken), [task(0)])
+
+
+@pytest.mark.parametrize("optimiser", ["gradient descent", "momentum", "Adam"])
+def test_clipping_and_sums_are_differentiated(optimiser):
+    """Guards the derivative of a norm where it acts, before weight decay, and a batch's sum."""
+    family = small("maml_softmax", 1)
+    plain = recipe(optimiser)
+    norms = [
+        np.linalg.norm(b.gradient())
+        for b in map(run(family, plain, start(family)).batch, range(plain.steps))
+    ]
+    rec = replace(plain, clip=float(np.median(norms)), reduction="sum")
+    of, target = run(family, rec, start(family)), targets(family.episodes)[2]
+    acts = [np.linalg.norm(of.batch(t).gradient()) > rec.clip for t in range(rec.steps)]
+    assert any(acts)
+    pis = every_kind(family)
+    second = np.stack([rerun.by_complex_step(of, p) for p in pis])
+    answer = tangent(of, pis)
+    assert_close(answer.value, second, 1e-13)
+    assert answer.bound.max() <= 1e-12 * np.abs(second).max()
+    weights = [task(0), support(0, 1), query(3, 0)]
+    want = tangent(of, weights).value @ family.target_gradient(target, of.lam[-1])
+    assert_close(adjoint(of, target).of(weights).value, want, 1e-12)
+
+
+def test_clipping_is_that_of_torch():
+    """Guards torch's 1e-6 in the denominator, and gradients that are left alone."""
+    rec = Recipe(((0,),), (1.0,), clip=0.7)
+    for g in (3 * RNG.standard_normal(4), 0.01 * RNG.standard_normal(4)):
+        parameter = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+        parameter.grad = torch.tensor(g)
+        torch.nn.utils.clip_grad_norm_([parameter], 0.7)
+        ours = -step.forward(rec, 1.0, State.at(np.zeros(4)), g).lam
+        assert_close(ours, parameter.grad.numpy(), 1e-15)
 
 
 TORCH = {

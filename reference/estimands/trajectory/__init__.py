@@ -4,6 +4,7 @@ A run is a deterministic program: a start, an optimiser, batches. With weights w
 support and query instances, and D_i the total gradient of task i's query loss,
     g_t     = (1/|B_t|) sum_{i in B_t} w_i D_i(lam_t; u_i, v_i) + d_out lam_t
     s_{t+1} = U_t(s_t, g_t)                              s = lam and the optimiser's moments
+(the sum over the batch, where the recipe says so; and g_t may be clipped by its norm).
 What it ends in, lam_S, is a smooth function of the weights:
     tangent  d lam_S/d pi for one weight (HyDRA in full, 003 eqs 59-61)
     adjoint  D L_t . d lam_S/d pi for every weight at once (SGD-influence, 003 eq. 64)

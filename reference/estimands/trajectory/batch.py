@@ -17,15 +17,19 @@ Array = np.ndarray
 
 
 class Batch:
-    """(1/|B|) sum_{i in B} w_i L_i(lam; u_i, v_i) + (d_out/2) |lam|^2."""
+    """(1/|B|) sum_{i in B} w_i L_i(lam; u_i, v_i) + (d_out/2) |lam|^2; no 1/|B| with `mean` off."""
 
-    def __init__(self, family: Family, batch: Sequence[int], w: Weights, lam: Array) -> None:
+    def __init__(
+        self, family: Family, batch: Sequence[int], w: Weights, lam: Array, *, mean: bool = True
+    ) -> None:
         self.family, self.w, self.lam = family, w, lam
         n, counts = family.episodes.n_tasks, Counter(batch)
         wrong = [i for i in counts if not 0 <= i < n]
         if wrong:
             raise InvalidProblem(f"a batch names task {wrong[0]}; there are tasks 0 to {n - 1}")
-        self.share = {i: like(lam, float(c)) / len(batch) for i, c in counts.items()}
+        self.share = {
+            i: like(lam, float(c)) / (len(batch) if mean else 1) for i, c in counts.items()
+        }
         self.tasks = {i: family.task(i, lam, w) for i in counts}
 
     def gradient(self) -> Array:

@@ -16,12 +16,14 @@ Optimiser = Literal["sgd", "adam"]
 class Recipe:
     """An optimiser, one rate a step, and the tasks of each step's batch.
 
-    `batches`         one tuple of task indices a step; an index named twice counts twice. The batch
-                      loss is a mean over the indices, so a last batch may be shorter.
+    `batches`         one tuple of task indices a step; an index named twice counts twice. A last
+                      batch may be shorter.
     `rates`           one learning rate a step.
     `momentum`, `nesterov`   for "sgd"; 0 is plain gradient descent.
     `betas`, `eps`    for "adam"; the step divides by sqrt(v) + eps, or by sqrt(v + eps) with
                       `eps_inside_root`, v bias-corrected.
+    `clip`            the largest norm of g_t; weight decay comes after it. None: no clipping.
+    `reduction`       "mean" divides a batch's loss by its number of indices, "sum" does not.
     `weight_decay`    added to the gradient (coupled), or taken off lam as rate * weight_decay * lam
                       (`decoupled`: AdamW). The family's own d_out is part of g_t either way.
     """
@@ -36,6 +38,8 @@ class Recipe:
     eps_inside_root: bool = False
     weight_decay: float = 0.0
     decoupled: bool = False
+    clip: float | None = None
+    reduction: Literal["mean", "sum"] = "mean"
 
     def __post_init__(self) -> None:
         batches = tuple(tuple(int(i) for i in b) for b in self.batches)
@@ -54,6 +58,8 @@ class Recipe:
             ("momentum", not 0 <= self.momentum < 1),
             ("betas", not (0 <= b1 < 1 and 0 <= b2 < 1)),
             ("eps", not (np.isfinite(self.eps) and self.eps > 0)),
+            ("clip", self.clip is not None and not (np.isfinite(self.clip) and self.clip > 0)),
+            ("reduction", self.reduction not in ("mean", "sum")),
             ("weight_decay", not (np.isfinite(self.weight_decay) and self.weight_decay >= 0)),
         ]
         for name, wrong in bad:
@@ -61,7 +67,7 @@ class Recipe:
                 raise InvalidProblem(
                     f"{name} = {getattr(self, name)}: rates are finite, momentum and betas in [0, 1), "
                     "eps positive (it is what a second moment of zero is divided by), weight decay "
-                    "not negative"
+                    "not negative, clip positive or None, reduction 'mean' or 'sum'"
                 )
         if self.nesterov and (self.optimiser != "sgd" or self.momentum == 0):
             raise InvalidProblem("nesterov needs optimiser 'sgd' with momentum above 0")

@@ -46,7 +46,7 @@ class Run:
 
     def batch(self, t: int) -> Batch:
         """The batch of step t at lam_t."""
-        return Batch(self.family, self.recipe.batches[t], self.weights, self.states[t].lam)
+        return _batch(self.family, self.recipe, t, self.weights, self.states[t].lam)
 
     @cached_property
     def wide(self) -> Run:
@@ -72,9 +72,13 @@ def run(
     if w.task.dtype.kind == "c":
         state = state.mapped(lambda x: x.astype(complex))
     states = [state]
-    for t, (batch, rate) in enumerate(zip(recipe.batches, recipe.rates, strict=True)):
-        g = Batch(family, batch, w, states[-1].lam).gradient()
+    for t, rate in enumerate(recipe.rates):
+        g = _batch(family, recipe, t, w, states[-1].lam).gradient()
         states.append(step.forward(recipe, rate, states[-1], g))
         if not np.all(np.isfinite(wide.narrow(states[-1].lam))):
             raise NotCertified(f"the run is not finite after step {t}; use a smaller rate")
     return Run(family, recipe, w, tuple(states))
+
+
+def _batch(family: Family, recipe: Recipe, t: int, w: Weights, lam: Array) -> Batch:
+    return Batch(family, recipe.batches[t], w, lam, mean=recipe.reduction == "mean")
