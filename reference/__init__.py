@@ -8,9 +8,10 @@ from metainfl_reference.certificate import Certificate
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.errors import BranchLost, InvalidProblem, NotCertified, TruthError
 from metainfl_reference.families import FAMILIES
-from metainfl_reference.family import Family, Solution, task_data
+from metainfl_reference.family import Family, task_data
 from metainfl_reference.local import TaskData
 from metainfl_reference.perturbation import Perturbation, group, query, shift, support, task
+from metainfl_reference.solution import Solution
 
 __all__ = [
     "FAMILIES",

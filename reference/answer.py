@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import numpy as np
 
 from metainfl_reference.errors import NotCertified
+from metainfl_reference.local import TaskData
+from metainfl_reference.solution import Bilevel, Solution
 from metainfl_reference.wide import EPS, LEFT, lifted, lifted_family, widened
 
-if TYPE_CHECKING:
-    from metainfl_reference.family import Family, Solution
-    from metainfl_reference.local import TaskData
-
 Array = np.ndarray
+F = TypeVar("F", bound=Bilevel)
 
 
 class Answer:
@@ -75,9 +74,9 @@ def beside(value: Array, wide: Array | complex, *, rows: bool = False) -> Array:
 
 
 def measured(
-    family: Family,
+    family: F,
     at: Solution,
-    estimand: Callable[[Family, Solution], Array],
+    estimand: Callable[[F, Solution], Array],
     *,
     rows: bool = False,
 ) -> Answer:
@@ -89,7 +88,7 @@ def measured(
     return Answer(value, lambda: beside(value, estimand(*family.refined(at)), rows=rows))
 
 
-def target_loss(family: Family, target: TaskData, lam: Answer) -> Answer:
+def target_loss(family: Bilevel, target: TaskData, lam: Answer) -> Answer:
     """L_t at a minimiser known to within lam.bound (first order, doubled for the rest)."""
 
     def bound() -> Array:

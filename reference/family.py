@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -24,21 +23,13 @@ from metainfl_reference.certificate import Certificate, kantorovich, spectrum
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.errors import InvalidProblem, NotCertified
 from metainfl_reference.local import Local, TaskData
+from metainfl_reference.newton import follow, minimise
 from metainfl_reference.perturbation import Perturbation
 from metainfl_reference.refine import distance, refine, wide_gradient
+from metainfl_reference.solution import Solution
 from metainfl_reference.wide import EPS, lifted, lifted_family
 
 Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class Solution:
-    """A certified minimiser: lam (p,), the weights it belongs to, H there, and its error bound."""
-
-    lam: Array
-    weights: Weights
-    hessian: Array
-    certificate: Certificate
 
 
 class Family(ABC):
@@ -126,8 +117,6 @@ class Family(ABC):
 
     def solve(self, weights: Weights | None = None, start: Array | None = None) -> Solution:
         """The minimiser for these weights, certified. Raises `NotCertified` otherwise."""
-        from metainfl_reference.newton import minimise
-
         w = weights or Weights.ones(self.episodes)
         lam = minimise(self, w, self.initial() if start is None else start)
         return self.certified(lam, w)
@@ -182,7 +171,7 @@ class Family(ABC):
                 "residual."
             )
 
-    def refined(self, at: Solution) -> tuple[Family, Solution]:
+    def refined(self, at: Solution) -> tuple[Self, Solution]:
         """The family and its minimiser near `at` in the wide format, for bounds."""
         lam, hessian = refine(self, at.lam, at.weights, at.hessian)
         return lifted_family(self), Solution(lam, lifted(at.weights), hessian, at.certificate)
@@ -207,8 +196,6 @@ class Family(ABC):
 
     def remove(self, p: Perturbation, at: Solution) -> Solution:
         """The minimiser without the weights that p names, followed from `at` by continuation."""
-        from metainfl_reference.newton import follow
-
         return follow(self, at, at.weights.without(p))
 
     def target_loss(self, target: TaskData, lam: Array) -> complex:

@@ -6,7 +6,6 @@ Functions of a family and its solution; `Family` offers them as methods.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,16 +15,14 @@ from metainfl_reference.episodes import Weights
 from metainfl_reference.linear import solve
 from metainfl_reference.local import Local
 from metainfl_reference.perturbation import Perturbation, parts
+from metainfl_reference.solution import Bilevel, Solution
 from metainfl_reference.wide import is_wide
-
-if TYPE_CHECKING:
-    from metainfl_reference.family import Family, Solution
 
 Array = np.ndarray
 
 
 def cross_derivatives(
-    family: Family, perturbations: Sequence[Perturbation], lam: Array, weights: Weights
+    family: Bilevel, perturbations: Sequence[Perturbation], lam: Array, weights: Weights
 ) -> Array:
     """d(grad F)/d pi, one column each (p, n); every task is differentiated once."""
     out = np.zeros((family.n_meta, len(perturbations)), dtype=np.result_type(lam, weights.task))
@@ -57,7 +54,7 @@ def _derivatives(t: Local, m: Perturbation) -> Array:
     return t.by_input("support" if m.kind == "support_input" else "query", m.instance)
 
 
-def apply_inverse(family: Family, at: Solution, rhs: Array) -> Array:
+def apply_inverse(family: Bilevel, at: Solution, rhs: Array) -> Array:
     """H^+ rhs, the flat directions dropped."""
     tangent = family.tangent(at.lam)
     if is_wide(at.hessian):
@@ -68,10 +65,10 @@ def apply_inverse(family: Family, at: Solution, rhs: Array) -> Array:
     return vectors @ ((vectors.T @ rhs) / (values if rhs.ndim == 1 else values[:, None]))
 
 
-def influence(family: Family, perturbations: Sequence[Perturbation], at: Solution) -> Answer:
+def influence(family: Bilevel, perturbations: Sequence[Perturbation], at: Solution) -> Answer:
     """d lam*/d pi, one row a perturbation (n, p), with a bound a row."""
 
-    def rows(f: Family, s: Solution) -> Array:
+    def rows(f: Bilevel, s: Solution) -> Array:
         cross = cross_derivatives(f, perturbations, s.lam, s.weights)
         return -apply_inverse(f, s, cross).T
 

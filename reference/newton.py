@@ -8,23 +8,19 @@ there: `BranchLost` is raised instead of an answer from another valley.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from metainfl_reference.certificate import spectrum
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import BranchLost, NotCertified
 from metainfl_reference.linear import solve
+from metainfl_reference.solution import Bilevel, Solution
 from metainfl_reference.wide import EPS
-
-if TYPE_CHECKING:
-    from metainfl_reference.family import Family, Solution
 
 Array = np.ndarray
 
 
-def minimise(family: Family, weights: Weights, lam: Array, max_steps: int = 300) -> Array:
+def minimise(family: Bilevel, weights: Weights, lam: Array, max_steps: int = 300) -> Array:
     """A stationary point of F from lam, to the rounding of its gradient.
 
     Quadratic F: one exact step and two of iterative refinement. Otherwise damped Newton with
@@ -72,7 +68,7 @@ def _repelled(hessian: Array, gradient: Array) -> Array:
     return -(vectors @ ((vectors.T @ gradient) / sizes))
 
 
-def follow(family: Family, at: Solution, end: Weights) -> Solution:
+def follow(family: Bilevel, at: Solution, end: Weights) -> Solution:
     """The minimiser at `end` that is connected to `at` by a path of strict minimisers."""
     if family.quadratic:  # one basin: no path needed
         return family.solve(end, start=at.lam)
@@ -94,7 +90,7 @@ def follow(family: Family, at: Solution, end: Weights) -> Solution:
     return family.certified(lam, end)
 
 
-def correct(family: Family, weights: Weights, lam: Array) -> Array | None:
+def correct(family: Bilevel, weights: Weights, lam: Array) -> Array | None:
     """Undamped Newton from lam, or None when it leaves the region where H is definite."""
     previous = np.inf
     for _ in range(30):

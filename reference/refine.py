@@ -6,18 +6,18 @@ point is the zero of the wide gradient, whatever the Hessian's own rounding.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from metainfl_reference.certificate import spectrum
+from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import NotCertified
+from metainfl_reference.solution import Bilevel
 from metainfl_reference.wide import EPS, LEFT, lifted, lifted_family, narrow, norm, widened
 
 Array = np.ndarray
 
 
-def wide_gradient(family: Any, lam: Array, weights: Any) -> tuple[Array, float]:
+def wide_gradient(family: Bilevel, lam: Array, weights: Weights) -> tuple[Array, float]:
     """grad F at lam in the wide format, and a bound (2-norm) on what its own rounding hides.
 
     The float64 gradient misses the wide one by its rounding; of that the wide format leaves LEFT.
@@ -27,7 +27,7 @@ def wide_gradient(family: Any, lam: Array, weights: Any) -> tuple[Array, float]:
     return wide, LEFT * (16 * off + 4 * EPS * family.d_out * norm(lam))
 
 
-def refine(family: Any, lam: Array, weights: Any, hessian: Array) -> tuple[Array, Array]:
+def refine(family: Bilevel, lam: Array, weights: Weights, hessian: Array) -> tuple[Array, Array]:
     """The minimiser near lam and H there, in the wide format. Raises `NotCertified` if there is none."""
     wide, w, x, before = lifted_family(family), lifted(weights), widened(lam), np.inf
     values, vectors = spectrum(hessian, family.tangent(lam), family.name)
@@ -48,7 +48,7 @@ def refine(family: Any, lam: Array, weights: Any, hessian: Array) -> tuple[Array
     return x, wide.total_hessian(x, w)
 
 
-def distance(family: Any, lam: Array, weights: Any, hessian: Array) -> float:
+def distance(family: Bilevel, lam: Array, weights: Weights, hessian: Array) -> float:
     """A bound on |lam - lam*|: by strong convexity where F has it, else measured and doubled.
 
     What rounding hides of the wide gradient enters with the smallest eigenvalue of H either way.

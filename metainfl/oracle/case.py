@@ -22,13 +22,14 @@ from metainfl_reference import perturbation as truth_of
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.errors import NotCertified
 from metainfl_reference.families import FAMILIES
-from metainfl_reference.family import Family, Solution, targets
+from metainfl_reference.family import Family, targets
 from metainfl_reference.generators import small
 from metainfl_reference.local import TaskData
 from metainfl_reference.newton import correct
 from metainfl_reference.second_route import richardson
 from metainfl_reference.second_route.perturbed import perturbed
 from metainfl_reference.second_route.richardson import aligned
+from metainfl_reference.solution import Solution
 from metainfl_reference.wide import EPS
 
 Array = np.ndarray

@@ -9,9 +9,10 @@ from metainfl_reference.errata.erratum import Erratum, Measured
 from metainfl_reference.errata.paper_001 import def_5_2_as_printed
 from metainfl_reference.estimands import direct, removal
 from metainfl_reference.families import FAMILIES
-from metainfl_reference.family import Family, Solution, targets
+from metainfl_reference.family import Family, targets
 from metainfl_reference.generators import classification, regression, small
 from metainfl_reference.perturbation import Perturbation, group, support, task
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 

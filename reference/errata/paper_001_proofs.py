@@ -8,11 +8,12 @@ import numpy as np
 
 from metainfl_reference.errata.erratum import Erratum, Measured
 from metainfl_reference.errata.paper_001 import TRUTH, outer_gradient, relative
-from metainfl_reference.family import Family, Solution, targets
+from metainfl_reference.family import Family, targets
 from metainfl_reference.generators import small
 from metainfl_reference.linear_model import LinearModelSum
 from metainfl_reference.perturbation import Perturbation, task
 from metainfl_reference.second_route import complex_step
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from metainfl_reference.errata.erratum import Erratum, Measured
 from metainfl_reference.families import FAMILIES
-from metainfl_reference.family import Family, Solution, targets
+from metainfl_reference.family import Family, targets
 from metainfl_reference.generators import classification
 from metainfl_reference.losses import Jet
 from metainfl_reference.perturbation import task
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 

@@ -10,10 +10,11 @@ from metainfl_reference.errata.erratum import Erratum, Measured
 from metainfl_reference.estimands import trajectory
 from metainfl_reference.estimands.trajectory import Recipe, Run
 from metainfl_reference.families import FAMILIES
-from metainfl_reference.family import Family, Solution, targets
+from metainfl_reference.family import Family, targets
 from metainfl_reference.generators import regression, small
 from metainfl_reference.perturbation import task
 from metainfl_reference.second_route import rerun
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 Inverse = Callable[[Array], Array]

@@ -9,11 +9,11 @@ import numpy as np
 from metainfl_reference.errata.erratum import Erratum, Measured
 from metainfl_reference.estimands.input_shift import influence_measure
 from metainfl_reference.families import SingleSoftmax
-from metainfl_reference.family import Solution
 from metainfl_reference.generators import classification
 from metainfl_reference.local import TaskData
 from metainfl_reference.perturbation import Perturbation, shift
 from metainfl_reference.second_route import complex_step
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 

@@ -14,8 +14,9 @@ import numpy as np
 from metainfl_reference.answer import Answer, beside
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.families.single_ridge import SingleRidge
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family
 from metainfl_reference.perturbation import Perturbation
+from metainfl_reference.solution import Solution
 from metainfl_reference.wide import EPS
 
 Array = np.ndarray

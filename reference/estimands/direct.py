@@ -13,10 +13,11 @@ import numpy as np
 from metainfl_reference.answer import Answer, measured
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.families.proximal_ridge import RidgeLocal
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family
 from metainfl_reference.linear import solve
 from metainfl_reference.local import Local, ReducedLocal
 from metainfl_reference.perturbation import Perturbation, parts
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 

@@ -17,10 +17,11 @@ import numpy as np
 from metainfl_reference.answer import Answer, beside
 from metainfl_reference.errors import NotCertified
 from metainfl_reference.families.single_softmax import SingleSoftmax
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family
 from metainfl_reference.linear import solve
 from metainfl_reference.losses import Jet
 from metainfl_reference.perturbation import shift
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 RCOND = 1e-10  # G is a Gram matrix of at most K - 1 independent rows: its zeros are rounding

@@ -19,9 +19,10 @@ import numpy as np
 
 from metainfl_reference.answer import Answer, measured, target_loss
 from metainfl_reference.errors import NotCertified
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family
 from metainfl_reference.local import TaskData
 from metainfl_reference.perturbation import Perturbation, parts
+from metainfl_reference.solution import Solution
 from metainfl_reference.wide import imag
 
 Array = np.ndarray

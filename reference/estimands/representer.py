@@ -13,8 +13,9 @@ import numpy as np
 from metainfl_reference.answer import Answer, measured
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.families.single_softmax import SingleSoftmax
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family
 from metainfl_reference.losses import Jet
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 

@@ -12,6 +12,7 @@ linear in the game, and so is its bound; `Answer.exactly` makes a game out of gi
 from __future__ import annotations
 
 from functools import partial
+from itertools import permutations
 from math import comb
 
 import numpy as np
@@ -20,8 +21,9 @@ from scipy.special import beta as beta_function
 from metainfl_reference.answer import Answer, target_loss
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import InvalidProblem
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family
 from metainfl_reference.local import TaskData
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 MOST_PLAYERS = 16  # 65,536 solves: minutes for the smallest families
@@ -106,8 +108,6 @@ def leave_out(game: Answer, m: int) -> dict[tuple[int, ...], Answer]:
 
 def by_permutations(game: Answer) -> Array:
     """Shapley as the mean marginal over all orders: the second route, n! terms (n <= 8)."""
-    from itertools import permutations
-
     n, values = players(game), game.value
     if n > 8:
         raise InvalidProblem("n! orders are enumerated for at most 8 players")

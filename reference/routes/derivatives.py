@@ -9,11 +9,12 @@ import numpy as np
 from metainfl_reference.answer import Answer, beside
 from metainfl_reference.conditioned import conditioned, stretched
 from metainfl_reference.estimands import removal
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family
 from metainfl_reference.generators import tiny
 from metainfl_reference.perturbation import Perturbation, group, query, shift, support, task
 from metainfl_reference.routes.agreement import Agreement, compare
 from metainfl_reference.second_route import complex_step, highprec, richardson
+from metainfl_reference.solution import Solution
 from metainfl_reference.wide import EPS, lifted, lifted_family, widened
 
 # The largest condition numbers (inner, total) at which each family's minimum can still be certified:

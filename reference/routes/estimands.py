@@ -8,11 +8,12 @@ import numpy as np
 
 from metainfl_reference.estimands import cook, direct, input_shift, removal, representer
 from metainfl_reference.families import SingleRidge, SingleSoftmax
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family
 from metainfl_reference.generators import classification, regression, small
 from metainfl_reference.perturbation import shift, task
 from metainfl_reference.routes.agreement import Agreement, compare
 from metainfl_reference.second_route import complex_step, richardson
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 H = 1e-30

@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from metainfl_reference.errors import NotCertified
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family
 from metainfl_reference.perturbation import Perturbation
 from metainfl_reference.second_route.perturbed import perturbed
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 H = 1e-30

@@ -15,9 +15,10 @@ import numpy as np
 
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import NotCertified
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family
 from metainfl_reference.local import TaskData
 from metainfl_reference.perturbation import Perturbation, parts
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 DIGITS = 80  # F to 80, gradients to 60, and 40 left where the condition number is 1e16

@@ -133,7 +133,7 @@ def test_every_family_speaks_the_same_contract():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_certificate_says_of_what_it_speaks(name):
-    """Guards against a local minimum taken for the minimum: prototypes has a lower one (FINDINGS 1.11)."""
+    """Guards against a local minimum taken for the minimum: prototypes has a lower one."""
     family = small(name)
     certificate = family.solve().certificate
     convex = name in ("single_ridge", "single_softmax", "proximal_ridge", "maml_linear")

@@ -25,9 +25,10 @@ import numpy as np
 from metainfl_reference.answer import Answer
 from metainfl_reference.errors import NotCertified
 from metainfl_reference.estimands import values
-from metainfl_reference.family import Family, Solution
+from metainfl_reference.family import Family
 from metainfl_reference.local import TaskData
 from metainfl_reference.perturbation import KINDS, Perturbation, parts
+from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 Evidence = Literal["minimiser", "run", "game", "features"]

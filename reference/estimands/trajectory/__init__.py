@@ -1,4 +1,4 @@
-"""Training runs: the exact answer where no minimiser exists (GROUND_TRUTH of the project, section 6).
+"""Training runs: the exact answer where no minimiser exists.
 
 A run is a deterministic program: a start, an optimiser, batches. With weights w, u, v of tasks,
 support and query instances, and D_i the total gradient of task i's query loss,
