@@ -117,3 +117,11 @@ class RunNotFinite(NotFinite):
         super().__init__(message, quantity=quantity, task=task, instance=instance)
         self.step = step
         self.result: object = None
+
+
+class NotReplayed(MetainflError, ArithmeticError):
+    """A recorded training loop is not the program it is said to be: first at `step`, by `gap` (relative)."""
+
+    def __init__(self, message: str, *, step: int, gap: float) -> None:
+        super().__init__(message)
+        self.step, self.gap = step, gap

@@ -2,6 +2,7 @@
 
 from metainfl.training.optimisers import SGD, Adam, AdamW
 from metainfl.training.recipe import Recipe
+from metainfl.training.recorder import Recorder
 from metainfl.training.run import Run, RunInfluence, train
 from metainfl.training.saved import load, save
 from metainfl.training.scores import Reruns, RunScores
@@ -13,6 +14,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Recipe",
+    "Recorder",
     "Reruns",
     "Run",
     "RunInfluence",

@@ -54,6 +54,7 @@ def train(
     (step, task) and `Interrupted`, both with the run so far as `result`: `result.resume()` goes on.
     """
     program = Program(problem, recipe, start)
+    preflight(program.problem.replaced(lam=program.start.lam), program.problem.tasks)
     return Run(Checkpoints(program, keep)).resume(progress=progress)
 
 

@@ -1,0 +1,142 @@
+"""What the adjoint of a training run costs, in training runs: python -m bench.training [names].
+
+Writes bench/results/training.json. Training is the recipe's steps alone (gradients and optimiser); the
+adjoint is that of all task weights for 1 and 10 targets, and of all instance weights too for 1. All are
+taken in turn within one process, so the ratios hold on a busy machine; accuracy stands beside them: the
+adjoint against the tangent dotted with the target's gradient, and against extrapolated reruns.
+"""
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import metainfl as mi
+from metainfl.data import digit_tasks
+from metainfl.oracle.bridge import tasks_of
+from metainfl.report.environment import environment
+from metainfl.training import Adam, Recipe, train
+from metainfl.training.networks import conv4, mlp
+
+RESULT = Path(__file__).parent / "results" / "training.json"
+INSTANCES = ("task_weight", "support_weight", "query_weight")
+
+
+def digits_mlp():
+    """64-16-5 tanh, MAML with one step, digit tasks, batches of 16, Adam, float64: 1,125 parameters."""
+    tasks = tasks_of(digit_tasks(tasks=236))
+    problem = mi.Problem(
+        mlp((64, 16, 5)),
+        tasks,
+        mi.Unrolled(1, 0.1),
+        inner_loss=mi.cross_entropy,
+        outer_reg=1e-3,
+    )
+    optimiser = Adam(eps=1e-4, eps_inside_root=True)
+    return problem, Recipe(optimiser=optimiser, rate=0.01, steps=30, batch_size=16)
+
+
+def convolution():
+    """Conv-4 with 64 channels, softplus and group norm on noise of Omniglot's shape, 5-way 1-shot."""
+    draw = torch.Generator().manual_seed(0)
+    eye = torch.eye(5)
+    x, q = (
+        torch.randn(4, 5, 1, 28, 28, generator=draw),
+        torch.randn(4, 25, 1, 28, 28, generator=draw),
+    )
+    y = eye.expand(4, 5, 5).clone()
+    tasks = mi.Tasks(x, y, q, eye.repeat_interleave(5, 0).expand(4, 25, 5).clone())
+    net = conv4(
+        5, dtype=torch.float32, normalisation="group", activation="softplus", downsample="mean"
+    )
+    problem = mi.Problem(
+        net, tasks, mi.Unrolled(1, 0.1), inner_loss=mi.cross_entropy, outer_reg=1e-3
+    )
+    return problem, Recipe(
+        optimiser=Adam(eps=1e-4, eps_inside_root=True), rate=1e-3, steps=2, batch_size=2
+    )
+
+
+CASES = {"digits_mlp": (digits_mlp, 7), "convolution": (convolution, 3)}
+
+
+def interleaved(ways, repeat):
+    """Median processor seconds of each, taken in turn; the slow last one once in every two turns."""
+    times = {name: [] for name in ways}
+    for turn in range(repeat):
+        for name, f in ways.items():
+            if name == "ten_targets" and turn % 2:
+                continue
+            started = time.process_time()
+            f()
+            times[name].append(time.process_time() - started)
+    return {name: float(np.median(t)) for name, t in times.items()}
+
+
+def measured(make, repeat):
+    """Costs in training runs, and errors."""
+    problem, recipe = make()
+    run = train(problem, recipe, progress=False)
+    few = [k % problem.tasks.n_tasks for k in range(10)]
+    seeds = run.target_slopes(problem.tasks.select(few))
+    seeds = seeds * torch.linspace(0.5, 1.5, 10).to(seeds)[:, None]
+    times = interleaved(
+        {
+            "training": lambda: run.program.run_to(recipe.steps),
+            "one_target": lambda: run.sensitivities(seeds[:1]),
+            "one_target_all_instances": lambda: run.sensitivities(seeds[:1], INSTANCES),
+            "ten_targets": lambda: run.sensitivities(seeds),
+        },
+        repeat,
+    )
+    base = times.pop("training")
+    return {
+        "parameters": problem.n_meta,
+        "tasks": problem.tasks.n_tasks,
+        "recipe": json.loads(recipe.to_json()),
+        "plan": str(run.program.plan),
+        "seconds_a_step": base / recipe.steps,
+        "in_training_runs": {name: t / base for name, t in times.items()},
+        "errors": errors(run, problem),
+    }
+
+
+def errors(run, problem):
+    """Relative, of the first task of the first batch."""
+    p = mi.task(run.program.batches[0][0])
+    target = problem.tasks.select([1])
+    value = float(run.scores(target, [p]).value)
+    forwards = float(run.influence([p]).value @ run.target_slopes(target)[0])
+
+    def central(h):
+        up, down = (run.replay({p: 1 + s * h}).target_losses(target)[0] for s in (1, -1))
+        return float(up - down) / (2 * h)
+
+    h = 0.05 if run.lam.dtype == torch.float64 else 0.5
+    coarse, fine = central(h), central(h / 2)
+    reruns = (4 * fine - coarse) / 3
+    return {
+        "adjoint_against_tangent": abs(value - forwards) / abs(forwards),
+        "adjoint_against_reruns": abs(value - reruns) / abs(reruns),
+    }
+
+
+def main(names):
+    """Measure and write; results of other names stay."""
+    torch.set_num_threads(1)
+    found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    for name in names or CASES:
+        make, repeat = CASES[name]
+        found[name] = measured(make, repeat)
+        print(name, json.dumps(found[name], indent=2))
+    found["environment"] = environment()
+    RESULT.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(sys.argv[1:])

@@ -1,0 +1,95 @@
+"""Recorded loops: accepted where replaying gives them back, refused with the step that differs."""
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+import metainfl as mi
+from metainfl.errors import InvalidRecipe, NotReplayed
+from metainfl.training import Recorder
+from tests.helpers import relative
+from tests.training.helpers import extrapolated, network
+
+BATCHES = [[0, 1, 2], [3, 4, 5], [1, 5], [2, 0, 4]]
+
+
+def recorded(make, *, hand="indices", slip=None, dtype=torch.float64, schedule=False, clip=None):
+    """A plain torch loop of MAML, as people write it, recorded."""
+    problem = network(outer_reg=0.0, dtype=dtype)
+    net = problem.setting.model.module
+    optimiser = make(net.parameters())
+    recorder = Recorder(net, optimiser)
+    fall = torch.optim.lr_scheduler.ExponentialLR(optimiser, 0.8) if schedule else None
+    for t, batch in enumerate(BATCHES):
+        optimiser.zero_grad()
+        for k in batch:
+            x, y, q, z = (v[k] for v in problem.tasks.view()[:4])
+            own = dict(net.named_parameters())
+            fit = cross_entropy(torch.func.functional_call(net, own, (x,)), y, reduction="sum")
+            slopes = torch.autograd.grad(fit, list(own.values()), create_graph=True)
+            fast = {n: p - 0.2 * g for (n, p), g in zip(own.items(), slopes, strict=True)}
+            out = torch.func.functional_call(net, fast, (q,))
+            (cross_entropy(out, z, reduction="sum") / len(batch)).backward()
+        if slip == t:
+            for p in net.parameters():
+                p.grad.mul_(1.001)
+        if clip:
+            torch.nn.utils.clip_grad_norm_(net.parameters(), clip)
+        optimiser.step()
+        recorder.step(batch if hand == "indices" else problem.tasks.select(batch))
+        if fall:
+            fall.step()
+    return recorder, problem
+
+
+MAKE = {
+    "sgd": lambda p: torch.optim.SGD(p, 0.05, momentum=0.5, weight_decay=0.01),
+    "adam": lambda p: torch.optim.Adam(p, 0.01, eps=1e-3),
+    "adamw": lambda p: torch.optim.AdamW(p, 0.01, eps=1e-3),
+}
+
+
+@pytest.mark.parametrize("hand", ["indices", "tasks"])
+@pytest.mark.parametrize("name", MAKE)
+def test_a_plain_loop_is_given_back_and_attributed(name, hand):
+    """Guards options, rates and moments that are lost on the way from torch.optim."""
+    recorder, problem = recorded(MAKE[name], hand=hand, schedule=True)
+    run = recorder.run(problem)
+    assert relative(run.lam, recorder.states[-1]) < 1e-12
+    target = network(outer_reg=0.0).tasks.select([3])
+    p = mi.query(2, 1)
+    # Adam's root of the squared gradient has kinks in its second derivative: stay between them
+    want = extrapolated(lambda s: run.replay({p: 1 + s}).target_losses(target)[0], h=1e-3, rows=2)
+    assert relative(run.scores(target, [p]).value[0, 0], want) < 1e-6
+
+
+def test_float32_and_clipping():
+    """Guards a tolerance that refuses right loops in single precision."""
+    recorder, problem = recorded(MAKE["sgd"], dtype=torch.float32, clip=0.5)
+    assert relative(recorder.run(problem, clip=0.5).lam, recorder.states[-1]) < 1e-5
+    with pytest.raises(NotReplayed, match="step 0"):
+        recorder.run(problem)
+
+
+@pytest.mark.parametrize("slip", [0, 2])
+def test_the_step_that_differs_is_named(slip):
+    """Guards a run that is accepted though one step was another: a thousandth of a gradient is enough."""
+    recorder, problem = recorded(MAKE["sgd"], slip=slip)
+    with pytest.raises(NotReplayed, match=f"step {slip} of the loop") as caught:
+        recorder.run(problem)
+    assert caught.value.step == slip and 1e-5 < caught.value.gap < 1e-2
+    with pytest.raises(NotReplayed, match="step 0"):
+        recorder.run(problem, reduction="sum")
+
+
+def test_what_cannot_be_recorded_is_refused_by_name():
+    """Guards options that would be dropped."""
+    net = network().setting.model.module
+    for make, what in (
+        (lambda: torch.optim.Adam(net.parameters(), 0.1, amsgrad=True), "amsgrad"),
+        (lambda: torch.optim.RMSprop(net.parameters(), 0.1), "RMSprop"),
+    ):
+        with pytest.raises(InvalidRecipe, match=what):
+            Recorder(net, make())
+    with pytest.raises(InvalidRecipe, match="nothing was recorded"):
+        Recorder(net, torch.optim.SGD(net.parameters(), 0.1)).recipe()
