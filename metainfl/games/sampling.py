@@ -1,0 +1,92 @@
+"""The loop of every estimator that draws: units until a rule ends it, deterministic by seed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import joblib
+import numpy as np
+
+from metainfl.errors import Interrupted, InvalidOption
+from metainfl.games.account import Account
+from metainfl.games.asking import Asking
+from metainfl.games.estimate import Estimate, Group, half_width
+from metainfl.games.stop import Stop
+
+MOST_AT_ONCE = 1024  # units: bounds the masks in memory
+
+Draw = Callable[[np.random.Generator, int], None]
+
+
+def wanted(samples: int | None, stop: Stop | None) -> bool:
+    """Whether anything is to be drawn: neither samples nor a rule means that all is enumerated."""
+    if samples is not None and (
+        isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or samples < 2
+    ):
+        raise InvalidOption(
+            f"samples is a whole number from 2, or None: enumerate; got {samples!r}"
+        )
+    if stop is not None and not stop.rules and samples is None:
+        raise InvalidOption("this stop ends nothing: give half_width, calls, seconds, or samples")
+    return samples is not None or stop is not None
+
+
+def sample(
+    ask: Asking,
+    draw: Draw,
+    account: Account,
+    *,
+    samples: int | None,
+    stop: Stop | None,
+    seed: int,
+    cost: int,
+    step: int = 1,
+    groups: Sequence[Group] | None = None,
+) -> Estimate:
+    """The estimate after `draw(rng, k)` has accounted for as many units as the rules allow.
+
+    cost: subsets that a unit asks for, at most. step: units come in multiples of it. Ctrl-C raises
+    `Interrupted` with the estimate of the whole rounds so far as its `result`, None where too few.
+    """
+    rule = stop or Stop()
+    rng = np.random.default_rng(seed)
+    began, units, looks, next_look = time.monotonic(), 0, 0, rule.least
+    wide = joblib.effective_n_jobs(getattr(ask.game, "jobs", 1))
+
+    def so_far(why: str) -> Estimate:
+        values, errors, degrees = account.result()
+        more: Any = {"level": rule.level, "degrees": degrees, "looks": looks}
+        return ask.estimate(values, errors, groups, units=units, stopped=why, **more)
+
+    try:
+        while True:
+            left = MOST_AT_ONCE if samples is None else samples - units
+            if left <= 0:
+                return so_far("samples")
+            if rule.calls is not None:
+                left = min(left, (rule.calls - ask.asked) // cost // step * step)
+                if left <= 0:
+                    return so_far("calls")
+            if rule.seconds is not None and units and time.monotonic() - began > rule.seconds:
+                return so_far("seconds")
+            if rule.half_width is not None and units >= next_look:
+                looks, next_look = looks + 1, 2 * units
+                _, errors, degrees = account.result()
+                if (half_width(errors, rule.level, degrees, looks) <= rule.half_width).all():
+                    return so_far("half width")
+            at_once = wide if rule.seconds is not None else max(rule.least, units)
+            k = min(left, MOST_AT_ONCE, -(-at_once // step) * step)
+            draw(rng, k)
+            units += k
+    except KeyboardInterrupt as error:
+        try:
+            result = so_far("interrupted")
+        except InvalidOption:
+            result = None
+        raise Interrupted(
+            f"interrupted after {units} units; `result` holds the estimate from them"
+            + ("" if result else " (none: too few)"),
+            result,
+        ) from error

@@ -1,0 +1,99 @@
+"""v(S) from a function: what is known is not computed again, and many masks run in parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+
+from metainfl.errors import InvalidOption, NotFinite
+from metainfl.games.game import Array, Masks, checked
+from metainfl.games.memo import Memo, key
+
+#: told (values done, values in all, what is being computed)
+Show = Callable[[int, int, str], None]
+
+
+class Utility:
+    """The game v(S) = function(mask) of `n` players.
+
+    function    mask (n,) of booleans -> a number, or a vector with one entry a target. It must return the
+                same for the same mask, whatever was asked before
+    store       a file of JSON lines: values are kept there and found again, also after a kill
+    identity    a text for the store that says what the values depend on: a file of another is refused
+    jobs        how many masks at once, through joblib (-1: all cores)
+    progress    told (done, total, what) after every value
+    `computed` counts the function's calls so far.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Masks], Any],
+        n: int,
+        *,
+        store: str | Path | None = None,
+        identity: str = "",
+        jobs: int = 1,
+        progress: Show | None = None,
+    ) -> None:
+        if not callable(function):
+            raise InvalidOption(f"a utility is a function of a mask, got {type(function).__name__}")
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise InvalidOption(f"a game has at least one player, got n = {n!r}")
+        if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs == 0:
+            raise InvalidOption(f"jobs is a number of processes, or -1 for all cores; got {jobs!r}")
+        if store is not None and not identity:
+            raise InvalidOption(
+                "a store needs an identity: a text that changes when the data, the target or anything else "
+                "that v depends on does; without it, values of another game would be taken for these"
+            )
+        self.function, self.n, self.jobs, self.progress = function, int(n), jobs, progress
+        self.memo = Memo(self.n, store, identity)
+        self.computed = 0
+
+    def __call__(self, mask: Sequence[bool]) -> Any:
+        """V of one mask: a number, or (targets,)."""
+        return self.many(np.asarray([mask]))[0]
+
+    def many(self, masks: Masks) -> Array:
+        """V of each mask (k, n): (k,) or (k, targets). What was computed before Ctrl-C is kept."""
+        masks = checked(masks, self.n)
+        names = [key(m) for m in masks]
+        new = {name: m for name, m in zip(names, masks, strict=True) if name not in self.memo}
+        for done, (name, value) in enumerate(
+            zip(new, self._run(list(new.values())), strict=True), 1
+        ):
+            self.memo.add(name, self._finite(name, value))
+            self.computed += 1
+            if self.progress is not None:
+                self.progress(done, len(new), f"v({name})")
+        found = [self.memo.values[name] for name in names]
+        if len({v.shape for v in found}) > 1:
+            raise InvalidOption(
+                "the utility returned values of different shapes for different masks"
+            )
+        return np.stack(found) if found else np.zeros(0)
+
+    def _run(self, masks: list[Masks]) -> Any:
+        """The function's values, in order, as they come."""
+        if self.jobs == 1 or len(masks) < 2:
+            return (self.function(m.copy()) for m in masks)
+        parallel = joblib.Parallel(n_jobs=self.jobs, return_as="generator")
+        return parallel(joblib.delayed(self.function)(m) for m in masks)
+
+    def _finite(self, name: str, value: Any) -> Array:
+        out = np.array(value, dtype=float)
+        if out.ndim > 1:
+            raise InvalidOption(
+                f"the utility returned shape {out.shape}; it is a number, or one entry a target"
+            )
+        if not np.isfinite(out).all():
+            raise NotFinite(
+                f"v is {out} for players {name} (1: in, 0: out): this subset has no value. Leave its "
+                "players out of the game, or give it one",
+                quantity="value of a subset",
+            )
+        return out
