@@ -36,7 +36,7 @@ class Family(ABC):
     """A bilevel problem with an exact answer. Subclasses give `local`, `n_meta` and their flags."""
 
     name: ClassVar[str]
-    quadratic: ClassVar[bool] = False
+    quadratic: bool = False
 
     def __init__(
         self, episodes: Episodes, *, d_in: float = 1.0, d_out: float = 1.0, direct: float = 0.0

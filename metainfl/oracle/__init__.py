@@ -7,6 +7,7 @@ from metainfl.oracle.measurements import Retraining
 from metainfl.oracle.pytest_plugin import parametrize_with_checks
 from metainfl.oracle.report import Report
 from metainfl.oracle.reproduce import Rerun, rerun
+from metainfl.oracle.space import drawn_case
 from metainfl.oracle.verdict import check_method
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "claim_of",
     "claims",
     "digits_case",
+    "drawn_case",
     "parametrize_with_checks",
     "rerun",
     "small_case",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from metainfl.adaptation import (
@@ -96,9 +97,10 @@ def problem_of(
     e = family.episodes
     d, c = e.query_x.shape[2], e.query_y.shape[2]
     rank = getattr(family, "rank", 0)
-    steps, alpha = getattr(family, "steps", 1), getattr(family, "alpha", 0.0)
+    steps, alpha = getattr(family, "steps", 1), np.asarray(getattr(family, "alpha", 0.0))
     linear, embedding = Linear(d, c), LinearEmbedding(d, rank)
-    rate = torch.tensor(alpha, dtype=dtype, device=device)
+    one = bool((alpha == alpha.flat[0]).all())  # a number, or one rate a parameter (Meta-SGD)
+    rate = float(alpha.flat[0]) if one else torch.tensor(alpha, dtype=dtype, device=device)
     parts: dict[str, tuple[Model, Adaptation]] = {
         "single_ridge": (linear, NoAdaptation()),
         "single_softmax": (linear, NoAdaptation()),
@@ -113,12 +115,14 @@ def problem_of(
         parts[family.name] = (linear, Proximal(family.d_in))
     model, adaptation = parts[family.name]
     softmax = "softmax" in family.name or family.name == "prototypes"
-    loss = cross_entropy if softmax else squared
+    inner = cross_entropy if softmax else squared
+    losses = {"softmax": cross_entropy, "squared": squared}
     return Problem(
         model,
         tasks_of(e, weights, device=device, dtype=dtype),
         adaptation,
-        inner_loss=loss,
+        inner_loss=inner,
+        outer_loss=losses.get(getattr(family, "outer_loss", ""), inner),
         outer_reg=family.d_out,
         direct=family.direct,
         symmetry=orthogonal(rank) if rank else None,

@@ -16,6 +16,7 @@ from metainfl.data import digit_tasks
 from metainfl.derive.problem import Problem
 from metainfl.oracle.bridge import all_to_truth, problem_of, to_production, to_truth
 from metainfl.oracle.estimands import Known, find
+from metainfl.oracle.rounding import growth, tolerance
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl_reference import perturbation as truth_of
@@ -102,10 +103,31 @@ class Case:
         own = 10 * self.condition * self.solution.certificate.bound / size
         return min(here + own, 1.0)
 
+    @cached_property
+    def _growths(self) -> dict[Perturbation, Array]:
+        return {}
+
+    def rounding(self, perturbations: Asked, dtype: torch.dtype = torch.float64) -> float:
+        """Relative error of these influences together that rounding can cause: see `rounding`. Cached."""
+        known = self._growths
+        new = [p for p in dict.fromkeys(perturbations) if p not in known]
+        if new:
+            known.update(zip(new, growth(self.family, self.solution, new), strict=True))
+        return tolerance(np.stack([known[p] for p in perturbations]), self.family, dtype)
+
     # -- truths --------------------------------------------------------------------------------
     def truth(self, estimand: str, perturbations: Asked) -> Array:
-        """The estimand, exactly (n, ...)."""
-        return find(estimand).truth(self.known, all_to_truth(perturbations))
+        """The estimand, exactly (n, ...). Cached."""
+        key = (estimand, tuple(perturbations))
+        if key not in self._truths:
+            found = find(estimand).truth(self.known, all_to_truth(perturbations))
+            found.flags.writeable = False
+            self._truths[key] = found
+        return self._truths[key]
+
+    @cached_property
+    def _truths(self) -> dict[tuple[str, tuple[Perturbation, ...]], Array]:
+        return {}
 
     def influence(self, perturbations: Asked, at: Solution | None = None) -> Array:
         """d lam*/d pi (n, p), at another solution of the same family if one is given."""

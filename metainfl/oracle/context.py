@@ -20,6 +20,7 @@ from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.oracle.returned import Returned
 from metainfl.oracle.runner import InProcess, Method, Runner, as_array
+from metainfl.oracle.space import DESIGNS, drawn_case
 from metainfl.problem.perturbation import Perturbation
 from metainfl_reference.families import FAMILIES
 
@@ -36,6 +37,10 @@ ORDER = (
     "single_ridge",
 )
 cached_case = lru_cache(maxsize=512)(small_case)
+#: drawn cases of a quick check; each costs a call of some thirty to a hundred milliseconds
+QUICK = 12
+#: perturbations of a kind where there are many tasks: every task is among them
+MANY = 40
 
 
 class Context:
@@ -69,6 +74,35 @@ class Context:
         """One case a family (two families when quick), weights 1."""
         names = self.families[:2] if self.quick else self.families
         return [cached_case(n, self.seed) for n in names]
+
+    def space(self, *designs: str) -> list[tuple[Case, list[Perturbation]]]:
+        """Drawn cases of the domain in these designs (all of them if none is named), with everything
+        that can be asked of them.
+
+        Full: every family in every design. Quick: every family once and the first in every design, then
+        as many as there is time for. Estimands that cost a solve a perturbation are asked for a few.
+        """
+        chosen = designs or (DESIGNS if self.estimand.cheap else DESIGNS[:2])
+        pairs = [(n, d) for d in chosen for n in self.families]
+        if self.quick:
+            first = [(n, chosen[0]) for n in self.families]
+            first += [(self.families[0], d) for d in chosen[1:]]
+            rest = [(n, d) for n in self.families[1:] for d in chosen[1:]]
+            pairs = [*first, *rest][: max(QUICK, len(first))]
+        out = []
+        for name, design in pairs:
+            case = drawn_case(name, design, self.seed)
+            few = None if self.estimand.cheap else 2 if self.quick else 4
+            most = MANY if design == "many" else None
+            pis: list[Perturbation] = []
+            for kind in self.claim.kinds:
+                pis += case.perturbations([kind], few or most)
+            pis = [p for p in pis if self._known(case, p)]
+            if pis:
+                out.append((case, pis))
+        if not out:
+            raise Skipped("no family in the domain has the claimed kinds of perturbation")
+        return out
 
     @property
     def case(self) -> Case:
@@ -151,11 +185,35 @@ class Context:
         return self.runner.call(problem, pis, *extra, seconds=self.seconds, **options)
 
     def tolerance(self, case: Case, dtype: torch.dtype = torch.float64) -> tuple[float, str]:
-        """Allowed relative error and where it comes from."""
+        """Allowed relative error of anything asked of this case, and where it comes from."""
         rounding = case.tolerance(dtype)
         if isinstance(self.claim.accuracy, float) and self.claim.accuracy > rounding:
             return self.claim.accuracy, "claimed"
         return rounding, "16 p eps cond(H) cond(inner), and the truth's own bound"
+
+    def measured_tolerance(
+        self, case: Case, pis: Sequence[Perturbation], dtype: torch.dtype = torch.float64
+    ) -> tuple[float, str]:
+        """Allowed relative error of these rows, where the case has measured what rounding does to them.
+
+        A claimed tolerance is about how well H and the right-hand side are known: the solve multiplies
+        it by the condition number, which is counted from 100 on.
+        """
+        if not self.estimand.linear:
+            allowed, source = self.tolerance(case, dtype)
+            if self.estimand.edit:  # rounding of lam, seen beside shifts that are smaller than lam
+                lam, shifts = case.solution.lam, self.truth(case, pis)
+                size = max(float(np.linalg.norm(shifts)) / len(pis) ** 0.5, 1e-300)
+                allowed *= max(1.0, float(np.linalg.norm(lam)) / size)
+            return min(allowed, 1.0), source
+        rounding = case.rounding(pis, dtype)
+        if isinstance(self.claim.accuracy, float):
+            claimed = self.claim.accuracy * max(1.0, case.condition / 100)
+            if dtype != torch.float64:  # what is differenced in float64 is good to less in float32
+                claimed = max(claimed, float(torch.finfo(dtype).eps) ** 0.4)
+            if claimed > rounding:
+                return min(claimed, 1.0), "claimed"
+        return rounding, "what rounding does to these rows: 8 sqrt(n) eps, times their growth"
 
     def compare(
         self,

@@ -39,12 +39,18 @@ class MamlSoftmax(Family):
         direct: float = 0.0,
         steps: int = 2,
         alpha: float | Array = 0.1,
+        outer_loss: Name | None = None,
     ) -> None:
-        """`steps` is k, `alpha` the learning rate, a number or one per parameter (d, c)."""
+        """`steps` is k, `alpha` the learning rate, a number or one per parameter (d, c); `outer_loss`
+        is that of L_O where it is not the inner one.
+        """
         super().__init__(episodes, d_in=d_in, d_out=d_out, direct=direct)
         if steps < 1:
             raise InvalidProblem(f"steps must be at least 1, got {steps}")
         self.steps = steps
+        self.outer_loss: Name = outer_loss or self.loss_name
+        if self.outer_loss != "squared":
+            self.quadratic = False  # theta is affine in lam, but L_O no quadratic in theta
         self.alpha = np.broadcast_to(np.asarray(alpha, float).reshape(-1), (self.n_meta,))
 
     @property
@@ -70,7 +76,7 @@ class MamlLocal(ReducedLocal):
             self.inner.append(s)
             theta = theta - self.alpha * (s.gradient() + self.d_in * (theta - lam))
         self.theta = theta
-        self.outer = LinearModelSum(data.query_x, data.query_y, data.v, theta, family.loss_name)
+        self.outer = LinearModelSum(data.query_x, data.query_y, data.v, theta, family.outer_loss)
         gap = theta - lam
         self.loss = self.outer.value() + 0.5 * self.direct * (gap @ gap)
 

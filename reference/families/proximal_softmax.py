@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metainfl_reference.episodes import Episodes
 from metainfl_reference.errors import NotCertified
 from metainfl_reference.family import Family
 from metainfl_reference.linear import solve
@@ -32,6 +33,19 @@ class ProximalSoftmax(Family):
     name = "proximal_softmax"
     loss_name: Name = "softmax"
 
+    def __init__(
+        self,
+        episodes: Episodes,
+        *,
+        d_in: float = 1.0,
+        d_out: float = 1.0,
+        direct: float = 0.0,
+        outer_loss: Name | None = None,
+    ) -> None:
+        """`outer_loss` is that of L_O where it is not the inner one."""
+        super().__init__(episodes, d_in=d_in, d_out=d_out, direct=direct)
+        self.outer_loss: Name = outer_loss or self.loss_name
+
     @property
     def n_meta(self) -> int:
         """D c."""
@@ -39,19 +53,20 @@ class ProximalSoftmax(Family):
 
     def local(self, data: TaskData, lam: Array) -> ProximalLocal:
         """One task."""
-        return ProximalLocal(data, lam, self.d_in, self.direct, self.loss_name)
+        return ProximalLocal(data, lam, self)
 
 
 class ProximalLocal(ReducedLocal):
     """z = theta (d c,)."""
 
-    def __init__(self, data: TaskData, lam: Array, d_in: float, direct: float, loss: Name) -> None:
-        self.data, self.lam, self.d_in, self.direct = data, lam, d_in, direct
-        self.theta = adapt(data, lam, d_in, loss)
-        self.inner = LinearModelSum(data.support_x, data.support_y, data.u, self.theta, loss)
-        self.outer = LinearModelSum(data.query_x, data.query_y, data.v, self.theta, loss)
+    def __init__(self, data: TaskData, lam: Array, family: ProximalSoftmax) -> None:
+        self.data, self.lam, self.d_in, self.direct = data, lam, family.d_in, family.direct
+        inner, outer = family.loss_name, family.outer_loss
+        self.theta = adapt(data, lam, self.d_in, inner)
+        self.inner = LinearModelSum(data.support_x, data.support_y, data.u, self.theta, inner)
+        self.outer = LinearModelSum(data.query_x, data.query_y, data.v, self.theta, outer)
         gap = self.theta - lam
-        self.loss = self.outer.value() + 0.5 * direct * (gap @ gap)
+        self.loss = self.outer.value() + 0.5 * self.direct * (gap @ gap)
 
     def blocks(self) -> Blocks:
         """Q_lam = -direct (theta - lam), Q_theta = sum v x (x) l' + direct (theta - lam)."""

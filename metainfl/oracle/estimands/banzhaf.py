@@ -21,6 +21,7 @@ class Banzhaf(Estimand):
     evidence: Evidence = "game"
     kinds = ("task",)
     per_target = True
+    cheap = False
 
     def truth(self, known: Known, pis: Sequence[Perturbation]) -> Array:
         """(n, targets)."""

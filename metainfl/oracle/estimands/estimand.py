@@ -6,6 +6,7 @@
     per_target       the method is called with the target tasks too
     edit             an edited lam is returned; it is compared as its shift from lam*
     linear           it is the derivative itself: linear in the perturbation, obeys the laws
+    cheap            its truth costs no solve a perturbation: every datum can be asked about
     truth            its exact value, from the reference alone
 
 A claim multiplies the truth by its own sign and scale. A new estimand is one new file beside this one
@@ -65,6 +66,7 @@ class Estimand(ABC):
     per_target: ClassVar[bool] = False
     edit: ClassVar[bool] = False
     linear: ClassVar[bool] = False
+    cheap: ClassVar[bool] = True
 
     @abstractmethod
     def truth(self, known: Known, pis: Sequence[Perturbation]) -> Array:

@@ -18,6 +18,7 @@ class FirstOrder(Estimand):
     words = "lam* minus the derivative"
     kinds = WEIGHTS
     edit = True
+    cheap = False
 
     def truth(self, known: Known, pis: Sequence[Perturbation]) -> Array:
         """(n, p)."""

@@ -18,6 +18,7 @@ class Newton(Estimand):
     words = "one Newton step on the removed objective"
     kinds = WEIGHTS
     edit = True
+    cheap = False
 
     def truth(self, known: Known, pis: Sequence[Perturbation]) -> Array:
         """(n, p)."""

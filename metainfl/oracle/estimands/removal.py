@@ -16,6 +16,7 @@ class Removal(Estimand):
     words = "lam* re-solved without the datum"
     kinds = WEIGHTS
     edit = True
+    cheap = False
 
     def truth(self, known: Known, pis: Sequence[Perturbation]) -> Array:
         """(n, p)."""

@@ -19,6 +19,7 @@ class RemovalScore(Estimand):
     words = "loss of target tasks after removal minus before"
     kinds = WEIGHTS
     per_target = True
+    cheap = False
 
     def truth(self, known: Known, pis: Sequence[Perturbation]) -> Array:
         """(n, targets)."""

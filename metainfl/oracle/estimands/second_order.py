@@ -18,6 +18,7 @@ class SecondOrder(Estimand):
     words = "the second-order Taylor estimate of removal"
     kinds = WEIGHTS
     edit = True
+    cheap = False
 
     def truth(self, known: Known, pis: Sequence[Perturbation]) -> Array:
         """(n, p)."""

@@ -21,6 +21,7 @@ class Shapley(Estimand):
     evidence: Evidence = "game"
     kinds = ("task",)
     per_target = True
+    cheap = False
 
     def truth(self, known: Known, pis: Sequence[Perturbation]) -> Array:
         """(n, targets)."""

@@ -1,0 +1,121 @@
+"""The drawn cases: every field varied, sizes apart, truths of their own second route."""
+
+import inspect
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+
+import metainfl as mi
+from metainfl import adaptation as rooms
+from metainfl.influence.implicit import influence
+from metainfl.oracle.context import Context
+from metainfl.oracle.coverage import ADAPTATIONS, ANOTHER_WAY, PROBLEM, TASKS
+from metainfl.oracle.space import DESIGNS, EMBEDDED, drawn_case
+from metainfl.problem.adaptation import Adaptation
+from metainfl.problem.definition import Definition
+from metainfl.problem.perturbation import KINDS
+from metainfl_reference.families import FAMILIES
+
+PLAIN = ("wide", "narrow", "many")
+
+
+def parameters(cls):
+    return set(inspect.signature(cls.__init__).parameters) - {"self"}
+
+
+def subclasses(cls):
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from subclasses(sub)
+
+
+def test_the_coverage_table_knows_every_field():
+    """Guards a new field in which a method could hide."""
+    assert set(PROBLEM) == parameters(Definition)
+    assert set(TASKS) == {f.name for f in fields(mi.Tasks)}
+    own = {c for c in subclasses(Adaptation) if c.__module__.startswith("metainfl.")}
+    assert {c.__name__ for c in own} <= set(ADAPTATIONS), "say where the new adaptation is varied"
+    for name, table in ADAPTATIONS.items():
+        cls = getattr(rooms, name, None)
+        if cls is not None and name not in ANOTHER_WAY and cls.__init__ is not object.__init__:
+            assert set(table) == parameters(cls), name
+
+
+def test_what_is_said_to_vary_varies():
+    """Guards a table that promises more than the cases hold."""
+    problems = {n: [drawn_case(n, d).problem() for d in PLAIN] for n in FAMILIES}
+    every = [p for ps in problems.values() for p in ps]
+    for table in (PROBLEM, TASKS):
+        for name, field in table.items():
+            assert field.probe is None or len({field.probe(p) for p in every}) > 1, name
+    for name, table in ADAPTATIONS.items():
+        mine = [p for p in every if type(p.adaptation).__name__ == name]
+        for field in (f for f in table.values() if f.probe is not None):
+            assert len({field.probe(p) for p in mine}) > 1, name
+
+
+@pytest.mark.parametrize("design", PLAIN)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_two_sizes_are_alike(name, design):
+    """Guards factors such as n_query / n_support, which are 1 where sizes agree."""
+    e = drawn_case(name, design).family.episodes
+    sizes = [e.n_tasks, e.support_x.shape[1], *e.query_x.shape[1:], e.query_y.shape[2]]
+    square = design == "narrow" and e.query_x.shape[2] == e.query_y.shape[2]
+    assert len(set(sizes)) >= (3 if square else 5), sizes
+    if design == "many":
+        assert 17 <= e.n_tasks <= 40
+    if name in EMBEDDED and design == "wide":
+        assert drawn_case(name, design).family.rank == 3
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_production_agrees_on_every_datum(name):
+    """Guards cases on which truth and production do not mean the same problem."""
+    for design in DESIGNS:
+        case = drawn_case(name, design, 3)
+        pis = [p for k in KINDS for p in case.perturbations([k], 40)]
+        got = influence(case.problem(), pis).value.numpy()
+        gap = np.linalg.norm(got - case.truth("derivative", pis))
+        assert gap <= case.rounding(pis) * np.linalg.norm(got), (design, gap)
+
+
+@pytest.mark.parametrize("name", ["proximal_softmax", "maml_softmax", "maml_linear"])
+def test_another_outer_loss_has_a_second_route(name):
+    """Guards the reference's own formulas where inner and outer loss differ."""
+    case = drawn_case(name, "wide", 1)
+    for kind in ("task", "support"):
+        p = case.perturbations([kind], 2)[-1]
+        want, got = case.slope_by_resolving(p), case.truth("derivative", [p])[0]
+        assert np.abs(got - want).max() <= 1e-7 * np.abs(want).max()
+
+
+def test_rounding_is_told_from_error_in_float32():
+    """Guards the tolerance of 1e-3 that let 5e-4 pass: derived per case, above what is measured."""
+    for name in ("proximal_ridge", "maml_softmax"):
+        case = drawn_case(name, "narrow")
+        pis = case.perturbations(["task", "query"])
+        got = influence(case.problem(torch.float32), pis, allow_nonstationary=True).value.numpy()
+        want = case.truth("derivative", pis)
+        allowed = case.rounding(pis, torch.float32)
+        assert np.linalg.norm(got - want) <= allowed * np.linalg.norm(want)
+        assert allowed < 5e-4
+
+
+def test_draws_are_deterministic_and_differ_by_seed():
+    """Guards a verdict that cannot be repeated."""
+    one, two = drawn_case("single_ridge", "wide", 5), drawn_case("single_ridge", "wide", 6)
+    drawn_case.cache_clear()
+    again = drawn_case("single_ridge", "wide", 5)
+    assert np.array_equal(one.solution.lam, again.solution.lam) and one.code == again.code
+    assert not np.array_equal(one.solution.lam[:3], two.solution.lam[:3])
+
+
+def test_quick_asks_every_family_and_every_design():
+    """Guards a quick check that looks at two families only."""
+    ctx = Context(mi.task_if, mi.Claim(), quick=True)
+    seen = {tuple(c.name.replace("[0]", "").split(", ")) for c, _ in ctx.space(*PLAIN)}
+    assert {n for n, _ in seen} == set(FAMILIES) and {d for _, d in seen} == set(PLAIN)
+    case, pis = ctx.space("wide")[0]
+    assert len([p for p in pis if p.kind == "query"]) == len(case.perturbations(["query"]))
