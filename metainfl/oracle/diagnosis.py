@@ -1,105 +1,144 @@
-"""Which named wrong variant an answer looks like, if any."""
+"""The one known variant that a wrong method is, if there is exactly one; else what narrows it down.
+
+A wrong name is worse than none. A name is given only where the truth check itself saw it on at least two
+cases, where it explains every answer of the kinds that are wrong, denies none that is right, and where
+no other name does the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from metainfl.oracle.case import Case
+from metainfl.oracle.changes import CHANGES, changed
 from metainfl.oracle.estimands import Estimand
-from metainfl.oracle.measure import distance
-from metainfl.oracle.variants import VARIANTS, Variant, printed_constants
-from metainfl.problem.perturbation import Perturbation
+from metainfl.oracle.evidence import Evidence
+from metainfl.oracle.facts import facts
+from metainfl.oracle.scales import scale_words
+from metainfl.oracle.spectral import solver_words
+from metainfl.oracle.variants import VARIANTS, Variant, solve
 from metainfl_reference.errors import TruthError
 
 Array = np.ndarray
-MATCH = 1e-6  # a variant is recognised when it is a thousand times nearer than any approximation is
+UNKNOWN = "no known variant"
 
 
-def diagnose(
-    answer: Array,
-    truth: Array,
-    case: Case,
-    pis: Sequence[Perturbation],
-    estimand: Estimand | None,
-) -> str:
-    """Words for the variant that the answer equals to 1e-6, or what is known about its error.
-
-    `estimand` turns the variants, which are influences, into what is claimed; None where it cannot.
-    """
-    d = distance(answer, truth)
-    if d.relative <= 1e-3 and d.relative <= 1e3 * float(np.finfo(np.float32).eps):
-        return (
-            "right to single precision: arithmetic in float32, or an iterative solve stopped early"
-        )
-    words = _rescaled(answer, truth, case)
-    if words:
-        return words
-    if estimand is not None:
-        for name, f in VARIANTS.items():
-            found = _tried(f, case, pis)
-            if found is None or not np.isfinite(found).all():
-                continue
-            projected = estimand.project(case.known, found)
-            if projected is None:
-                break
-            found = projected.reshape(len(found), -1)
-            for sign, prefix in ((1, ""), (-1, "minus ")):
-                if (
-                    np.linalg.norm(sign * found)
-                    and distance(answer, sign * found).relative <= MATCH
-                ):
-                    return f"equals {prefix}{name}"
-            own = distance(answer, found)
-            if own.rescaled <= MATCH and own.cosine > 0 and "gradient" not in name:
-                factor = float(np.linalg.norm(answer) / np.linalg.norm(found))
-                return f"equals {factor:.4g} times {name}"
-    words = _rows(answer, truth)
-    if words:
-        return words
-    if d.cosine > 0.99:
-        return f"no known variant; nearly parallel to the truth (cosine {d.cosine:.4f})"
-    return "no known variant"
+def diagnose(every: Sequence[Evidence], estimand: Estimand) -> str:
+    """Words for what the answers equal; `no known variant` and the facts otherwise."""
+    wrong = [e for e in every if e.wrong]
+    if not wrong:
+        return ""
+    kinds = sorted({e.kind for e in wrong})
+    own = [e for e in every if e.kind in kinds]
+    where = "" if len(own) == len(every) else f" (for {', '.join(kinds)})"
+    if len({e.case.name for e in wrong}) >= 2:
+        names = _names(own, wrong, estimand)
+        if len(names) == 1:
+            return names[0] + where
+        if names:
+            return f"{UNKNOWN}: several would give the same ({'; '.join(names[:3])})"
+    found = facts(every, wrong)
+    return "; ".join([UNKNOWN, *found])
 
 
-def _tried(f: Variant, case: Case, pis: Sequence[Perturbation]) -> Array | None:
-    """The variant's value, or None where it is not defined for this problem or these perturbations."""
+def _names(own: list[Evidence], wrong: list[Evidence], estimand: Estimand) -> list[str]:
+    """Every name that explains all of it; the general ones only where no special one does."""
+    if all(not np.linalg.norm(e.got) for e in wrong):
+        return ["identically zero (001, eq. 6 is, where L_O reads lam only through theta)"]
+    names = scale_words(wrong)
+    if estimand.project(wrong[0].case.known, np.zeros((1, wrong[0].case.family.n_meta))) is None:
+        return names
+    names = names or _special(own, wrong, estimand)
+    if not names and estimand.linear:
+        names = solver_words(wrong)
+    return names or _stale(own, wrong) or _rows(wrong)
+
+
+def _special(own: list[Evidence], wrong: list[Evidence], estimand: Estimand) -> list[str]:
+    """Named variants, and the problem with one field changed."""
+    names = []
+    # cheapest refutations first: a variant falls at the first answer that it does not give
+    order = [*wrong[:2], *(e for e in own if not e.wrong), *wrong[2:]]
+    for name, f in VARIANTS.items():
+        for sign, words in ((1, f"equals {name}"), (-1, f"equals minus {name}")):
+            if _explains(order, lambda e, f=f, s=sign: _tried(f, e, estimand, s)):
+                names.append(words)
+    for name in CHANGES:
+        for place in range(3):
+            if _explains(order, lambda e, n=name, i=place: _change(n, i, e, estimand)):
+                names.append(["", ", in the Hessian only", ", in the right-hand side only"][place])
+                names[-1] = name + names[-1]
+    return names
+
+
+def _explains(order: Sequence[Evidence], rows: Callable[[Evidence], Array | None]) -> bool:
+    """The rows are the answer wherever they are defined: on two wrong cases at least."""
+    seen = set()
+    for e in order:
+        found = rows(e)
+        if found is None:
+            continue  # not defined there; two cases must still bear it out
+        if e.wrong:
+            if not e.equals(found):
+                return False
+            seen.add(e.case.name)
+        elif np.linalg.norm(found - e.want) > 1e-6 * np.linalg.norm(e.want):
+            return False  # it would be wrong here too, and the answer is right
+    return len(seen) >= 2
+
+
+def _tried(f: Variant, e: Evidence, estimand: Estimand, sign: int = 1) -> Array | None:
+    """The variant's value as the estimand has it, or None where it is not defined."""
     try:
         with np.errstate(all="ignore"):
-            return f(case, pis)
+            found = f(e.case, e.pis)
     except (TruthError, np.linalg.LinAlgError):
         return None
+    return _projected(found, e, estimand, sign)
 
 
-def _rescaled(answer: Array, truth: Array, case: Case) -> str:
-    d = distance(answer, truth)
-    if not np.linalg.norm(answer):
-        return "identically zero (001, eq. 6 is, where L_O reads lam only through theta)"
-    if d.rescaled > MATCH:
-        return ""
-    factor = float(np.sum(answer * truth) / np.sum(truth * truth))
-    for words, value in printed_constants(case, case.solution).items():
-        if abs(factor / value - 1) <= MATCH:
-            return (
-                f"the truth with {words}"
-                if words.startswith(("the", "a "))
-                else f"the truth {words}"
-            )
-    return f"the truth times {factor:.6g}"
+def _change(name: str, place: int, e: Evidence, estimand: Estimand) -> Array | None:
+    found = [rows for _, rows in changed(e, name)]
+    return _projected(found[place], e, estimand) if found else None
 
 
-def _rows(answer: Array, truth: Array) -> str:
-    """Rows that are the truth's, in another order or each at its own scale."""
-    scale = np.linalg.norm(truth, axis=1)
-    if (scale == 0).any() or len(truth) < 2:
-        return ""
-    gaps = np.linalg.norm(answer[:, None, :] - truth[None, :, :], axis=2) / scale[None, :]
-    if (gaps.min(axis=1) <= MATCH).all():
-        return "rows of the truth, in the wrong order or repeated"
-    factors = np.sum(answer * truth, axis=1) / scale**2
-    if np.linalg.norm(answer - factors[:, None] * truth) <= MATCH * np.linalg.norm(answer):
-        if np.ptp(np.linalg.norm(answer, axis=1)) <= MATCH:
-            return "each row normalised to the same length"
-        return f"each row at its own scale (factors {factors.min():.4g} to {factors.max():.4g})"
-    return ""
+def _projected(found: Array | None, e: Evidence, estimand: Estimand, sign: int = 1) -> Array | None:
+    if found is None or not np.isfinite(found).all():
+        return None
+    value = estimand.project(e.case.known, sign * found)
+    return None if value is None else value.reshape(len(value), -1)
+
+
+def _stale(own: list[Evidence], wrong: list[Evidence]) -> list[str]:
+    """The Hessian of a problem seen before."""
+    for e in wrong:
+        others = [
+            o.case for o in own if o.case is not e.case and o.want.shape[1] == e.want.shape[1]
+        ]
+        rhs = e.case.cross_derivatives(e.pis)
+        if e.got.shape[1] != len(rhs):
+            return []
+        if not any(e.equals(solve(e.case, c.solution.hessian, rhs)) for c in others):
+            return []
+    return ["the Hessian of another problem that it saw before (a stale cache)"]
+
+
+def _rows(wrong: list[Evidence]) -> list[str]:
+    """Rows of the truth: left at zero, in another order, or brought to one length."""
+    zero, moved, even = True, True, True
+    for e in wrong:
+        size = np.linalg.norm(e.want, axis=1)
+        empty = np.linalg.norm(e.got, axis=1) == 0
+        kept = np.linalg.norm(e.got[~empty] - e.want[~empty])
+        zero &= bool(empty.any()) and kept <= 1e-9 * np.linalg.norm(e.want)
+        if (size == 0).any():
+            return []
+        gaps = np.linalg.norm(e.got[:, None] - e.want[None], axis=2) / size[None]
+        moved &= bool((gaps.min(axis=1) <= 1e-6).all())
+        lengths = np.linalg.norm(e.got, axis=1)
+        turned = np.abs(np.sum(e.got * e.want, axis=1)) >= (1 - 1e-9) * lengths * size
+        even &= bool(turned.all()) and np.ptp(lengths) <= 1e-6 * lengths.max() and len(lengths) > 2
+    out = ["rows left at zero"] if zero else []
+    out += ["rows of the truth, in the wrong order or repeated"] if moved and not zero else []
+    return out + (["each row normalised to the same length"] if even else [])

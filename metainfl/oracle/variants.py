@@ -63,16 +63,6 @@ def _locals(case: Case) -> list[object]:
     return [f.task(k, s.lam, s.weights) for k in range(f.episodes.n_tasks)]
 
 
-@variant("the truth without the outer regulariser in the inverse")
-def _no_outer(case: Case, pis: Sequence[Perturbation]) -> Array:
-    return _with(case, pis, case.solution.hessian - case.family.d_out * _eye(case))
-
-
-@variant("the truth with the outer regulariser counted twice")
-def _outer_twice(case: Case, pis: Sequence[Perturbation]) -> Array:
-    return _with(case, pis, case.solution.hessian + case.family.d_out * _eye(case))
-
-
 @variant("Direct-IF (001, eqs 6-7): adaptation ignored in gradient and curvature")
 def _direct(case: Case, pis: Sequence[Perturbation]) -> Array | None:
     if any(m.kind != "task" for p in pis for m in parts(p)):
@@ -196,16 +186,6 @@ def _fisher(case: Case, pis: Sequence[Perturbation]) -> Array:
     return _with(case, pis, h)
 
 
-@variant("minus the right-hand side itself: no inverse curvature at all")
-def _identity(case: Case, pis: Sequence[Perturbation]) -> Array:
-    return -rhs(case, pis).T
-
-
-@variant("the right-hand side itself: no inverse curvature at all, and the other sign")
-def _gradient(case: Case, pis: Sequence[Perturbation]) -> Array:
-    return rhs(case, pis).T
-
-
 @variant("the diagonal of the Hessian in place of the Hessian")
 def _diagonal(case: Case, pis: Sequence[Perturbation]) -> Array:
     return _with(case, pis, np.diag(np.diag(case.solution.hessian)))
@@ -214,8 +194,6 @@ def _diagonal(case: Case, pis: Sequence[Perturbation]) -> Array:
 def _per_batch(size: int) -> Variant:
     def of(case: Case, pis: Sequence[Perturbation]) -> Array | None:
         locals_, s, d = _locals(case), case.solution, case.family.d_out
-        if len(locals_) <= size:
-            return None
         out = np.zeros((len(pis), case.family.n_meta))
         for start in range(0, len(locals_), size):
             batch = range(start, min(start + size, len(locals_)))
@@ -249,14 +227,6 @@ def _edited(case: Case, pis: Sequence[Perturbation]) -> Array:
     return case.solution.lam - case.truth("derivative", pis)
 
 
-@variant("a group's influence taken as the mean of its members, not the sum")
-def _group_mean(case: Case, pis: Sequence[Perturbation]) -> Array | None:
-    if all(p.kind != "group" for p in pis):
-        return None
-    scale = np.array([1 / len(parts(p)) for p in pis])
-    return scale[:, None] * case.truth("derivative", pis)
-
-
 @variant("parameters in transposed layout")
 def _layout(case: Case, pis: Sequence[Perturbation]) -> Array | None:
     e = case.family.episodes
@@ -266,36 +236,5 @@ def _layout(case: Case, pis: Sequence[Perturbation]) -> Array | None:
     return truth.reshape(len(pis), rows, -1).swapaxes(1, 2).reshape(truth.shape)
 
 
-for _damping in (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0):
-
-    def _damped(case: Case, pis: Sequence[Perturbation], d: float = _damping) -> Array:
-        return _with(case, pis, case.solution.hessian + d * _eye(case))
-
-    VARIANTS[f"the truth with an extra damping of {_damping:g}"] = _damped
-
-
 def _is_shift(p: Perturbation) -> bool:
     return any(m.kind.endswith("input") for m in parts(p))
-
-
-def printed_constants(case: Case, solution: Solution) -> dict[str, float]:
-    """Constants that a wrong scale may be."""
-    e = case.family.episodes
-    t, nq, ns = e.n_tasks, e.query_x.shape[1], e.support_x.shape[1]
-    out = {
-        "the sign flipped": -1.0,
-        "a factor of 2": 2.0,
-        "a factor of -2": -2.0,
-        "a factor of 1/2": 0.5,
-        "scaled by the number of tasks T (a mean where the sum is meant)": float(t),
-        "scaled by 1/T (a mean where the sum is meant)": 1 / t,
-        "scaled by the number of query instances": float(nq),
-        "scaled by 1 over the number of query instances": 1 / nq,
-        "scaled by the number of all query instances": float(nq * t),
-        "scaled by 1 over the number of all query instances": 1 / (nq * t),
-    }
-    if ns and ns != nq:
-        out["scaled by the number of support instances"] = float(ns)
-        out["scaled by 1 over the number of support instances"] = 1 / ns
-    flipped = {f"the sign flipped, and {k}": -v for k, v in out.items() if k.startswith("scaled")}
-    return {**out, **flipped}

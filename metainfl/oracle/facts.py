@@ -1,0 +1,108 @@
+"""What narrows an error down where it has no name: where it shows, and where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from metainfl.oracle.case import Case
+from metainfl.oracle.evidence import Evidence
+from metainfl.oracle.measure import distance
+
+Array = np.ndarray
+Trait = Callable[[Case], bool]
+
+
+def _weights_are_one(c: Case) -> bool:
+    return c.weights is None
+
+
+TRAITS: dict[str, Trait] = {
+    "all weights are 1": _weights_are_one,
+    "there are at most 6 tasks": lambda c: c.family.episodes.n_tasks <= 6,
+    "nothing is adapted": lambda c: c.family.name.startswith("single"),
+    "there are at most two flat directions": lambda c: (
+        c.family.tangent(c.solution.lam).shape[1] <= 2
+    ),
+    "there is at most one flat direction": lambda c: c.family.tangent(c.solution.lam).shape[1] <= 1,
+    "there is no flat direction": lambda c: not c.family.tangent(c.solution.lam).shape[1],
+    "F is quadratic": lambda c: c.family.quadratic,
+    "there is one output": lambda c: c.family.episodes.query_y.shape[2] == 1,
+    "there are at most three inner steps": lambda c: getattr(c.family, "steps", 0) <= 3,
+    "there are more supports than queries": lambda c: (
+        c.family.episodes.support_x.shape[1] > c.family.episodes.query_x.shape[1]
+    ),
+    "direct is 0": lambda c: c.family.direct == 0,
+}
+
+
+def facts(every: Sequence[Evidence], wrong: Sequence[Evidence]) -> list[str]:
+    """Short sentences, the sharpest first."""
+    out = []
+    bad_kinds = {e.kind for e in wrong}
+    good_kinds = {e.kind for e in every} - bad_kinds
+    if good_kinds:
+        out.append(
+            f"right for {', '.join(sorted(good_kinds))}, wrong for {', '.join(sorted(bad_kinds))}"
+        )
+    own = [e for e in every if e.kind in bad_kinds]
+    bad = {id(e.case): e.case for e in wrong}
+    good = {id(e.case): e.case for e in own if id(e.case) not in bad}
+    for words, trait in TRAITS.items():
+        if (
+            good
+            and all(trait(c) for c in good.values())
+            and not any(trait(c) for c in bad.values())
+        ):
+            out.append(f"right where {words}")
+            break
+    families = {c.family.name for c in good.values()} - {c.family.name for c in bad.values()}
+    if families and len(out) < 2:
+        out.append(f"right on {', '.join(sorted(families))}")
+    out += _places(wrong)
+    single = [e.off <= e.case.rounding(e.pis, torch.float32) for e in wrong]
+    if all(single):
+        out.append("right to single precision")
+    scaled = [distance(e.got, e.want).rescaled <= max(e.match, 1e-9) for e in wrong]
+    if all(scaled):
+        factors = [float(np.sum(e.got * e.want) / np.sum(e.want**2)) for e in wrong]
+        out.append(f"parallel to the truth, factor {min(factors):.4g} to {max(factors):.4g}")
+    elif all(_rows_parallel(e) for e in wrong):
+        out.append("each row parallel to its truth, at a scale of its own")
+    elif all(distance(e.got, e.want).cosine > 0.99 for e in wrong):
+        out.append("nearly parallel to the truth")
+    return out
+
+
+def _rows_parallel(e: Evidence) -> bool:
+    size = np.linalg.norm(e.got, axis=1) * np.linalg.norm(e.want, axis=1)
+    dots = np.abs(np.sum(e.got * e.want, axis=1))
+    return bool((dots >= (1 - 1e-9) * size).all())
+
+
+def _places(wrong: Sequence[Evidence]) -> list[str]:
+    """The same tasks or instances wrong everywhere."""
+    tasks, instances, all_tasks, all_instances = [], [], [], []
+    for e in wrong:
+        gap = np.linalg.norm(e.got - e.want, axis=1)
+        bad = gap > max(100 * e.rounding, 1e-9) * np.linalg.norm(e.want) / len(e.want) ** 0.5
+        tasks.append({p.task for p, b in zip(e.pis, bad, strict=True) if b})
+        all_tasks.append({p.task for p in e.pis})
+        instances.append({p.instance for p, b in zip(e.pis, bad, strict=True) if b})
+        all_instances.append({p.instance for p in e.pis})
+    out = []
+    for what, some, whole in (("task", tasks, all_tasks), ("instance", instances, all_instances)):
+        union = set().union(*some)
+        if union == {-1} or not union or any(len(w) < 2 for w in whole):
+            continue
+        if len(union) == 1:
+            out.append(f"wrong only for {what} {union.pop()}")
+        else:
+            right = set.intersection(*(w - s for w, s in zip(whole, some, strict=True)))
+            if len(right) == 1 and all(
+                len(s) == len(w) - 1 for w, s in zip(whole, some, strict=True)
+            ):
+                out.append(f"right for {what} {right.pop()} and wrong for all others")
+    return out

@@ -1,0 +1,141 @@
+"""Faults of the solver, read off in the eigenvectors of the exact Hessian.
+
+With H v = l v and b the exact right-hand side, an answer of the form x = -sum_v g(l) v v'b has the right
+gradient and the right Hessian, and g says what was done instead of 1/l: 1/(l + d) is a damping, 0 a cut,
+a constant no inverse at all. An answer in the Krylov space of b after m < p products was ended early.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metainfl.oracle.evidence import Evidence
+from metainfl_reference.certificate import spectrum
+
+Array = np.ndarray
+
+
+def parts(e: Evidence) -> tuple[Array, Array, Array]:
+    """Eigenvalues (r,), and right-hand side and answer in the eigenvectors off the symmetry (r, n)."""
+    f, s = e.case.family, e.case.solution
+    values, vectors = spectrum(s.hessian, f.tangent(s.lam), f.name)
+    return values, vectors.T @ e.case.cross_derivatives(e.pis), vectors.T @ e.got.T
+
+
+def response(e: Evidence) -> tuple[Array, Array] | None:
+    """(l, g(l)) with x = -g(l) b in every eigenvector and row, or None if the answer is no such thing."""
+    if e.got.shape[1] != e.case.family.n_meta or len(e.pis) < 2:
+        return None
+    values, b, x = parts(e)
+    norms = np.sum(b**2, axis=1)
+    seen = norms > 1e-20 * norms.max()  # softmax has directions in which no data pull
+    stray = float(np.linalg.norm(x[~seen])) ** 2
+    values, b, x, norms = values[seen], b[seen], x[seen], norms[seen]
+    g = -np.sum(x * b, axis=1) / norms
+    rebuilt = np.linalg.norm(x + g[:, None] * b) ** 2
+    outside = np.linalg.norm(e.got) ** 2 - np.linalg.norm(x) ** 2 - stray
+    rebuilt += stray
+    far = rebuilt + max(outside, 0.0) if outside > 1e-12 * np.linalg.norm(x) ** 2 else rebuilt
+    return (values, g) if far <= (e.match * np.linalg.norm(x)) ** 2 else None
+
+
+def damping(e: Evidence) -> float | None:
+    """The d of 1/(l + d), if the answer is that."""
+    found = response(e)
+    if found is None or (found[1] == 0).any():
+        return None
+    values, g = found
+    d = float(np.median(1 / g - values))
+    fits = np.abs(g * (values + d) - 1).max() <= 3 * e.match
+    return d if fits and abs(d) > 0 else None
+
+
+def solver_words(wrong: list[Evidence]) -> list[str]:
+    """What the solver did, where every failing answer says the same."""
+    dampings = [damping(e) for e in wrong]
+    if all(d is not None for d in dampings):
+        return _damping_words(wrong, np.array(dampings, dtype=float))
+    found = [response(e) for e in wrong]
+    if all(f is not None for f in found):
+        return _response_words([f for f in found if f is not None])
+    steps = [_krylov(e) for e in wrong]
+    if all(m is not None for m in steps):
+        return [
+            f"an iterative solve that ended after at most {max(m for m in steps if m)} products"
+        ]
+    return []
+
+
+def _damping_words(wrong: list[Evidence], d: Array) -> list[str]:
+    def same(x: Array, value: float | None = None) -> bool:
+        middle = float(np.median(x)) if value is None else value
+        return bool(np.abs(x - middle).max() <= 1e-2 * abs(middle))
+
+    reg = np.array([e.case.family.d_out for e in wrong])
+    mean = np.array([np.trace(e.case.solution.hessian) / e.case.family.n_meta for e in wrong])
+    if same(d / reg, -1.0):
+        return ["the truth without the outer regulariser in the inverse"]
+    if same(d / reg, 1.0):
+        return ["the truth with the outer regulariser counted twice"]
+    if same(d):
+        return [f"the truth with an extra damping of {np.median(d):.3g}"]
+    if same(d / mean):
+        return [f"the truth with a damping of {np.median(d / mean):.3g} times the mean eigenvalue"]
+    if same(d / reg):
+        return [f"the truth with a damping of {np.median(d / reg):.3g} times outer_reg"]
+    return ["the truth with a damping that changes from problem to problem"]
+
+
+def _response_words(found: list[tuple[Array, Array]]) -> list[str]:
+    """The response in words: powers, cuts, floors; otherwise a series or an iteration that is not done."""
+
+    def every(test) -> bool:  # type: ignore[no-untyped-def]
+        return all(test(v, g) for v, g in found)
+
+    for power, words in (
+        (0, "minus the right-hand side itself: no inverse curvature at all"),
+        (2, "the inverse applied twice"),
+        (0.5, "the inverse of the square root of the Hessian"),
+        (-1, "the Hessian itself in place of its inverse"),
+    ):
+        for sign, prefix in ((1, ""), (-1, "the other sign, and ")):
+            if every(lambda v, g, k=power, s=sign: np.abs(s * g * v**k - 1).max() <= 1e-5):
+                return [prefix + words]
+    if every(lambda v, g: np.ptp(g) <= 1e-5 * np.abs(g).max()):
+        return ["a multiple of the right-hand side: an identity in place of the Hessian"]
+    exact = [np.abs(g * v - 1) <= 1e-5 for v, g in found]
+    if all(x.any() and not x.all() for x in exact):
+        rest = [g[~x] for (_, g), x in zip(found, exact, strict=True)]
+        if all(
+            np.abs(r).max() <= 1e-9 * np.abs(g).max() for r, (_, g) in zip(rest, found, strict=True)
+        ):
+            return ["a pseudo-inverse that drops eigenvalues that are not zero"]
+        return ["eigenvalues floored, clipped or approximated in part of the spectrum"]
+    return ["the right Hessian and right-hand side, but a series or iteration that is not done"]
+
+
+def _krylov(e: Evidence) -> int | None:
+    """Fewest products whose Krylov spaces hold the rows; None if that takes all of them."""
+    if e.got.shape[1] != e.case.family.n_meta:
+        return None
+    values, b, x = parts(e)
+    distinct = 1 + int(np.sum(np.diff(np.sort(values)) > 1e-8 * values.max()))
+    if np.linalg.norm(x) < (1 - 1e-9) * np.linalg.norm(e.got):
+        return None
+    most = 0
+    for i in range(len(e.pis)):
+        if not np.linalg.norm(x[:, i]):
+            continue
+        basis = b[:, i : i + 1] / max(float(np.linalg.norm(b[:, i])), 1e-300)
+        for m in range(1, distinct):  # noqa: B007
+            rest = x[:, i] - basis @ (basis.T @ x[:, i])
+            if np.linalg.norm(rest) <= 10 * e.match * np.linalg.norm(x[:, i]):
+                break
+            nxt = values * basis[:, -1]
+            for _ in range(2):
+                nxt = nxt - basis @ (basis.T @ nxt)
+            basis = np.column_stack([basis, nxt / max(float(np.linalg.norm(nxt)), 1e-300)])
+        else:
+            return None
+        most = max(most, m)
+    return most or None
