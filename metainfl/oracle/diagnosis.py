@@ -46,7 +46,7 @@ def _names(own: list[Evidence], wrong: list[Evidence], estimand: Estimand) -> li
     """Every name that explains all of it; the general ones only where no special one does."""
     if all(not np.linalg.norm(e.got) for e in wrong):
         return ["identically zero (001, eq. 6 is, where L_O reads lam only through theta)"]
-    names = scale_words(wrong)
+    names = scale_words(wrong, [e for e in own if not e.wrong and np.linalg.norm(e.want)])
     if estimand.project(wrong[0].case.known, np.zeros((1, wrong[0].case.family.n_meta))) is None:
         return names
     names = names or _special(own, wrong, estimand)
@@ -135,7 +135,7 @@ def _rows(wrong: list[Evidence]) -> list[str]:
         if (size == 0).any():
             return []
         gaps = np.linalg.norm(e.got[:, None] - e.want[None], axis=2) / size[None]
-        moved &= bool((gaps.min(axis=1) <= 1e-6).all())
+        moved &= bool((gaps.min(axis=1) <= 1e-9).all()) and bool((np.diag(gaps) > 1e-6).any())
         lengths = np.linalg.norm(e.got, axis=1)
         turned = np.abs(np.sum(e.got * e.want, axis=1)) >= (1 - 1e-9) * lengths * size
         even &= bool(turned.all()) and np.ptp(lengths) <= 1e-6 * lengths.max() and len(lengths) > 2

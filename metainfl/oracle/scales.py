@@ -14,19 +14,24 @@ from metainfl_reference.episodes import Weights
 Array = np.ndarray
 
 
-def scale_words(wrong: Sequence[Evidence]) -> list[str]:
-    """The factor in words, if every failing answer is parallel to its truth."""
+def scale_words(wrong: Sequence[Evidence], right: Sequence[Evidence] = ()) -> list[str]:
+    """The factor in words, if every failing answer is parallel to its truth.
+
+    A factor that is not 1 on the cases that are `right` is denied by them.
+    """
     if all(np.linalg.norm(e.got) and distance(e.got, e.want).rescaled <= e.match for e in wrong):
         factors = np.array([np.sum(e.got * e.want) / np.sum(e.want**2) for e in wrong])
         values = [constants(e.case) for e in wrong]
         out = []
         for name in values[0]:
-            if np.abs(factors / np.array([v[name] for v in values]) - 1).max() <= 1e-6:
+            denied = any(abs(constants(e.case)[name] - 1) > 1e-9 for e in right)
+            near = np.abs(factors / np.array([v[name] for v in values]) - 1).max()
+            if near <= 1e-9 + 1e-3 * np.abs(factors - 1).min() and near <= 1e-6 and not denied:
                 out.append(
                     f"the truth with {name}" if name.startswith("the ") else f"the truth {name}"
                 )
-        if not out and np.ptp(factors) <= 1e-6 * np.abs(factors).max():
-            out = [f"the truth times {factors[0]:.6g}"]
+        if not out and not right and np.ptp(factors) <= 1e-6 * np.abs(factors).max():
+            out = [f"the truth times {factors[0]:.9g}"]
         return out
     return _row_words(wrong)
 

@@ -1,11 +1,13 @@
-"""Specimens: at least forty wrong methods, each with its defect, and right ones that look different."""
+"""Specimens: at least 140 wrong methods, each with its defect, and right ones that look different."""
 
 from metainfl.oracle.mutants import (
     adaptation_slips,
     curvature_and_solver,
     manners,
+    narrow_escapes,
     right_ones,
     scale_and_sign,
+    solver_shortcuts,
     values,
 )
 from metainfl.oracle.mutants.registry import MUTANTS, RIGHT, Specimen
@@ -17,7 +19,9 @@ __all__ = [
     "adaptation_slips",
     "curvature_and_solver",
     "manners",
+    "narrow_escapes",
     "right_ones",
     "scale_and_sign",
+    "solver_shortcuts",
     "values",
 ]

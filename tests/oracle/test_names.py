@@ -1,0 +1,54 @@
+"""Names that can be trusted: the wrong names once given, and the survivors, one by one."""
+
+import re
+
+import pytest
+
+from metainfl.oracle import check_method
+from metainfl.oracle.mutants import MUTANTS
+
+#: mutant: what its diagnosis must say, and must not
+NAMES = {
+    "inverse_twice": ("the inverse applied twice", "truth times"),
+    "divided_by_queries": ("1 over the number of query instances", "support"),
+    "damped_1e_8": ("an extra damping of 1e-08", "single precision$"),
+    "query_over_support": ("query instances over support", "times a factor"),
+    "mean_of_the_rates": ("mean of the learning rates", "no known"),
+    "direct_ignored": ("direct ignored", "no known"),
+    "rows_left_at_zero": ("rows left at zero", "no known"),
+    "cg_four": ("ended after at most 4 products", "single precision"),
+    "loose_cg_1e_6": ("", "wrong order"),
+    "factor_above_six_tasks": ("no known variant", "^the truth"),
+    "noisy": ("no known variant", "^right to single"),
+    "first_sixteen_tasks": ("no known variant", "per-batch"),
+    "task_two_doubled": ("wrong only for task 2", "^the truth"),
+    "shifts_of_instance_zero": ("right for instance 0", "^rows"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_name_is_right_or_withheld(name):
+    """Guards a name that is wrong, which is worse than none."""
+    specimen, (said, unsaid) = MUTANTS[name], NAMES[name]
+    report = check_method(
+        specimen.method, claim=specimen.claim, quick=True, checks=["agrees_with_the_truth"]
+    )
+    words = report.failures[0].diagnosis
+    assert re.search(said, words) and not re.search(unsaid, words), words
+
+
+@pytest.mark.parametrize(
+    "name, check",
+    [
+        ("slightly_wrong_in_float32", "single_precision"),
+        ("pseudo_inverse_1e_4", "conditioning_sweep"),
+        ("pseudo_inverse_1e_5", "conditioning_sweep"),
+        ("eigenvalue_floor_1e_5", "conditioning_sweep"),
+        ("careless_pseudo_inverse", "conditioning_sweep"),
+    ],
+)
+def test_what_only_one_check_sees_is_seen(name, check):
+    """Guards shortcuts that are exact where the Hessian is kind, and tolerances of taste."""
+    specimen = MUTANTS[name]
+    report = check_method(specimen.method, claim=specimen.claim, quick=True, checks=[check])
+    assert [o.check for o in report.failures] == [check]
