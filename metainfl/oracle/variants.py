@@ -17,7 +17,6 @@ from metainfl_reference.errata import paper_001, paper_002
 from metainfl_reference.estimands import direct
 from metainfl_reference.families.proximal_ridge import RidgeLocal
 from metainfl_reference.local import ReducedLocal
-from metainfl_reference.solution import Solution
 
 Array = np.ndarray
 Variant = Callable[[Case, Sequence[Perturbation]], Array | None]
