@@ -46,11 +46,12 @@ def _names(own: list[Evidence], wrong: list[Evidence], estimand: Estimand) -> li
     """Every name that explains all of it; the general ones only where no special one does."""
     if all(not np.linalg.norm(e.got) for e in wrong):
         return ["identically zero (001, eq. 6 is, where L_O reads lam only through theta)"]
-    names = scale_words(wrong, [e for e in own if not e.wrong and np.linalg.norm(e.want)])
+    right = [e for e in own if not e.wrong and np.linalg.norm(e.want)]
+    names = scale_words(wrong, right)
     if estimand.project(wrong[0].case.known, np.zeros((1, wrong[0].case.family.n_meta))) is None:
         return names
     names = names or _special(own, wrong, estimand)
-    if not names and estimand.linear:
+    if not names and estimand.linear and not right:  # a solver errs everywhere, or it is not that
         names = solver_words(wrong)
     return names or _stale(own, wrong) or _rows(wrong)
 
