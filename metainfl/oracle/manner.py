@@ -19,7 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-CACHES = ("_state", "_plan", "_graph_bytes")  # a problem's own memory, which every use of it fills
+CACHES = (
+    "memory",
+    "_state",
+    "_plan",
+    "_graph_bytes",
+)  # a problem's own memory, which every use of it fills
 #: names that an import inside the call may change once: judged on a second call
 BY_IMPORTS = ("environment variables", "warning filters")
 
