@@ -79,7 +79,7 @@ def shapley(game: Answer) -> Answer:
 
 
 def beta_shapley(game: Answer, a: float, b: float) -> Answer:
-    """Beta(a, b)-Shapley (n,); b > a favours small subsets."""
+    """Beta(a, b)-Shapley (n,); a > b favours small subsets: sizes are beta-binomial (n-1, b, a)."""
     n = players(game)
     w = [beta_function(s + b, n - 1 - s + a) / beta_function(a, b) for s in range(n)]
     return semivalue(game, np.array(w))

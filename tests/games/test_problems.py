@@ -12,6 +12,7 @@ from metainfl.games.players import Players
 from metainfl.games.samplers import all_subsets
 from metainfl.methods import game as methods
 from metainfl.oracle.bridge import problem_of, tasks_of
+from metainfl.training import Recipe, train
 from metainfl_reference.episodes import Weights
 from metainfl_reference.estimands import values
 from metainfl_reference.families import FAMILIES
@@ -136,26 +137,12 @@ def test_one_gradient_step():
     assert off[0] < 0.01 * float(slopes.abs().max()) and 1.9 < off[0] / off[1] < 2.1
 
 
-class Descent:
-    """A run by the rule that games ask for: gradient descent from 0, replayed with other weights."""
-
-    def __init__(self, problem, steps=5, rate=0.02):
-        self._problem, self.steps, self.rate = problem, steps, rate
-        self.lam = torch.zeros(problem.n_meta, dtype=torch.float64)
-        for _ in range(steps):
-            self.lam = self.lam - rate * problem.gradient(self.lam)
-
-    def problem(self):
-        return self._problem.replaced(lam=self.lam)
-
-    def replay(self, weights):
-        return Descent(self._problem.replaced(tasks=weights), self.steps, self.rate)
-
-
 def test_replayed_runs():
     """Kind guarded: a run replayed with other weights than the subset's."""
     family, _, problem, target = setting("proximal_ridge")
-    game = games.replayed(Descent(problem), target)
+    recipe = Recipe(rate=0.02, steps=5, reduction="sum")
+    run = train(problem, recipe, start=torch.zeros(2, dtype=torch.float64))
+    game = games.replayed(run, target)
     t = targets(family.episodes)[0]
     for mask in all_subsets(T):
         ones = Weights.ones(family.episodes)
@@ -163,6 +150,8 @@ def test_replayed_runs():
         for _ in range(5):
             lam = lam - 0.02 * family.gradient(lam, weights)
         assert game(mask)[0] == pytest.approx(-family.target_loss(t, lam).real, rel=1e-12)
+    change = run.target_losses(target) - run.without(mi.task(1)).target_losses(target)
+    assert methods.leave_one_out(game).values[1] == pytest.approx(-change.numpy(), rel=1e-9)
 
 
 def test_a_store_belongs_to_one_problem(tmp_path):

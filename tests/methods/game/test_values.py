@@ -62,6 +62,15 @@ def test_intervals_cover_as_often_as_they_say(name):
     assert covered.mean() / runs <= 0.99
 
 
+def test_beta_16_1_is_about_small_subsets():
+    """Kind guarded: a and b the other way round. Kwon and Zou's (16, 1): sizes average (n-1)/17."""
+    masks = (np.arange(2**N)[:, None] >> np.arange(N)) & 1
+    size = masks.sum(1)
+    # v(S) = |S|(|S|-1)/2: a marginal is the size of what one joins
+    joined = methods.beta_shapley(Table(size * (size - 1) / 2), 16.0, 1.0).values
+    assert np.abs(joined - (N - 1) / 17).max() <= 1e-13
+
+
 @pytest.mark.parametrize("m", [1, 2, N])
 def test_leave_m_out(m):
     """Kind guarded: groups in another order than their values."""
