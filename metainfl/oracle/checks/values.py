@@ -1,4 +1,4 @@
-"""Axioms of semivalues: for claims of Shapley and Banzhaf values over tasks."""
+"""Axioms of semivalues: for claims of Shapley, Banzhaf and other values over tasks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def values_are_efficient(ctx: Context) -> None:
 
 @check("values", "equal tasks have equal values, a task without gradient has none")
 def values_are_symmetric_and_null(ctx: Context) -> None:
-    if ctx.claim.estimand not in ("shapley", "banzhaf"):
+    if ctx.claim.estimand not in ("shapley", "banzhaf", "expected_removal"):
         raise Skipped("an axiom of semivalues; not claimed")
     for case, _ in ctx.usable():
         f = case.family

@@ -1,0 +1,38 @@
+"""Mean effect of removing a task from subsets of ceil(0.7 T) tasks that hold it, by enumeration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+import numpy as np
+
+from metainfl.oracle.estimands.estimand import Array, Estimand, Evidence, Known
+from metainfl_reference.estimands import subsampling
+from metainfl_reference.perturbation import Perturbation
+
+MOST = 8  # tasks: 2^T solves
+
+
+class ExpectedRemoval(Estimand):
+    """One column a target; exact where F is quadratic, so that every subset is one solve."""
+
+    name = "expected_removal"
+    words = "mean loss of target tasks after removal minus before, over subsets that hold the task"
+    evidence: Evidence = "game"
+    kinds = ("task",)
+    per_target = True
+    cheap = False
+
+    def truth(self, known: Known, pis: Sequence[Perturbation]) -> Array:
+        """(n, targets)."""
+        m = ceil(0.7 * known.family.episodes.n_tasks) - 1
+        rows = [subsampling.expected_removal(g, m).value for g in known.games]
+        return np.stack(rows, axis=1)[[p.task for p in pis]]
+
+    def defined(self, known: Known, p: Perturbation) -> bool:
+        """Quadratic F, few tasks."""
+        return known.family.quadratic and known.family.episodes.n_tasks <= MOST
+
+
+ESTIMAND = ExpectedRemoval()
