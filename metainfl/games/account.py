@@ -9,6 +9,11 @@ import numpy as np
 from metainfl.errors import InvalidOption
 from metainfl.games.game import Array, Masks
 
+
+class TooFew(InvalidOption):
+    """Not enough was drawn for an error."""
+
+
 #: values, standard errors, degrees of freedom
 Result = tuple[Array, Array, float]
 
@@ -17,7 +22,7 @@ class Account(Protocol):
     """What was seen so far."""
 
     def result(self) -> Result:
-        """Values, errors and degrees of freedom; `InvalidOption` where too little was seen."""
+        """Values, errors and degrees of freedom; `TooFew` where too little was seen."""
         ...
 
 
@@ -39,7 +44,7 @@ class Mean:
     def result(self) -> Result:
         """Mean, s / sqrt(k), k - 1."""
         if self.count < 2:
-            raise InvalidOption(
+            raise TooFew(
                 f"{self.count} units drawn: an error needs two. Take more samples, or a larger budget"
             )
         error = np.sqrt(self.scatter / (self.count - 1) / self.count)
@@ -63,11 +68,11 @@ class Contrast:
         self.sides[1].add(~masks, values)
 
     def result(self) -> Result:
-        """Differences; `InvalidOption` names a player who was in, or out, fewer than twice."""
+        """Differences; `TooFew` names a player who was in, or out, fewer than twice."""
         for side, word in zip(self.sides, ("in", "out of"), strict=True):
             few = np.flatnonzero(side.count < 2)
             if len(few):
-                raise InvalidOption(
+                raise TooFew(
                     f"player {few[0]} was {word} {int(side.count[few[0]])} of the subsets drawn; an error "
                     "needs two. Take more samples, or another size of subsets"
                 )

@@ -35,7 +35,7 @@ class Players:
                     )
         if len(set(self.players)) < len(self.players):
             raise InvalidOption("a player is named twice; list each once")
-        self.tasks = tasks
+        self.tasks = tasks.select(range(tasks.n_tasks))  # a copy: values are remembered
 
     def __len__(self) -> int:
         return len(self.players)

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from metainfl.errors import InvalidOption, NotConverged
-from metainfl.games.account import Result
+from metainfl.games.account import Result, TooFew
 from metainfl.games.game import Array, Masks
 
 Penalty = float | Literal["cv"]
@@ -46,7 +46,7 @@ class Regression:
         k, n = x.shape
         least = n + 3 if self.penalty == 0 else 10
         if errors and k < least:
-            raise InvalidOption(
+            raise TooFew(
                 f"{k} subsets for a fit of {n} players: take {least} samples or more"
                 + (", or a penalty" if self.penalty == 0 else "")
             )

@@ -10,12 +10,13 @@ import joblib
 import numpy as np
 
 from metainfl.errors import Interrupted, InvalidOption
-from metainfl.games.account import Account
+from metainfl.games.account import Account, TooFew
 from metainfl.games.asking import Asking
 from metainfl.games.estimate import Estimate, Group, half_width
 from metainfl.games.stop import Stop
 
-MOST_AT_ONCE = 1024  # units: bounds the masks in memory
+MOST_AT_ONCE = 1024  # units
+MOST_BYTES = 2**26  # of their masks
 
 Draw = Callable[[np.random.Generator, int], None]
 
@@ -53,6 +54,7 @@ def sample(
     rule = stop or Stop()
     rng = np.random.default_rng(seed)
     began, units, looks, next_look = time.monotonic(), 0, 0, rule.least
+    most = max(1, min(MOST_AT_ONCE, MOST_BYTES // (cost * ask.n) // step)) * step
     wide = joblib.effective_n_jobs(getattr(ask.game, "jobs", 1))
 
     def so_far(why: str) -> Estimate:
@@ -62,7 +64,7 @@ def sample(
 
     try:
         while True:
-            left = MOST_AT_ONCE if samples is None else samples - units
+            left = most if samples is None else samples - units
             if left <= 0:
                 return so_far("samples")
             if rule.calls is not None:
@@ -73,20 +75,29 @@ def sample(
                 return so_far("seconds")
             if rule.half_width is not None and units >= next_look:
                 looks, next_look = looks + 1, 2 * units
-                _, errors, degrees = account.result()
-                if (half_width(errors, rule.level, degrees, looks) <= rule.half_width).all():
+                if _narrow(account, rule, looks):
                     return so_far("half width")
             at_once = wide if rule.seconds is not None else max(rule.least, units)
-            k = min(left, MOST_AT_ONCE, -(-at_once // step) * step)
+            k = min(left, most, -(-at_once // step) * step)
             draw(rng, k)
             units += k
     except KeyboardInterrupt as error:
         try:
             result = so_far("interrupted")
-        except InvalidOption:
+        except TooFew:
             result = None
         raise Interrupted(
             f"interrupted after {units} units; `result` holds the estimate from them"
             + ("" if result else " (none: too few)"),
             result,
         ) from error
+
+
+def _narrow(account: Account, rule: Stop, looks: int) -> bool:
+    """Whether every interval is as narrow as asked; too few units are not narrow."""
+    assert rule.half_width is not None
+    try:
+        _, errors, degrees = account.result()
+    except TooFew:
+        return False
+    return bool((half_width(errors, rule.level, degrees, looks) <= rule.half_width).all())

@@ -21,7 +21,8 @@ class MinusLoss:
 
     def __init__(self, problem: Problem, targets: Tasks) -> None:
         like = problem.tasks.like
-        self.problem, self.targets = problem, targets.to(like.device, like.dtype)
+        kept = targets.select(range(targets.n_tasks))  # a copy: values are remembered
+        self.problem, self.targets = problem, kept.to(like.device, like.dtype)
 
     def __call__(self, lam: Tensor) -> Array:
         """(targets,), larger is better."""

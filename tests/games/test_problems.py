@@ -221,13 +221,34 @@ def test_players_are_checked():
         games.one_step(problem, target, -1.0)
 
 
+def test_tasks_of_different_sizes():
+    """Kind guarded: players of stacked tasks only."""
+    draw = torch.Generator().manual_seed(0)
+
+    def one(n):
+        x = torch.randn(n, 2, generator=draw, dtype=torch.float64)
+        y = x.sum(1, keepdim=True) + torch.randn(n, 1, generator=draw, dtype=torch.float64)
+        return {"support_x": x[:2], "support_y": y[:2], "query_x": x[2:], "query_y": y[2:]}
+
+    tasks = mi.Tasks.ragged([one(4), one(5), one(7)])
+    problem = mi.Problem(mi.Linear(2, 1), tasks, mi.ProximalRidge(1.0), outer_reg=0.5)
+    problem.solve()
+    found = [g(problem, tasks).many(all_subsets(3)) for g in (games.solved, games.quadratic)]
+    assert np.abs(found[0] - found[1]).max() <= 1e-11 and found[0].shape == (8, 3)
+
+
 def test_later_changes_of_the_problem_stay_out():
-    """Kind guarded: a game that changes because the problem's lam was set anew."""
+    """Kind guarded: a game that changes because the problem's lam, or its data, were changed."""
     family, _, _, target = setting("proximal_ridge")
     problem = problem_of(family)
     problem.solve()
     game = games.one_step(problem, target, 0.1)
     before = game([True] * T)
+    own = target.select([0, 1])
+    other = games.one_step(problem, own, 0.1)
+    own.query_x.mul_(2)
+    assert (other([True] * T) == before).all()
+    problem.tasks.query_x.mul_(2)
     problem.lam = problem.lam + 1
     fresh = games.one_step(problem, target, 0.1)
     assert (games.Utility(game.function, T)([True] * T) == before).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class Banzhaf(Estimand):
 
     name = "banzhaf"
     words = "Banzhaf value of the tasks for minus the loss of target tasks"
-    evidence: Evidence = "game"
+    evidence: ClassVar[Evidence] = "game"
     kinds = ("task",)
     per_target = True
     cheap = False

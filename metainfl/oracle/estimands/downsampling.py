@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Downsampling(Estimand):
 
     name = "downsampling"
     words = "mean loss of target tasks over subsets without the task, minus that over those with it"
-    evidence: Evidence = "game"
+    evidence: ClassVar[Evidence] = "game"
     kinds = ("task",)
     per_target = True
     cheap = False

@@ -231,6 +231,11 @@ def test_rules_end_sampling():
     counting = mi.games.Utility(lambda m: game(m), N)
     found = methods.shapley_permutations(counting, stop=Stop(calls=30), samples=1000)
     assert found.units == 7 and found.computed == counting.computed <= 30  # 2 + 7 * 4
+    many = mi.games.Utility(lambda m: 0.1 * float(m[:3].sum()), 40)
+    late = methods.ame(many, [0.5], stop=Stop(half_width=0.5, least=2))
+    assert (
+        late.stopped == "half width" and late.units >= 43
+    )  # 2 to 42 subsets are too few to fit 40
     quick = methods.banzhaf_msr(game, stop=Stop(seconds=0.05))
     assert quick.stopped == "seconds" and quick.units >= 2
 
