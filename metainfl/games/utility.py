@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from metainfl.errors import InvalidOption, NotFinite
 from metainfl.games.game import Array, Masks, checked
 from metainfl.games.memo import Memo, key
+from metainfl.training.progress import bar
 
 #: told (values done, values in all, what is being computed)
 Show = Callable[[int, int, str], None]
@@ -25,7 +27,7 @@ class Utility:
     store       a file of JSON lines: values are kept there and found again, also after a kill
     identity    a text for the store that says what the values depend on: a file of another is refused
     jobs        how many masks at once, through joblib (-1: all cores)
-    progress    told (done, total, what) after every value
+    progress    True: a bar on stderr where that is a terminal; or told (done, total, what) after every value
     `computed` counts the function's calls so far.
     """
 
@@ -37,7 +39,7 @@ class Utility:
         store: str | Path | None = None,
         identity: str = "",
         jobs: int = 1,
-        progress: Show | None = None,
+        progress: bool | Show = False,
     ) -> None:
         if not callable(function):
             raise InvalidOption(f"a utility is a function of a mask, got {type(function).__name__}")
@@ -50,6 +52,8 @@ class Utility:
                 "a store needs an identity: a text that changes when the data, the target or anything else "
                 "that v depends on does; without it, values of another game would be taken for these"
             )
+        if not (isinstance(progress, bool) or callable(progress)):
+            raise InvalidOption(f"progress is True, False or a function, got {progress!r}")
         self.function, self.n, self.jobs, self.progress = function, int(n), jobs, progress
         self.memo = Memo(self.n, store, identity)
         self.computed = 0
@@ -63,19 +67,27 @@ class Utility:
         masks = checked(masks, self.n)
         names = [key(m) for m in masks]
         new = {name: m for name, m in zip(names, masks, strict=True) if name not in self.memo}
-        for done, (name, value) in enumerate(
-            zip(new, self._run(list(new.values())), strict=True), 1
-        ):
-            self.memo.add(name, self._finite(name, value))
-            self.computed += 1
-            if self.progress is not None:
-                self.progress(done, len(new), f"v({name})")
+        with self._shown(len(new)) as tell:
+            found_now = zip(new, self._run(list(new.values())), strict=True)
+            for done, (name, value) in enumerate(found_now, 1):
+                self.memo.add(name, self._finite(name, value))
+                self.computed += 1
+                tell(done, f"v({name})")
         found = [self.memo.values[name] for name in names]
         if len({v.shape for v in found}) > 1:
             raise InvalidOption(
                 "the utility returned values of different shapes for different masks"
             )
         return np.stack(found) if found else np.zeros(0)
+
+    def _shown(self, total: int) -> AbstractContextManager[Callable[[int, str], object]]:
+        """What is told values done and the subset: the bar, the caller's function, or nothing."""
+        show = self.progress
+        if show is True and total:
+            return bar("values of subsets", total, True)
+        if callable(show):
+            return nullcontext(lambda done, what: show(done, total, what))
+        return nullcontext(lambda done, what: None)
 
     def _run(self, masks: list[Masks]) -> Any:
         """The function's values, in order, as they come."""

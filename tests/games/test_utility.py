@@ -39,6 +39,9 @@ def test_each_subset_is_computed_once():
     assert game.computed == 2**N and told[-1] == (2**N, 2**N, "v(1111)")
     assert (found[:16] == np.array([worth(m) for m in masks])).all()
     assert (found[16:] == found[15::-1]).all()
+    assert (Utility(worth, N, progress=True).many(masks) == found[:16]).all()
+    with pytest.raises(mi.InvalidOption, match="progress is"):
+        Utility(worth, N, progress=3)
     first = methods.shapley(game)
     assert first.computed == 0 and first.calls == 2**N
     assert methods.shapley(Table(np.arange(4.0))).computed == -1
