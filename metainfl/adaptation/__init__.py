@@ -9,8 +9,7 @@ from metainfl.adaptation.approximate import (
 )
 from metainfl.adaptation.none import NoAdaptation
 from metainfl.adaptation.prototypes import Prototypes
-from metainfl.adaptation.proximal import Proximal
-from metainfl.adaptation.proximal_cg import ProximalCG
+from metainfl.adaptation.proximal import Proximal, ProximalCG
 from metainfl.adaptation.ridge import ProximalRidge
 from metainfl.adaptation.ridge_head import RidgeHead
 from metainfl.adaptation.unrolled import Unrolled

@@ -49,7 +49,7 @@ class ApproximateProximal(Proximal):
 
     def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
         """theta* (T, q) and B (T, q, q)."""
-        theta, exact = super().prepare(s, lam, tasks)
+        theta, exact = self.with_inverse(s, lam, tasks)
         return theta, self.inverse(s, theta, tasks, exact, self.inner_reg)
 
     def adapt(self, s: Setting, lam: Tensor, task: TaskView, state: Any) -> Tensor:

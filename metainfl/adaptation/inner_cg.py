@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp, vmap
+from torch.func import vmap
 
 from metainfl.errors import NotConverged, SingularHessian
 from metainfl.problem.tasks import TaskView
@@ -20,20 +20,35 @@ from metainfl.problem.tasks import TaskView
 Inner = Callable[[Tensor, Tensor, TaskView], Tensor]
 
 
+def products(
+    inner: Inner, theta: Tensor, lam: Tensor | None, tasks: TaskView
+) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Inner gradients (N, q) at theta, and v -> H_in v for rows v (N, q), one pass back through their graph.
+
+    Tasks do not mix, so the derivative of the sum over tasks holds every task's own. H_in does not depend
+    on lam; the gradient is of no use where lam is not given.
+    """
+    with torch.enable_grad():
+        at = theta.detach().clone().requires_grad_()
+        if lam is None:
+            losses = vmap(lambda th, t: inner(th, th.detach(), t))(at, tasks)
+        else:
+            losses = vmap(lambda th, t: inner(th, lam, t))(at, tasks)
+        g = torch.autograd.grad(losses.sum(), at, create_graph=True)[0]
+
+    def product(v: Tensor) -> Tensor:
+        return torch.autograd.grad(g, at, v, retain_graph=True)[0]
+
+    return g.detach(), product
+
+
 class InnerSolve(torch.autograd.Function):
     """apply(b (N, q), theta (N, q), inner, rtol, *task fields (N, ...)) -> (N, q)."""
 
     @staticmethod
     def forward(b: Tensor, theta: Tensor, inner: Inner, rtol: float, *fields: Tensor) -> Tensor:
         """The solve."""
-        task = TaskView(*fields)
-
-        def product(v: Tensor) -> Tensor:
-            def one(th: Tensor, t: TaskView, direction: Tensor) -> Tensor:
-                return jvp(lambda at: grad(inner)(at, th, t), (th,), (direction,))[1]
-
-            return vmap(one)(theta, task, v)
-
+        product = products(inner, theta, None, TaskView(*fields))[1]
         return stacked_cg(product, b, rtol)
 
     @staticmethod

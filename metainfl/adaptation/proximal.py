@@ -2,7 +2,7 @@
 
     theta(lam) = argmin sum_j u_j l(theta; z_j) + (d_in/2) |theta - lam|^2
 
-The inner problems are solved by damped Newton for all tasks at once. Differentiation then needs no
+The inner problems of a stack of tasks are solved together (`inner_newton`). Differentiation then needs no
 implicit-function formula and no third-order tensor: with B = H_in^{-1} held constant at lam*, two
 chord steps from theta*,
 
@@ -10,32 +10,38 @@ chord steps from theta*,
 
 (g the inner gradient) agree with theta(lam) up to O(|lam - lam*|^3): each chord step raises the
 order of agreement by one. So theta_2 has the exact value, Jacobian and second derivative, in lam, in
-the support weights and in the inputs, and `torch.func` only ever differentiates g.
+the support weights and in the inputs, and `torch.func` only ever differentiates g. B is a matrix for
+models of up to `DENSE` parameters and a solve by conjugate gradients (`inner_cg`) for larger ones.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import grad, hessian, vmap
 
-from metainfl.errors import InvalidProblem, NotConverged
+from metainfl.adaptation.inner_cg import InnerSolve, products
+from metainfl.adaptation.inner_newton import levenberg, minimised, truncated
+from metainfl.errors import InvalidProblem, SingularHessian
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.losses import weighted
 from metainfl.problem.tasks import TaskView
 
+DENSE = 256
+
 
 class Proximal(Adaptation):
-    """Dense batched inner Newton: for models of up to a few hundred parameters."""
+    """Inner Newton and its implicit derivative; `rtol` is that of solves by conjugate gradients."""
 
-    def __init__(self, inner_reg: float, *, max_steps: int = 50) -> None:
+    def __init__(self, inner_reg: float, *, rtol: float = 1e-10, max_steps: int = 200) -> None:
         if not (math.isfinite(inner_reg) and inner_reg > 0):
             raise InvalidProblem(f"inner_reg must be positive and finite, got {inner_reg}")
-        self.inner_reg, self.max_steps = inner_reg, max_steps
+        if not 0 < rtol < 1:
+            raise InvalidProblem(f"rtol lies between 0 and 1, got {rtol}")
+        self.inner_reg, self.rtol, self.max_steps = inner_reg, rtol, max_steps
 
     def inner(self, s: Setting, theta: Tensor, lam: Tensor, task: TaskView) -> Tensor:
         """L_I, a scalar."""
@@ -43,63 +49,87 @@ class Proximal(Adaptation):
         fit = weighted(s.inner_loss, outputs, task.support_y, task.support_weight, "inner")
         return fit + 0.5 * self.inner_reg * (theta - lam).square().sum()
 
+    def dense(self, s: Setting) -> bool:
+        """Whether B is a matrix."""
+        return s.model.n_params <= DENSE
+
     def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
-        """theta* (T, q) and B = H_in^{-1} (T, q, q)."""
-        curve = vmap(hessian(lambda th, t: self.inner(s, th, lam, t)))
-        last: list[Tensor] = []
+        """theta* (T, q), and B = H_in^{-1} (T, q, q) where it is a matrix."""
+        if self.dense(s):
+            return self.with_inverse(s, lam, tasks)
+        return (self._large(s, lam, tasks),)
 
-        def solve(theta: Tensor, g: Tensor) -> Tensor:
-            last[:] = [curve(theta, tasks)]
-            return torch.linalg.solve(last[0], g)
-
-        return self.minimise(s, lam, tasks, solve), torch.linalg.inv(last[0])
-
-    def minimise(
-        self,
-        s: Setting,
-        lam: Tensor,
-        tasks: TaskView,
-        solve: Callable[[Tensor, Tensor], Tensor],
-    ) -> Tensor:
-        """theta* (T, q) by damped Newton from lam; `solve(theta, g)` is H_in^{-1} g at theta."""
-        value = vmap(lambda th, t: self.inner(s, th, lam, t))
+    def with_inverse(self, s: Setting, lam: Tensor, tasks: TaskView) -> tuple[Tensor, Tensor]:
+        """theta* (T, q) and H_in^{-1} (T, q, q), whatever the size."""
         slope = vmap(grad(lambda th, t: self.inner(s, th, lam, t)))
-        theta = lam.detach().expand(len(tasks.query_x), -1).clone()
-        eps = torch.finfo(lam.dtype).eps
-        best = torch.full_like(theta[:, 0], math.inf)
-        for _ in range(self.max_steps):
+        curve = vmap(hessian(lambda th, t: self.inner(s, th, lam, t)))
+
+        def direction(theta: Tensor) -> tuple[Tensor, Tensor]:
             g = slope(theta, tasks)
-            step = -solve(theta, g)
-            size = step.norm(dim=1) / (1 + theta.norm(dim=1))
-            fine = (size <= 8 * eps) | ((size < eps**0.5) & (size >= best))
-            if fine.all():
-                return theta
-            best = torch.minimum(best, size)
-            theta = theta + self._length(value, theta, step, g, tasks)[:, None] * step
-        worst = int(size.argmax())
-        raise NotConverged(
-            f"the inner problem of task {worst} did not converge in {self.max_steps} Newton steps "
-            f"(relative step {float(size[worst]):.2g}); raise inner_reg or max_steps"
+            return g, levenberg(curve(theta, tasks), g)
+
+        theta = self._minimised(s, lam, tasks, direction)
+        h = curve(theta, tasks)
+        _, failed = torch.linalg.cholesky_ex(h)
+        if failed.any():
+            bad = int(failed.nonzero()[0])
+            low = float(torch.linalg.eigvalsh(h[bad])[0])
+            raise SingularHessian(
+                f"the inner Hessian of task {bad} of its stack has eigenvalue {low:.3g} at its solution: no "
+                f"strict minimum; raise inner_reg above {self.inner_reg - 2 * low:.3g}"
+            )
+        return theta, torch.linalg.inv(h)
+
+    def _large(self, s: Setting, lam: Tensor, tasks: TaskView) -> Tensor:
+        """theta* (T, q) without matrices: solves become exact as the gradient vanishes."""
+        first: list[Tensor] = []
+
+        def inner(theta: Tensor, at: Tensor, task: TaskView) -> Tensor:
+            return self.inner(s, theta, at, task)
+
+        def direction(theta: Tensor) -> tuple[Tensor, Tensor]:
+            g, product = products(inner, theta, lam, tasks)
+            size = g.norm(dim=1)
+            first[:] = first or [size.clamp(min=torch.finfo(g.dtype).tiny)]
+            forcing = (size / first[0]).clamp(max=0.1, min=self._floor(g))
+            return g, truncated(product, g, forcing)
+
+        return self._minimised(s, lam, tasks, direction)
+
+    def _minimised(self, s: Setting, lam: Tensor, tasks: TaskView, direction: Any) -> Tensor:
+        value = vmap(lambda th, t: self.inner(s, th, lam, t))
+        start = lam.detach().expand(len(tasks.query_x), -1).clone()
+        return minimised(
+            lambda th: value(th, tasks), direction, start, self.max_steps, type(self).__name__
         )
 
-    @staticmethod
-    def _length(value: Any, theta: Tensor, step: Tensor, g: Tensor, tasks: TaskView) -> Tensor:
-        """Armijo step lengths (T,), halved task by task."""
-        length = torch.ones_like(theta[:, 0])
-        here, slope = value(theta, tasks), (g * step).sum(1)
-        noise = 16 * torch.finfo(theta.dtype).eps * (1 + here.abs())
-        for _ in range(30):
-            bad = (
-                value(theta + length[:, None] * step, tasks) > here + 1e-4 * length * slope + noise
-            )
-            if not bad.any():
-                break
-            length = torch.where(bad, length / 2, length)
-        return length
+    def _floor(self, like: Tensor) -> float:
+        return max(self.rtol, 4 * torch.finfo(like.dtype).eps)
 
     def adapt(self, s: Setting, lam: Tensor, task: TaskView, state: Any) -> Tensor:
         """Two chord steps from theta*."""
-        theta, b = state
+        theta = state[0]
         g = grad(lambda th, la: self.inner(s, th, la, task))
-        first = theta - b @ g(theta, lam)
-        return first - b @ g(first, lam)
+
+        def solve(b: Tensor) -> Tensor:
+            if len(state) == 2:
+                return state[1] @ b
+            return self._implicit(s, b, theta, task)
+
+        first = theta - solve(g(theta, lam))
+        return first - solve(g(first, lam))
+
+    def _implicit(self, s: Setting, b: Tensor, theta: Tensor, task: TaskView) -> Tensor:
+        def inner(th: Tensor, lam: Tensor, one: TaskView) -> Tensor:
+            return self.inner(s, th, lam, one)
+
+        fields = (t.detach()[None] for t in task)
+        return InnerSolve.apply(b[None], theta.detach()[None], inner, self._floor(b), *fields)[0]
+
+
+class ProximalCG(Proximal):
+    """The same by conjugate gradients whatever the size: iMAML's way."""
+
+    def dense(self, s: Setting) -> bool:
+        """Never."""
+        return False
