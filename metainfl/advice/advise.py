@@ -18,7 +18,7 @@ import torch
 
 from metainfl.adaptation import NoAdaptation
 from metainfl.curvature import ekfac, exact
-from metainfl.derive.differences import product_error
+from metainfl.derive.differences import DerivativeErrors, derivative_errors
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, MetainflError
@@ -49,7 +49,7 @@ class Advice:
     predicted: float
     measured: float | None
     kronecker_residual: float | None
-    product_error: float
+    derivatives: DerivativeErrors
     plan: str
 
     @property
@@ -71,11 +71,8 @@ class Advice:
                 f"lam is far from stationary (relative gradient {self.residual:.1e}): influence means "
                 "little there, and the errors predicted below too; run problem.solve() first"
             )
-        if self.product_error > 1e-2:
-            words.append(
-                "products differ from differences of the gradient: an operation of the model or a loss "
-                "has wrong higher derivatives, or lam sits on a kink"
-            )
+        if self.derivatives.wrong:
+            words.append(str(self.derivatives))
         return words
 
     def as_dict(self) -> dict[str, object]:
@@ -101,7 +98,7 @@ class Advice:
             f"CG           {self._cg()}",
             f"Neumann      scale {self.neumann_scale:.3g}, J = {self.neumann_terms} terms",
             f"products     {self.plan}",
-            f"derivatives  products agree with differences of the gradient to {self.product_error:.1g}",
+            *([] if self.derivatives.wrong else [f"derivatives  {self.derivatives}"]),
             f"predicted    relative error at most {self.predicted:.1g}",
         ]
         if self.measured is not None:
@@ -152,8 +149,8 @@ def advise(
     predicted = k * torch.finfo(problem.lam.dtype).eps if dense else wanted
     progress(2, stages, f"EK-FAC against the Hessian{far}")
     kronecker = _kronecker(problem)
-    progress(3, stages, f"products against differences of the gradient{far}")
-    differ = product_error(problem)
+    progress(3, stages, f"derivatives against differences{far}")
+    derivatives = derivative_errors(problem)
     if measure:
         progress(4, stages, f"a solve to rounding{far}")
     measured = _measured(problem, solver, damping) if measure else None
@@ -172,7 +169,7 @@ def advise(
         predicted=predicted,
         measured=measured,
         kronecker_residual=kronecker,
-        product_error=differ,
+        derivatives=derivatives,
         plan=str(problem.plan),
     )
 

@@ -13,11 +13,20 @@ from typing import Any
 from torch.overrides import TorchFunctionMode
 
 from metainfl.operations.attention import ATTENTION
+from metainfl.operations.distances import DISTANCES
+from metainfl.operations.embedding import EMBEDDING
 from metainfl.operations.normalisation import NORMALISATION
 from metainfl.operations.randomness import RANDOM
 from metainfl.operations.recurrent import RECURRENT
 
-INSTEAD: dict[Any, Callable[..., Any]] = {**NORMALISATION, **ATTENTION, **RECURRENT, **RANDOM}
+INSTEAD: dict[Any, Callable[..., Any]] = {
+    **NORMALISATION,
+    **ATTENTION,
+    **RECURRENT,
+    **DISTANCES,
+    **EMBEDDING,
+    **RANDOM,
+}
 
 
 class exact_derivatives(TorchFunctionMode):

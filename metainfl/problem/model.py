@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Protocol
 
 import torch
@@ -10,6 +11,8 @@ from torch.func import functional_call
 
 from metainfl.errors import InvalidProblem
 from metainfl.operations import exact_derivatives
+from metainfl.problem.outputs import Output, select
+from metainfl.problem.snapshot import batch_statistics, snapshot
 
 
 class Model(Protocol):
@@ -47,38 +50,51 @@ class LinearEmbedding:
 class FromModule:
     """A `torch.nn.Module` with its trainable parameters as one flat vector, in `named_parameters` order.
 
-    Buffers and frozen parameters keep the values they have now. Refused, because the answer would
-    depend on something other than theta: dropout in training mode, and normalisation layers that
-    update running statistics (use .eval(), or track_running_stats=False). Normalisation and attention
-    are computed by the formulas in `operations`, because torch's own third derivatives are wrong.
-    `batch_statistics` names the first layer that normalises with the statistics of its batch: weights do
-    not reach them, so an instance of weight 0 would still count there, and `Problem` refuses such tasks.
-    A module from `torch.compile` is taken as it was before.
+    The module is copied: what is done to it later changes nothing here. Buffers and frozen parameters
+    keep the values they have now; so does the padding row of an embedding, which torch does not train.
+    Where the module returns more than one tensor, `output` says which is meant: an index, a key, the name
+    of an attribute, or a function of what is returned. A module from `torch.compile` is taken as it was.
+
+    Refused, because the answer would depend on something other than theta, or theta's gradient would be
+    no derivative: dropout in training mode, normalisation layers that update running statistics,
+    embeddings that rescale rows or gradients (see `snapshot`), half precision. Operations whose
+    derivatives torch gets wrong are computed by the formulas in `operations`. `batch_statistics` names
+    the first layer that normalises with the statistics of its batch: weights do not reach them, so an
+    instance of weight 0 would still count there, and `Problem` refuses such tasks.
     """
 
-    def __init__(self, module: nn.Module) -> None:
-        module = getattr(module, "_orig_mod", module)
-        self.batch_statistics = _refuse_state(module)
-        trainable = {n: p for n, p in module.named_parameters() if p.requires_grad}
+    def __init__(self, module: nn.Module, *, output: Output | None = None) -> None:
+        self.module, self.padding = snapshot(module)
+        self.output = output
+        self.batch_statistics = batch_statistics(self.module)
+        trainable = {n: p for n, p in self.module.named_parameters() if p.requires_grad}
         if not trainable:
             raise InvalidProblem("the module has no parameter that requires a gradient")
-        for n, p in module.named_parameters():
-            if not p.is_floating_point():
-                raise InvalidProblem(f"parameter {n!r} is {p.dtype}; only floating point can adapt")
-        self.module = module
         self.shapes = {n: p.shape for n, p in trainable.items()}
         self.n_params = sum(p.numel() for p in trainable.values())
 
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """The module's outputs with theta in place of its parameters."""
         with exact_derivatives():
-            out: Tensor = functional_call(self.module, self.to_dict(theta), (x,))
-        return out
+            out = functional_call(self.module, self.to_dict(theta), (x,))
+        return select(out, self.output)
+
+    def to(self, dtype: torch.dtype) -> FromModule:
+        """The same model in another precision."""
+        other = copy.copy(self)
+        other.module = copy.deepcopy(self.module).to(dtype)
+        other.padding = {n: (i, row.to(dtype)) for n, (i, row) in self.padding.items()}
+        return other
 
     def to_dict(self, theta: Tensor) -> dict[str, Tensor]:
-        """Theta (n_params,) as named parameters."""
+        """Theta (n_params,) as named parameters, padding rows at their own values."""
         parts = theta.split([s.numel() for s in self.shapes.values()])
-        return {n: t.reshape(s) for (n, s), t in zip(self.shapes.items(), parts, strict=True)}
+        named = {n: t.reshape(s) for (n, s), t in zip(self.shapes.items(), parts, strict=True)}
+        for n, (i, row) in self.padding.items():
+            if n in named:
+                fixed = row.to(theta)[None]
+                named[n] = torch.cat([named[n][:i], fixed, named[n][i + 1 :]])
+        return named
 
     def to_flat(self, parameters: dict[str, Tensor]) -> Tensor:
         """Named parameters as theta (n_params,)."""
@@ -88,32 +104,9 @@ class FromModule:
         return torch.cat([parameters[n].reshape(-1) for n in self.shapes])
 
     def current(self) -> Tensor:
-        """The module's own parameters now, detached (n_params,)."""
+        """The module's own parameters when it was copied, detached (n_params,)."""
         own = {n: p.detach() for n, p in self.module.named_parameters() if n in self.shapes}
         return self.to_flat(own)
-
-
-def _refuse_state(module: nn.Module) -> str | None:
-    """`InvalidProblem` where outputs depend on more than parameters and input; else `batch_statistics`."""
-    if isinstance(module, torch.jit.ScriptModule):
-        raise InvalidProblem(
-            "a scripted or traced module cannot be given other parameters; pass the Python module"
-        )
-    found: str | None = None
-    for name, m in module.named_modules():
-        if isinstance(m, nn.modules.dropout._DropoutNd) and m.training and m.p > 0:
-            raise InvalidProblem(f"dropout layer {name!r} is in training mode; call .eval()")
-        if not isinstance(m, nn.modules.batchnorm._NormBase):
-            continue
-        if m.training and m.track_running_stats:
-            raise InvalidProblem(
-                f"layer {name!r} updates its running statistics in forward; call .eval() to use them "
-                "as they are, or set its track_running_stats to False to use the batch's own"
-            )
-        own = m.training or m.running_mean is None
-        if own and found is None and isinstance(m, nn.modules.batchnorm._BatchNorm):
-            found = name
-    return found
 
 
 class Guarded:
@@ -125,7 +118,7 @@ class Guarded:
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """As the model has it."""
         with exact_derivatives():
-            return self.model(theta, x)
+            return select(self.model(theta, x), None)
 
 
 def as_model(model: Model | nn.Module) -> Model:

@@ -54,10 +54,10 @@ class Tasks:
                 raise InvalidTasks(f"{name} must be (tasks, instances, ...), got {tuple(t.shape)}")
             if name.endswith("_x") and not t.is_floating_point():
                 raise InvalidTasks(f"{name} must be floating point, got {t.dtype}; call .double()")
-            if t.is_floating_point() and t.dtype not in (torch.float32, torch.float64):
+            if t.dtype in (torch.float16, torch.bfloat16):
                 raise InvalidTasks(
-                    f"{name} is {t.dtype}; second derivatives need torch.float32 or, better, "
-                    "torch.float64: call .float() or .double()"
+                    f"{name} is {t.dtype}, in which second derivatives are rounding; give {name}.float() "
+                    "or .double()"
                 )
             if t.is_floating_point() and not torch.isfinite(t).all():
                 where = torch.nonzero(~torch.isfinite(t))[0].tolist()

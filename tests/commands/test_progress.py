@@ -98,7 +98,7 @@ def test_interrupted_advice_and_ledger(monkeypatch, tmp_path, capsys):
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules[advise.__module__], "product_error", stop)
+    monkeypatch.setattr(sys.modules[advise.__module__], "derivative_errors", stop)
     assert run("advise", "digits") == 130
     assert "interrupted: 3 of 4 stages finished; the other 1 were not" in capsys.readouterr().err
     monkeypatch.setattr(store.Store, "add", stop)

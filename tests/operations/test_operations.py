@@ -8,8 +8,6 @@ import torch
 from torch import nn
 
 import metainfl as mi
-from metainfl.advice.advise import advise
-from metainfl.derive.differences import product_error
 from metainfl.errors import InvalidProblem
 from metainfl.problem import model as models
 from metainfl.problem.weights import without
@@ -289,33 +287,3 @@ def test_what_cannot_be_replaced_is_refused(name):
 def test_running_statistics_are_refused_in_functions_too():
     with pytest.raises(InvalidProblem, match="running statistics"):
         problem_of(Fused("running").to(D), 1).gradient(torch.ones(2, dtype=D))
-
-
-@pytest.mark.filterwarnings("ignore:There is a performance drop")
-def test_a_wrong_product_is_seen_by_differences(monkeypatch):
-    """What guards operations that nobody has listed: advice compares products with differences."""
-    net, lam, _ = made("layer norm")
-    problem = problem_of(net, 2, lam=lam, product="reverse")
-    assert product_error(problem) < 1e-6
-    assert "products differ" not in str(advise(problem))
-    monkeypatch.setattr(models, "exact_derivatives", contextlib.nullcontext)
-    wrong = problem_of(net, 2, lam=lam, product="reverse")
-    if product_error(wrong) < 1e-6:
-        pytest.skip(f"torch {torch.__version__} has mended layer norm")
-    assert product_error(wrong) > 1e-2
-    assert "products differ from differences of the gradient" in str(advise(wrong))
-
-
-def test_differences_in_the_precision_that_the_model_allows():
-    """A float32 constant in a loss keeps the check in float32; it still passes, to less."""
-    net, _, _ = made("layer norm")
-    metric = torch.tensor([[1.0, 0.5], [0.0, 2.0]])
-
-    def loss(outputs, targets):
-        return ((outputs - targets) @ metric).square().sum(1)
-
-    problem = problem_of(net.float(), 1, product="reverse")
-    problem = problem.replaced(tasks=problem.tasks.to(dtype=torch.float32), inner_loss=loss)
-    problem.lam = mi.FromModule(net).current()
-    assert problem.lam.dtype == torch.float32
-    assert 1e-8 < product_error(problem) < 1e-2

@@ -1,0 +1,95 @@
+"""Embeddings: rows of a weight, looked up. What torch's own do to gradients beside it is refused, because
+no objective has such gradients: training may use them, a derivative may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from metainfl.errors import InvalidProblem
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """weight[input]. A sparse gradient is the same derivative, and taken dense.
+
+    `nn.Embedding(padding_idx=...)` in a module is handled by `problem.snapshot`, which makes a constant
+    of the row; a call with padding_idx from elsewhere is refused.
+    """
+    if padding_idx is not None:
+        raise InvalidProblem(
+            f"F.embedding(padding_idx={padding_idx}) gives a row no gradient on which outputs depend; leave "
+            "padding_idx out and multiply by a mask, or use nn.Embedding, whose row is held constant"
+        )
+    _refuse(max_norm, scale_grad_by_freq)
+    return F.embedding(input, weight)
+
+
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """Sums, means or maxima of rows of the weight, one bag a row of input (bags, entries).
+
+    Entries at padding_idx are left out of their bag, which is a derivative; torch's own has no second.
+    """
+    _refuse(max_norm, scale_grad_by_freq)
+    if offsets is not None:
+        raise InvalidProblem(
+            "embedding_bag with offsets cannot be batched over tasks; give bags of one length, (bags, "
+            "entries), filled up with padding_idx"
+        )
+    rows = F.embedding(input, weight)
+    if padding_idx is None:
+        present = torch.ones_like(input, dtype=torch.bool)
+    else:
+        present = input != padding_idx % len(weight)
+    if mode == "max":
+        void = ~present.any(1, keepdim=True)
+        bags = rows.masked_fill(~present[..., None], -torch.inf).amax(1)
+        return bags.masked_fill(void, 0.0)
+    weights = present.to(rows.dtype)
+    if per_sample_weights is not None:
+        weights = weights * per_sample_weights
+    total = (weights[..., None] * rows).sum(1)
+    return total / present.sum(1, keepdim=True).clamp(min=1) if mode == "mean" else total
+
+
+def _refuse(max_norm: float | None, scale_grad_by_freq: bool) -> None:
+    if max_norm is not None:
+        raise InvalidProblem(
+            f"an embedding with max_norm={max_norm} changes its own weight in forward; renormalise in the "
+            "model (weight / weight.norm(...)), or leave max_norm out"
+        )
+    if scale_grad_by_freq:
+        raise InvalidProblem(
+            "an embedding with scale_grad_by_freq divides gradients by counts: they are no derivatives; "
+            "build it without, and put the counts into the loss"
+        )
+
+
+EMBEDDING: dict[Any, Callable[..., Any]] = {
+    F.embedding: embedding,
+    F.embedding_bag: embedding_bag,
+}

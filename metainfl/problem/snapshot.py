@@ -1,0 +1,109 @@
+"""A module copied at the border, and what cannot be taken refused by name."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from metainfl.errors import InvalidProblem
+
+#: rows of weights, by parameter name, that torch's gradient leaves out: index and value
+Padding = dict[str, tuple[int, Tensor]]
+WHOLE = (torch.float32, torch.float64)
+
+
+def snapshot(module: nn.Module) -> tuple[nn.Module, Padding]:
+    """A copy of the module, its embeddings without padding, and their padding rows.
+
+    `nn.Embedding(padding_idx=i)` gives row i no gradient although outputs depend on it: no objective has
+    this derivative, unless the row is a constant. That is what it becomes, at its value now. Raises
+    `InvalidProblem` for what cannot be copied, run without torch's own parameters, or differentiated.
+    """
+    module = getattr(module, "_orig_mod", module)
+    _refuse(module)
+    copied = _copied(module)
+    padding: Padding = {}
+    for name, m in copied.named_modules():
+        if isinstance(m, nn.Embedding) and m.padding_idx is not None:
+            path = f"{name}.weight" if name else "weight"
+            if m.weight.requires_grad:
+                padding[_own(copied, m, path)] = (m.padding_idx, m.weight[m.padding_idx].detach())
+            m.padding_idx = None
+    return copied, padding
+
+
+def batch_statistics(module: nn.Module) -> str | None:
+    """The first layer that normalises with the statistics of its batch."""
+    for name, m in module.named_modules():
+        if isinstance(m, nn.modules.batchnorm._BatchNorm) and (
+            m.training or m.running_mean is None
+        ):
+            return name
+    return None
+
+
+def _own(module: nn.Module, layer: nn.Embedding, path: str) -> str:
+    """The name under which the layer's weight is a parameter; refused where other layers read it too."""
+    places = [
+        (f"{n}.{k}" if n else k, m)
+        for n, m in module.named_modules()
+        for k, p in m._parameters.items()
+        if p is layer.weight
+    ]
+    other = [n for n, m in places if not (isinstance(m, nn.Embedding))]
+    if not places or other:
+        raise InvalidProblem(
+            f"embedding {path!r} has padding_idx={layer.padding_idx}, whose row torch gives no gradient, but "
+            f"{other or 'a parametrization'} reads the same weight; build the embedding without padding_idx "
+            "and multiply its output by a mask"
+        )
+    return places[0][0]
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    """A deep copy; tensors that were computed and hang on the module are constants in it."""
+    memo: dict[int, object] = {}
+    for m in module.modules():
+        for value in vars(m).values():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
+    try:
+        copied = copy.deepcopy(module, memo)
+    except Exception as error:  # a module may hold anything, and its copying raise anything
+        raise InvalidProblem(
+            f"the module cannot be copied ({type(error).__name__}: {error}), so later changes to it would "
+            "change answers; take what cannot be copied (files, locks, generators) out of it, or give a "
+            "function of (theta, x) with n_params"
+        ) from error
+    for p in copied.parameters():
+        p.grad = None
+    return copied
+
+
+def _refuse(module: nn.Module) -> None:
+    """`InvalidProblem` where outputs depend on more than parameters and input, or gradients lie."""
+    if isinstance(module, torch.jit.ScriptModule):
+        raise InvalidProblem(
+            "a scripted or traced module cannot be given other parameters; pass the Python module"
+        )
+    for name, p in module.named_parameters():
+        if isinstance(p, nn.parameter.UninitializedParameter):
+            raise InvalidProblem(f"parameter {name!r} has no shape yet; call the module once first")
+        if not p.is_floating_point():
+            raise InvalidProblem(f"parameter {name!r} is {p.dtype}; only floating point can adapt")
+    for name, t in (*module.named_parameters(), *module.named_buffers()):
+        if t.is_floating_point() and t.dtype not in WHOLE:
+            raise InvalidProblem(
+                f"{name!r} is {t.dtype}, in which second derivatives are rounding; call module.float() or "
+                ".double()"
+            )
+    for name, m in module.named_modules():
+        if isinstance(m, nn.modules.dropout._DropoutNd) and m.training and m.p > 0:
+            raise InvalidProblem(f"dropout layer {name!r} is in training mode; call .eval()")
+        if isinstance(m, nn.modules.batchnorm._NormBase) and m.training and m.track_running_stats:
+            raise InvalidProblem(
+                f"layer {name!r} updates its running statistics in forward; call .eval() to use them "
+                "as they are, or set its track_running_stats to False to use the batch's own"
+            )
