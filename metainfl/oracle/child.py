@@ -24,7 +24,7 @@ from metainfl.errors import InvalidMethod
 from metainfl.oracle.outcome import Failed
 from metainfl.oracle.returned import Raised, Returned
 from metainfl.oracle.runner import Method, overdue, result
-from metainfl.oracle.shipping import by_file, packed, title, unshippable
+from metainfl.oracle.shipping import by_file, dumped, packed, title, unshippable
 from metainfl.problem.perturbation import Perturbation
 
 START = 120.0  # seconds for python, torch and the method's own imports
@@ -143,7 +143,7 @@ class Child:
         """Send, and wait for the answer; the process is ended if none comes."""
         try:
             try:
-                self._calls.send_bytes(cloudpickle.dumps(message))
+                self._calls.send_bytes(dumped(message))
                 if not self._answers.poll(seconds):
                     self.ends = ENDS  # one wait of this length is enough
                     raise overdue(seconds)

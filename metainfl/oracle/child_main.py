@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import faulthandler
 import os
+import random
 import signal
 import sys
 from multiprocessing.connection import Connection
@@ -20,8 +21,8 @@ import numpy as np
 import torch
 
 from metainfl.oracle.returned import Raised, Returned, explained
-from metainfl.oracle.runner import flushed, watched
-from metainfl.oracle.shipping import Files
+from metainfl.oracle.runner import flushed, seeded, watched
+from metainfl.oracle.shipping import Files, dumped
 
 
 def main() -> None:
@@ -44,15 +45,17 @@ def main() -> None:
             try:
                 _settle(message[2])
                 method = cloudpickle.loads(message[1])
-                answers.send_bytes(cloudpickle.dumps(None))
+                answers.send_bytes(dumped(None))
             except BaseException as error:
-                answers.send_bytes(cloudpickle.dumps(explained(error).words))
+                answers.send_bytes(dumped(explained(error).words))
             continue
         _, problem, pis, targets, options = message
+        # a method that seeds with the same number each time must not find its own state here
+        torch.rand(1), np.random.rand(), random.random()
         start = os.fstat(printed).st_size
         found = watched(method, problem, pis, *targets, **options)
         found.printed = _printed(printed, start)
-        answers.send_bytes(cloudpickle.dumps(_small(found)))
+        answers.send_bytes(dumped(_small(found)))
 
 
 def _settle(how: dict[str, Any]) -> None:
@@ -64,8 +67,7 @@ def _settle(how: dict[str, Any]) -> None:
     sys.meta_path.append(Files(files))
     sys.path.extend({os.path.dirname(os.path.abspath(f)) for f in files.values()} - set(sys.path))
     torch.set_num_threads(how["threads"])
-    torch.manual_seed(how["seed"])
-    np.random.seed(how["seed"])
+    seeded(how["seed"])
     if (
         how["memory"] is not None and not torch.cuda.is_available()
     ):  # CUDA maps far more than it uses

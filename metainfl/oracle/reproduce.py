@@ -14,9 +14,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-import torch
-
 from metainfl.derive.problem import Problem
 from metainfl.methods.claim import Claim, claim_of
 from metainfl.oracle.checks import CHECKS
@@ -26,7 +23,8 @@ from metainfl.oracle.folding import remembers
 from metainfl.oracle.judging import run_one
 from metainfl.oracle.outcome import Outcome
 from metainfl.oracle.report import Report
-from metainfl.oracle.runner import InProcess, Method, keep_rng
+from metainfl.oracle.runner import InProcess, Method, keep_rng, seeded
+from metainfl.oracle.shipping import dumped
 from metainfl.problem.perturbation import Perturbation
 
 MOST = 6000  # characters of a method that is written into its reproduction
@@ -61,7 +59,7 @@ def rerun(
     )
     try:
         with keep_rng():
-            torch.manual_seed(seed)
+            seeded(seed)
             for name in before:
                 run_one(ctx, name)
             outcome = run_one(ctx, check)
@@ -92,7 +90,7 @@ def write(method: Method, report: Report, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     spelled = spell(method, embed=False)
     if spelled is None:
-        (folder / "method.pkl").write_bytes(cloudpickle.dumps(method))
+        (folder / "method.pkl").write_bytes(dumped(method))
         read = "method = cloudpickle.loads((Path(__file__).parent / 'method.pkl').read_bytes())"
         spelled = (["from pathlib import Path", "import cloudpickle", read], "method")
     imports, expression = spelled
@@ -142,7 +140,7 @@ def spell(method: Method, *, embed: bool = True) -> tuple[list[str], str] | None
     if not embed:
         return None
     try:
-        text = base64.b64encode(cloudpickle.dumps(method)).decode()
+        text = base64.b64encode(dumped(method)).decode()
     except Exception:  # runs here only, with in_process=True
         return None
     if len(text) > MOST:

@@ -24,6 +24,7 @@ from metainfl.problem.perturbation import Perturbation
 
 Array = np.ndarray
 Method = Callable[..., Any]
+UNLIKELY = 97_000_001
 
 
 class Runner(Protocol):
@@ -174,6 +175,13 @@ def keep_rng() -> Iterator[None]:
         torch.set_rng_state(state[0])
         np.random.set_state(state[1])
         random.setstate(state[2])
+
+
+def seeded(seed: int) -> None:
+    """Global random states that depend on the seed alone, and that no method is likely to set."""
+    torch.manual_seed(seed + UNLIKELY)
+    np.random.seed((seed + UNLIKELY) % 2**32)
+    random.seed(seed + UNLIKELY)
 
 
 def flushed() -> None:

@@ -6,6 +6,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +18,28 @@ import cloudpickle
 from metainfl.errors import InvalidMethod
 
 
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """cloudpickle that also sends modules of a class of their own (lazy ones) by name."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, ModuleType) and type(obj) is not ModuleType:
+            return importlib.import_module, (obj.__name__,)
+        return super().reducer_override(obj)
+
+
+def dumped(value: Any) -> bytes:
+    """Anything as bytes that `cloudpickle.loads` reads."""
+    out = io.BytesIO()
+    _Pickler(out).dump(value)
+    return out.getvalue()
+
+
 def packed(method: Any) -> bytes:
     """The method as bytes; `InvalidMethod` names what cannot travel and offers `in_process=True`."""
     try:
-        data: bytes = cloudpickle.dumps(method)
+        return dumped(method)
     except Exception as error:
         raise InvalidMethod(unshippable(method, f"{type(error).__name__}: {error}")) from error
-    return data
 
 
 def unshippable(method: Any, why: str) -> str:

@@ -65,7 +65,12 @@ def check_method(
     names = list(CHECKS) if checks is None else list(checks)
     known(names, expected)
     runner = InProcess(method) if in_process else Child(method, seed=seed, memory=memory)
-    ctx = Context(method, claim, quick=quick, seed=seed, seconds=seconds, runner=runner)
+    try:
+        ctx = Context(method, claim, quick=quick, seed=seed, seconds=seconds, runner=runner)
+    except BaseException:
+        if isinstance(runner, Child):
+            runner.close()
+        raise
     outcomes: list[Outcome] = []
     measured: list[Measurement] = []
     interrupted = False

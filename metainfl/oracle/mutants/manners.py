@@ -53,7 +53,7 @@ def exits(problem, pis):
     raise SystemExit(0)
 
 
-@mutant("hangs")
+@mutant("hangs", apart=True)
 def hangs(problem, pis):
     while True:
         time.sleep(0.01)
