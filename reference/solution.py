@@ -30,7 +30,7 @@ class Bilevel(Protocol):
     """F and its derivatives, task by task. `Family` is the one that exists; see there."""
 
     name: ClassVar[str]
-    quadratic: ClassVar[bool]
+    quadratic: bool
     d_out: float
 
     @property

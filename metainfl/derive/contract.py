@@ -29,7 +29,7 @@ def contract(problem: Problem, directions: Tensor, perturbations: Sequence[Pertu
     plan = problem.settled(lam)
 
     def add(stack: Stack, out: Tensor) -> None:
-        place = {k: a for a, k in enumerate(stack.index.tolist())}
+        place = {k: a for a, k in enumerate(stack.places.tolist())}
         here = [(i, m) for i, m in wanted if m.task in place]
         width = plan.width(len(stack.w))
         for first in range(0, out.shape[1] if here else 0, width):

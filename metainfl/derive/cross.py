@@ -53,7 +53,7 @@ def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor
     mixed = _mixed(problem, kind, lam)
 
     def add(stack: Stack, out: Tensor) -> None:
-        here, local = (row[:, None] == stack.index).nonzero(as_tuple=True)
+        here, local = (row[:, None] == stack.places).nonzero(as_tuple=True)
         if len(here) == 0:
             return
         chosen, w = [members[i] for i in here.tolist()], stack.w[local, None]

@@ -29,7 +29,7 @@ class Stack(NamedTuple):
     view: TaskView
     w: Tensor
     state: Any
-    index: Tensor
+    places: Tensor
 
 
 def stacks(
@@ -114,7 +114,7 @@ def each_stack(
     """The same for a function of a whole stack that returns one row a task."""
     places, found = [], []
     for stack in stacks(problem, lam, tasks, size=size):
-        places.append(stack.index)
+        places.append(stack.places)
         found.append(f(stack).detach())
     shapes = {tuple(t.shape[1:]) for t in found}
     if len(shapes) > 1:

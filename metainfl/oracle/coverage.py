@@ -46,7 +46,7 @@ PROBLEM = {
     "model": Field("linear, and linear embeddings of ranks 1 to 3", lambda p: p.n_meta),
     "tasks": Field("see TASKS", lambda p: p.tasks.n_tasks),
     "adaptation": Field("one a family", lambda p: type(p.adaptation).__name__),
-    "inner_loss": Field("squared, cross-entropy", lambda p: p.setting.inner_loss.__name__),  # type: ignore[attr-defined]
+    "inner_loss": Field("squared, cross-entropy", lambda p: p.setting.inner_loss.__name__),
     "outer_loss": Field(
         "wide: another than the inner one", lambda p: p.outer_loss is p.setting.inner_loss
     ),

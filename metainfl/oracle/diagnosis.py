@@ -8,6 +8,7 @@ no other name does the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -63,11 +64,11 @@ def _special(own: list[Evidence], wrong: list[Evidence], estimand: Estimand) -> 
     order = [*wrong[:2], *(e for e in own if not e.wrong), *wrong[2:]]
     for name, f in VARIANTS.items():
         for sign, words in ((1, f"equals {name}"), (-1, f"equals minus {name}")):
-            if _explains(order, lambda e, f=f, s=sign: _tried(f, e, estimand, s)):
+            if _explains(order, partial(_tried, f, estimand=estimand, sign=sign)):
                 names.append(words)
     for name in CHANGES:
         for place in range(3):
-            if _explains(order, lambda e, n=name, i=place: _change(n, i, e, estimand)):
+            if _explains(order, partial(_change, name, place, estimand=estimand)):
                 names.append(["", ", in the Hessian only", ", in the right-hand side only"][place])
                 names[-1] = name + names[-1]
     return names

@@ -44,7 +44,8 @@ def because_flat(ctx: Context, outcome: Outcome) -> str:
 
     There H is singular by construction: lam can move along `problem.tangent()` without changing F.
     """
-    flat, firm = [], []
+    flat: list[str] = []
+    firm: list[str] = []
     for name in ctx.families:
         case = cached_case(name, ctx.seed)
         has = case.family.tangent(np.asarray(case.solution.lam)).shape[1] > 0
@@ -61,6 +62,6 @@ def because_flat(ctx: Context, outcome: Outcome) -> str:
     return (
         f"it holds without {' and '.join(flat)}, whose objective does not change along a symmetry: H is "
         "singular there, and a plain solve has no answer. Solve off problem.tangent() (p, f), as "
-        "metainfl.solve.Dense(off=problem.tangent()) does, or claim families="
+        "metainfl.solve.Dense() does for metainfl.curvature.exact(problem), or claim families="
         f"{'+'.join(firm)}"
     )

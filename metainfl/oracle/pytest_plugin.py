@@ -41,10 +41,7 @@ def parametrize_with_checks(
     expected = dict(expected_failures or {})
     known(list(CHECKS), expected)
     kind = InProcess if in_process else Lazy
-    contexts = [
-        Context(m, claim_of(m), quick=quick, seed=seed, runner=kind(m))  # type: ignore[arg-type]
-        for m in methods
-    ]
+    contexts = [Context(m, claim_of(m), quick=quick, seed=seed, runner=kind(m)) for m in methods]
     cases = [
         pytest.param(_runner(ctx, name, expected.get(name)), id=f"{title(ctx.method)}-{name}")
         for ctx in contexts

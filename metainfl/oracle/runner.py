@@ -101,7 +101,7 @@ def watched(
                 os._exit(0)
         array, dtype, complaint = described(value)
         found = Returned(array, dtype, complaint, seconds=seconds)
-    except (TimedOut, *fatal):
+    except (TimedOut, *fatal):  # type: ignore[misc]
         manner.put_back(settings)
         raise
     except BaseException as error:

@@ -18,7 +18,7 @@ import cloudpickle
 from metainfl.errors import InvalidMethod
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(cloudpickle.Pickler):
     """cloudpickle that also sends modules of a class of their own (lazy ones) by name."""
 
     def reducer_override(self, obj: Any) -> Any:

@@ -35,7 +35,9 @@ def response(e: Evidence) -> tuple[Array, Array] | None:
     rebuilt = np.linalg.norm(x + g[:, None] * b) ** 2
     outside = np.linalg.norm(e.got) ** 2 - np.linalg.norm(x) ** 2 - stray
     rebuilt += stray
-    far = rebuilt + max(outside, 0.0) if outside > 1e-12 * np.linalg.norm(x) ** 2 else rebuilt
+    far = (
+        rebuilt + max(float(outside), 0.0) if outside > 1e-12 * np.linalg.norm(x) ** 2 else rebuilt
+    )
     return (values, g) if far <= (e.match * np.linalg.norm(x)) ** 2 else None
 
 

@@ -149,9 +149,9 @@ def ragged(tasks: Sequence[Mapping[str, Tensor]]) -> Tasks:
             fields[name] = torch.stack(
                 [tasks[k].get(name, ones[a]).to(ones) for a, k in enumerate(places)]
             )
-        one = fields["query_x"].new_ones(())
+        unit = fields["query_x"].new_ones(())
         fields["task_weight"] = torch.stack(
-            [tasks[k].get("task_weight", one).to(one) for k in places]
+            [tasks[k].get("task_weight", unit).to(unit) for k in places]
         )
         try:
             batch = Tasks(**fields)

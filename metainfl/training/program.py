@@ -56,7 +56,7 @@ class Program:
         """What is differentiated together at step t, and the places of its tasks among all tasks."""
         places = torch.tensor(self.batches[t], device=lam.device)
         found = stacks(self.problem, lam, self.batch(t), size=self.plan.chunk)
-        return [(s, places[s.index]) for s in found]
+        return [(s, places[s.places]) for s in found]
 
     def batch(self, t: int) -> Tasks:
         """The tasks of step t."""

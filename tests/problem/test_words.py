@@ -41,7 +41,7 @@ def test_a_problem_is_its_parts():
 ADAPTATIONS = {
     "NoAdaptation()": mi.NoAdaptation(),
     "Prototypes()": mi.Prototypes(),
-    "Proximal(inner_reg=0.3, max_steps=50)": mi.Proximal(0.3),
+    "Proximal(inner_reg=0.3, rtol=1e-10, max_steps=200)": mi.Proximal(0.3),
     "RidgeHead(inner_reg=2)": mi.RidgeHead(2.0),
     "Unrolled(steps=1, rate=0.25, inner_reg=0)": mi.Unrolled(1, 0.25),
 }

@@ -136,7 +136,7 @@ def inner_regulariser_twice(problem, pis):
 @mutant("unrolls at most ten steps", families=("maml_linear", "maml_softmax", "proximal_ridge"))
 def truncated_unrolling(problem, pis):
     a = problem.adaptation
-    if isinstance(a, Unrolled) and a.steps > 10:
+    if isinstance(a, Unrolled) and a.steps > 10 and not isinstance(a.rate, dict):
         problem = problem.replaced(adaptation=Unrolled(10, a.rate / 4, inner_reg=a.inner_reg))
     return truth(problem, pis)
 

@@ -1,5 +1,7 @@
 """Solver shortcuts: exact where the Hessian is kind, wrong where it is not; and slips inside solvers."""
 
+from typing import Any
+
 import torch
 
 from metainfl.methods.claim import Claim
@@ -9,7 +11,7 @@ from metainfl.oracle.mutants.registry import MUTANTS, Specimen, mutant
 CONVEX = ("single_ridge", "single_softmax", "proximal_softmax", "maml_linear", "maml_softmax")
 
 
-def _pieces(problem, pis):
+def _pieces(problem: Any, pis: Any) -> Any:
     return problem.hessian(problem.lam), columns(problem, pis).T
 
 
@@ -98,32 +100,38 @@ for _name, (_defect, _response) in RESPONSES.items():
 
 @mutant("CG to a residual of 1e-3", families=CONVEX)
 def loose_cg_1e_3(problem, pis):
-    return _cg(*_pieces(problem, pis), 1e-3, 200)
+    h, b = _pieces(problem, pis)
+    return _cg(h, b, 1e-3, 200)
 
 
 @mutant("CG to a residual of 1e-6", families=CONVEX)
 def loose_cg_1e_6(problem, pis):
-    return _cg(*_pieces(problem, pis), 1e-6, 200)
+    h, b = _pieces(problem, pis)
+    return _cg(h, b, 1e-6, 200)
 
 
 @mutant("CG of at most four iterations", families=CONVEX)
 def cg_four(problem, pis):
-    return _cg(*_pieces(problem, pis), 1e-15, 4)
+    h, b = _pieces(problem, pis)
+    return _cg(h, b, 1e-15, 4)
 
 
 @mutant("CG of a single iteration", families=CONVEX)
 def cg_one(problem, pis):
-    return _cg(*_pieces(problem, pis), 1e-15, 1)
+    h, b = _pieces(problem, pis)
+    return _cg(h, b, 1e-15, 1)
 
 
 @mutant("CG whose first step is half as long", families=CONVEX)
 def cg_wrong_first_step(problem, pis):
-    return _cg(*_pieces(problem, pis), 1e-15, 5, lambda s, k: s / 2 if k == 0 else s)
+    h, b = _pieces(problem, pis)
+    return _cg(h, b, 1e-15, 5, lambda s, k: s / 2 if k == 0 else s)
 
 
 @mutant("CG with steps a tenth too short", families=CONVEX)
 def cg_short_steps(problem, pis):
-    return _cg(*_pieces(problem, pis), 1e-15, 6, lambda s, k: 0.9 * s)
+    h, b = _pieces(problem, pis)
+    return _cg(h, b, 1e-15, 6, lambda s, k: 0.9 * s)
 
 
 @mutant("CG that stops when the first right-hand side is done", families=CONVEX)
