@@ -83,12 +83,12 @@ def test_interrupted_check_of_the_built_in(monkeypatch, capsys, tmp_path):
     assert len(data["rows"]) == 3 and data["complete"] is False
 
 
-def test_interrupted_check_of_a_method(tmp_path, capsys):
-    """The verdict of an interrupted run is no failed claim."""
+def test_a_method_that_raises_an_interrupt_is_judged(tmp_path, capsys):
+    """In its own process a method's KeyboardInterrupt is its own fault, not the user's Ctrl-C."""
     file = tmp_path / "stops.py"
     file.write_text("def method(problem, perturbations):\n    raise KeyboardInterrupt\n")
-    assert run("check", f"{file}:method", "--quick") == 130
-    assert "checks judged; the other" in capsys.readouterr().err
+    assert run("check", f"{file}:method", "--quick") == 1
+    assert "KeyboardInterrupt" in capsys.readouterr().out
 
 
 def test_interrupted_advice_and_ledger(monkeypatch, tmp_path, capsys):

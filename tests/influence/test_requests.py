@@ -94,9 +94,7 @@ def test_rates_by_name_equal_a_flat_vector_of_rates():
         torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)
     ).double()
     lam = mi.FromModule(net).current()
-    flat = torch.cat(
-        [torch.full((12,), 0.2), torch.full((4,), 0.1), torch.full((10,), 0.3)]
-    ).double()
+    flat = torch.tensor([0.2] * 12 + [0.1] * 4 + [0.3] * 10, dtype=torch.float64)
     named = {"0.weight": 0.2, "": 0.1, "2": 0.3}
     both = [mi.Problem(net, tasks_of(), mi.Unrolled(2, r), outer_reg=0.1) for r in (flat, named)]
     assert_close(both[1].gradient(lam), both[0].gradient(lam), 1e-14)
