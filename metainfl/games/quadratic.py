@@ -63,7 +63,7 @@ class _Closed:
 
         Its gradient is sums of n + 1 terms of p products each, so it agrees to that many roundings.
         """
-        lam = torch.linspace(-1.0, 1.3, problem.n_meta).to(self.b)
+        lam = torch.linspace(-1.0, 1.3, problem.n_meta, dtype=self.b.dtype, device=self.b.device)
         full = problem.gradient(lam)
         size = (self.a.abs() @ lam.abs()).sum(0) + self.b.abs().sum(0)
         gap = (self.a.sum(0) @ lam - self.b.sum(0) - full).abs()

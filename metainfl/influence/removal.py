@@ -60,7 +60,7 @@ def second_order(
     rows = []
     for p, slope in zip(perturbations, slopes, strict=True):
         members = list(parts(p))
-        w = torch.tensor([weight(problem.tasks, m) for m in members]).to(slope)
+        w = slope.new_tensor([weight(problem.tasks, m) for m in members])
 
         def rate(
             s: float,

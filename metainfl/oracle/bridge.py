@@ -31,6 +31,9 @@ from metainfl_reference import perturbation as truth
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.family import Family
 
+#: a perturbation as the reference has it
+Asked = truth.Perturbation
+
 
 def to_truth(p: production.Perturbation) -> truth.Perturbation:
     """The same perturbation for the reference, made by the reference's own constructors."""

@@ -73,6 +73,7 @@ ADAPTATIONS: dict[str, dict[str, Field]] = {
     "Proximal": {
         "inner_reg": Field("drawn", _part("inner_reg")),
         "max_steps": Field("how far the inner solver may go, not what is asked"),
+        "rtol": Field("where inner solves by products end, not what is asked: tests/adaptation"),
     },
     "ProximalRidge": {"inner_reg": Field("drawn", _part("inner_reg"))},
     "RidgeHead": {"inner_reg": Field("drawn", _part("inner_reg"))},

@@ -52,8 +52,8 @@ def _names(own: list[Evidence], wrong: list[Evidence], estimand: Estimand) -> li
     if estimand.project(wrong[0].case.known, np.zeros((1, wrong[0].case.family.n_meta))) is None:
         return names
     names = names or _special(own, wrong, estimand)
-    if not names and estimand.linear and not right:  # a solver errs everywhere, or it is not that
-        names = solver_words(wrong)
+    if not names and estimand.linear:
+        names = solver_words(wrong, right)
     return names or _stale(own, wrong) or _rows(wrong)
 
 

@@ -23,12 +23,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from metainfl.oracle.bridge import all_to_truth
+from metainfl.oracle.bridge import Asked, all_to_truth
 from metainfl.problem.perturbation import Perturbation
 from metainfl_reference.certificate import EPS, spectrum
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.family import Family, Solution
-from metainfl_reference.perturbation import Perturbation as Asked
 
 Array = np.ndarray
 DRAWS = 4

@@ -3,9 +3,14 @@
 With H v = l v and b the exact right-hand side, an answer of the form x = -sum_v g(l) v v'b has the right
 gradient and the right Hessian, and g says what was done instead of 1/l: 1/(l + d) is a damping, 0 a cut,
 a constant no inverse at all. An answer in the Krylov space of b after m < p products was ended early.
+
+Where other answers are right, a name stands only if it would leave them right: m products reach those, or
+their Hessians are kinder (of smaller condition number) than every one that was got wrong.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,6 +18,11 @@ from metainfl.oracle.evidence import Evidence
 from metainfl_reference.certificate import spectrum
 
 Array = np.ndarray
+DROPPED = "a pseudo-inverse that drops eigenvalues that are not zero"
+FLOORED = "eigenvalues floored, clipped or approximated in part of the spectrum"
+UNFINISHED = "the right Hessian and right-hand side, but a series or iteration that is not done"
+#: what leaves a kind Hessian's answer right
+OF_THE_SPECTRUM = (DROPPED, FLOORED, UNFINISHED)
 
 
 def parts(e: Evidence) -> tuple[Array, Array, Array]:
@@ -29,16 +39,18 @@ def response(e: Evidence) -> tuple[Array, Array] | None:
     values, b, x = parts(e)
     norms = np.sum(b**2, axis=1)
     seen = norms > 1e-20 * norms.max()  # softmax has directions in which no data pull
-    stray = float(np.linalg.norm(x[~seen])) ** 2
+    stray = float(np.linalg.norm(x[~seen]))
+    size = float(np.linalg.norm(x))
+    if (
+        stray > max(e.match, 1e-2 * e.off) * size
+    ):  # below: what a nearly singular solve leaves there
+        return None
     values, b, x, norms = values[seen], b[seen], x[seen], norms[seen]
     g = -np.sum(x * b, axis=1) / norms
-    rebuilt = np.linalg.norm(x + g[:, None] * b) ** 2
-    outside = np.linalg.norm(e.got) ** 2 - np.linalg.norm(x) ** 2 - stray
-    rebuilt += stray
-    far = (
-        rebuilt + max(float(outside), 0.0) if outside > 1e-12 * np.linalg.norm(x) ** 2 else rebuilt
-    )
-    return (values, g) if far <= (e.match * np.linalg.norm(x)) ** 2 else None
+    rebuilt = float(np.linalg.norm(x + g[:, None] * b)) ** 2
+    outside = float(np.linalg.norm(e.got)) ** 2 - size**2
+    far = rebuilt + outside if outside > 1e-12 * size**2 else rebuilt
+    return (values, g) if far <= (e.match * size) ** 2 else None
 
 
 def damping(e: Evidence) -> float | None:
@@ -52,20 +64,48 @@ def damping(e: Evidence) -> float | None:
     return d if fits and abs(d) > 0 else None
 
 
-def solver_words(wrong: list[Evidence]) -> list[str]:
-    """What the solver did, where every failing answer says the same."""
-    dampings = [damping(e) for e in wrong]
-    if all(d is not None for d in dampings):
-        return _damping_words(wrong, np.array(dampings, dtype=float))
+def solver_words(wrong: list[Evidence], right: list[Evidence]) -> list[str]:
+    """What the solver did, where every failing answer says the same and no right one denies it."""
     found = [response(e) for e in wrong]
-    if all(f is not None for f in found):
-        return _response_words([f for f in found if f is not None])
+    if not right:
+        return _damped(wrong) or _responses(found) or _ended_early(wrong, right)
+    hardest = max(_condition(e) for e in right)
+    if all(f is not None for f in found) and hardest < min(_condition(e) for e in wrong):
+        return [words for words in _responses(found) if words in OF_THE_SPECTRUM]
+    return _ended_early(wrong, right)
+
+
+def _condition(e: Evidence) -> float:
+    values = parts(e)[0]
+    return float(values.max() / values.min())
+
+
+def _damped(wrong: list[Evidence]) -> list[str]:
+    dampings = [damping(e) for e in wrong]
+    if any(d is None for d in dampings):
+        return []
+    return _damping_words(wrong, np.array(dampings, dtype=float))
+
+
+def _responses(found: Sequence[tuple[Array, Array] | None]) -> list[str]:
+    if any(f is None for f in found):
+        return []
+    return _response_words([f for f in found if f is not None])
+
+
+def _ended_early(wrong: list[Evidence], right: list[Evidence]) -> list[str]:
+    """CG and its kin: the answers lie in small Krylov spaces, and right ones need no larger space."""
     steps = [_krylov(e) for e in wrong]
-    if all(m is not None for m in steps):
-        return [
-            f"an iterative solve that ended after at most {max(m for m in steps if m)} products"
-        ]
-    return []
+    if any(m is None for m in steps):
+        return []
+    most = max(m for m in steps if m is not None)
+    if any((_krylov(e) or _distinct(parts(e)[0])) > most for e in right):
+        return []
+    return [f"an iterative solve that ended after at most {most} products"]
+
+
+def _distinct(values: Array) -> int:
+    return 1 + int(np.sum(np.diff(np.sort(values)) > 1e-8 * values.max()))
 
 
 def _damping_words(wrong: list[Evidence], d: Array) -> list[str]:
@@ -76,7 +116,7 @@ def _damping_words(wrong: list[Evidence], d: Array) -> list[str]:
     reg = np.array([e.case.family.d_out for e in wrong])
     mean = np.array([np.trace(e.case.solution.hessian) / e.case.family.n_meta for e in wrong])
     if same(d / reg, -1.0):
-        return ["the truth without the outer regulariser in the inverse"]
+        return ["equals the truth without the outer regulariser in the inverse"]
     if same(d / reg, 1.0):
         return ["the truth with the outer regulariser counted twice"]
     if same(d):
@@ -111,9 +151,9 @@ def _response_words(found: list[tuple[Array, Array]]) -> list[str]:
         if all(
             np.abs(r).max() <= 1e-9 * np.abs(g).max() for r, (_, g) in zip(rest, found, strict=True)
         ):
-            return ["a pseudo-inverse that drops eigenvalues that are not zero"]
-        return ["eigenvalues floored, clipped or approximated in part of the spectrum"]
-    return ["the right Hessian and right-hand side, but a series or iteration that is not done"]
+            return [DROPPED]
+        return [FLOORED]
+    return [UNFINISHED]
 
 
 def _krylov(e: Evidence) -> int | None:
@@ -121,7 +161,7 @@ def _krylov(e: Evidence) -> int | None:
     if e.got.shape[1] != e.case.family.n_meta:
         return None
     values, b, x = parts(e)
-    distinct = 1 + int(np.sum(np.diff(np.sort(values)) > 1e-8 * values.max()))
+    distinct = _distinct(values)
     if np.linalg.norm(x) < (1 - 1e-9) * np.linalg.norm(e.got):
         return None
     most = 0

@@ -226,7 +226,7 @@ class Run:
         rows = []
         for p in removed:
             members = list(parts(p))
-            w = torch.tensor([weight(end.tasks, m) for m in members]).to(end.lam)
+            w = end.lam.new_tensor([weight(end.tasks, m) for m in members])
             rows.append(-w @ found.along(members))
         targets = targets.to(end.lam.device, end.lam.dtype)
         before = end.losses(end.lam, targets)

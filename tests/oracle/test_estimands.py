@@ -18,8 +18,10 @@ def theta_moves(problem, pis, targets):
 
 
 METHODS = {
-    # without linear_representation, where production itself is wrong on this torch (test_parts says so)
-    "adapted": (theta_moves, {"families": ("proximal_ridge", "maml_softmax", "prototypes")}),
+    "adapted": (
+        theta_moves,
+        {"families": ("proximal_ridge", "linear_representation", "maml_softmax", "prototypes")},
+    ),
     "inner": (inner_if, {"kinds": ("support",)}),
     "second_order": (lambda p, q: removal.second_order(p, q), {"kinds": ("task", "support")}),
     "first_order": (lambda p, q: removal.first_order(p, q), {"kinds": ("task", "query")}),

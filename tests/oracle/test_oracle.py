@@ -73,13 +73,18 @@ DIAGNOSES = {
 }
 
 
+#: right wherever `direct` is 0 and rates are alike, as they are where the order test asks
+RIGHT_ON_PLAIN_CASES = ("direct_ignored", "mean_of_the_rates")
+
+
 @pytest.mark.parametrize("name", DIAGNOSES)
 def test_the_diagnosis_names_the_cause(name):
     report = judge(name, ["agrees_with_the_truth", "order_of_the_remainder"])
     assert not report.passed
     assert re.search(DIAGNOSES[name], report.diagnosis), report.diagnosis
-    failed = {o.check for o in report.failures}
-    assert failed == {"agrees_with_the_truth", "order_of_the_remainder"}  # they agree
+    failed = [o.check for o in report.failures]
+    plain = name in RIGHT_ON_PLAIN_CASES
+    assert failed == ["agrees_with_the_truth", "order_of_the_remainder"][: 1 if plain else 2]
     first = next(o for o in report.failures if o.check == "agrees_with_the_truth")
     assert first.error > first.tolerance > 0 and first.condition >= 1
     assert "growth" in first.tolerance_from and "rerun(" in first.code
