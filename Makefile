@@ -39,11 +39,11 @@ truth: .venv/.dev ## The reference against its second routes, as a table
 	$(BIN)/python -m metainfl_reference
 
 .PHONY: docs
-docs: .venv/.dev ## Rewrite the measured tables and figures in README and docs
+docs: .venv/.dev ## Rewrite the measured tables and figures in docs
 	$(BIN)/python -m metainfl_reference --errata > docs/errata.md
 	$(BIN)/python -m bench.first_order_error --draw
 	$(BIN)/python -m bench.ledger
-	$(BIN)/python -m bench.readme
+	$(BIN)/python -m bench.verdicts
 
 .PHONY: wheel
 wheel: .venv/.dev ## Build sdist and wheel, install each outside the checkout, import both packages

@@ -1,4 +1,4 @@
-"""The README is executed: its Python runs, its commands exist, its table is what the code prints."""
+"""The README is executed: its Python runs, its commands exist, its tables are what the code prints."""
 
 import re
 from pathlib import Path
@@ -38,6 +38,11 @@ def test_counts_in_the_text():
     assert f"{len(RIGHT)} right methods" in words
 
 
+def test_links_lead_somewhere():
+    for path in re.findall(r"\]\(([^)#]+)\)", README.read_text()):
+        assert (ROOT / path).exists(), path
+
+
 def test_first_screen_is_short_and_asserts():
     first = blocks("python")[0].strip().split("\n")
     assert len(first) <= 9 and any(line.startswith("assert") for line in first)
@@ -61,14 +66,12 @@ def test_pictures_exist():
 
 
 def test_table_has_the_rows_that_check_prints():
-    """Numbers are written by `python -m bench.readme`; names, sizes and claims must be today's."""
-    from bench.readme import block
+    """Numbers are written by `python -m bench.verdicts`; names, sizes and claims must be today's."""
+    from bench.verdicts import PAGE, block
     from metainfl.oracle.builtin_table import plan as planned
 
     plan = planned(quick=False)
-    lines = [
-        line.split(" | ") for line in block(README.read_text(), "check").strip().split("\n")[2:]
-    ]
+    lines = [line.split(" | ") for line in block(PAGE.read_text(), "check").strip().split("\n")[2:]]
     assert [(row[0].strip("| "), row[1]) for row in lines] == [(m.name, c.name) for m, c in plan]
     for row, (method, _) in zip(lines, plan, strict=True):
         assert row[6] == str(method.claim) and row[8].strip(" |") == "holds"

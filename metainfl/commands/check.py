@@ -25,7 +25,7 @@ off by     relative error against what the method claims to compute; a claim hol
 NEXT = """\
 Your own method is any callable method(problem, perturbations) -> (n, p):
     metainfl check your.module:method
-See "Judge your own method" in the README."""
+See docs/judge_your_method.md."""
 
 
 def check(

@@ -32,36 +32,40 @@ def parts(e: Evidence) -> tuple[Array, Array, Array]:
     return values, vectors.T @ e.case.cross_derivatives(e.pis), vectors.T @ e.got.T
 
 
-def response(e: Evidence) -> tuple[Array, Array] | None:
-    """(l, g(l)) with x = -g(l) b in every eigenvector and row, or None if the answer is no such thing."""
+def response(e: Evidence, *, stray: bool = False) -> tuple[Array, Array] | None:
+    """(l, g(l)) with x = -g(l) b in every eigenvector and row, or None if the answer is no such thing.
+
+    Directions in which no data pull (softmax has some) say nothing of g; `stray` allows any answer there.
+    """
     if e.got.shape[1] != e.case.family.n_meta or len(e.pis) < 2:
         return None
     values, b, x = parts(e)
     norms = np.sum(b**2, axis=1)
-    seen = norms > 1e-20 * norms.max()  # softmax has directions in which no data pull
-    stray = float(np.linalg.norm(x[~seen]))
+    seen = norms > 1e-20 * norms.max()
     size = float(np.linalg.norm(x))
-    if (
-        stray > max(e.match, 1e-2 * e.off) * size
-    ):  # below: what a nearly singular solve leaves there
+    if not stray and np.linalg.norm(x[~seen]) > e.match * size:
         return None
+    outside = float(np.linalg.norm(e.got)) ** 2 - size**2
     values, b, x, norms = values[seen], b[seen], x[seen], norms[seen]
     g = -np.sum(x * b, axis=1) / norms
-    rebuilt = float(np.linalg.norm(x + g[:, None] * b)) ** 2
-    outside = float(np.linalg.norm(e.got)) ** 2 - size**2
-    far = rebuilt + outside if outside > 1e-12 * size**2 else rebuilt
-    return (values, g) if far <= (e.match * size) ** 2 else None
+    far = float(np.linalg.norm(x + g[:, None] * b)) ** 2
+    far += outside if outside > 1e-12 * size**2 else 0.0
+    return (values, g) if far <= (e.match * np.linalg.norm(x)) ** 2 else None
 
 
 def damping(e: Evidence) -> float | None:
-    """The d of 1/(l + d), if the answer is that."""
-    found = response(e)
+    """The d of 1/(l + d), if the answer is that.
+
+    With d = -outer_reg the Hessian is singular where no data pull: what a solve returns there is rounding.
+    """
+    found = response(e, stray=True)
     if found is None or (found[1] == 0).any():
         return None
     values, g = found
     d = float(np.median(1 / g - values))
     fits = np.abs(g * (values + d) - 1).max() <= 3 * e.match
-    return d if fits and abs(d) > 0 else None
+    singular = abs(d / e.case.family.d_out + 1) <= 1e-6
+    return d if fits and abs(d) > 0 and (singular or response(e) is not None) else None
 
 
 def solver_words(wrong: list[Evidence], right: list[Evidence]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Write the measured tables into the README: python -m bench.readme."""
+"""Write the measured tables into docs/verdicts.md: python -m bench.verdicts."""
 
 import json
 import math
@@ -7,7 +7,7 @@ from pathlib import Path
 from metainfl.oracle import survey
 from metainfl.report.tables import number
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "verdicts.md"
 SCORES = Path(__file__).parent / "results" / "scoreboard.json"
 
 
@@ -45,18 +45,18 @@ def scoreboard_table(rows):
 
 
 def block(text, name):
-    """The part of the README between the markers of one table."""
+    """The part of the page between the markers of one table."""
     return text.split(f"<!-- {name} -->")[1].split(f"<!-- /{name} -->")[0]
 
 
 def replaced(text, name, table):
-    """The README with one table written anew."""
+    """The PAGE with one table written anew."""
     before, rest = text.split(f"<!-- {name} -->")
     after = rest.split(f"<!-- /{name} -->")[1]
     return f"{before}<!-- {name} -->\n{table}\n<!-- /{name} -->{after}"
 
 
 if __name__ == "__main__":
-    text = README.read_text()
+    text = PAGE.read_text()
     text = replaced(text, "scoreboard", scoreboard_table(json.loads(SCORES.read_text())["rows"]))
-    README.write_text(replaced(text, "check", check_table(list(survey()))))
+    PAGE.write_text(replaced(text, "check", check_table(list(survey()))))
