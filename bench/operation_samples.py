@@ -1,6 +1,6 @@
 """torch's own samples of every operation and layer, each as a model whose parameters move its inputs.
 
-outputs(theta, x) = op(base + B theta + 0.05 x),  B fixed and random, theta (3,)
+outputs(theta, x) = op(base + B theta + s x),  B and s fixed, theta (3,)
 """
 
 import warnings
@@ -14,9 +14,14 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 import metainfl as mi
+from metainfl.errors import NotFinite
 
 D = torch.float64
 P = 3  # parameters
+#: differences of what is rounded to a lower precision show its rounding; jiterator needs a GPU
+NOT_TAKEN = ("bfloat16", "half", "float", "cfloat", "chalf", "jiterator_unary", "jiterator_binary")
+#: parameters move the first input and data the others, or the other way round
+SPLITS = ("first", "others")
 LARGEST = 4096  # numbers in and out of a sample
 
 
@@ -31,17 +36,22 @@ class Operation:
 class Moved:
     """The model above: a `Model` of P parameters."""
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation, who: str, scale: float) -> None:
         g = torch.Generator().manual_seed(0)
         self.operation, self.n_params = operation, P
         self.sizes = [t.numel() for t in operation.base]
         self.width = sum(self.sizes)
         self.flat = torch.cat([t.reshape(-1) for t in operation.base])
-        self.into = 0.3 * torch.randn(self.width, P, dtype=D, generator=g)
+        self.into = scale * torch.randn(self.width, P, dtype=D, generator=g)
+        self.seen = torch.full((self.width,), scale / 6, dtype=D)
+        first = torch.arange(self.width) < self.sizes[0]
+        if who != "all":  # a batching rule meets what is batched in some of its inputs only
+            self.into[~first if who == "first" else first] = 0
+            self.seen[first if who == "first" else ~first] = 0
 
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """One row of all outputs (1, c)."""
-        moved = self.flat + self.into @ theta + 0.05 * x[0]
+        moved = self.flat + self.into @ theta + self.seen * x[0]
         parts = moved.split(self.sizes)
         out = self.operation.call(
             [t.reshape(b.shape) for t, b in zip(parts, self.operation.base, strict=True)]
@@ -76,7 +86,7 @@ def operations() -> dict[str, Callable[[int], Iterator[Operation]]]:
 
     found: dict[str, Callable[[int], Iterator[Operation]]] = {}
     for op in op_db:
-        if op.supports_autograd and D in op.dtypes and "jiterator" not in op.name:
+        if op.supports_autograd and D in op.dtypes and op.name not in NOT_TAKEN:
             found[op.full_name] = lambda most, op=op: of_operation(op, most)
     for info in module_db:
         found[info.name] = lambda most, info=info: of_module(info, most)
@@ -146,18 +156,22 @@ def of_module(info: Any, most: int) -> Iterator[Operation]:
             yield Operation(base, call)
 
 
-def problem_of(operation: Operation, steps: int, **options: Any) -> mi.Problem:
+def problem_of(
+    operation: Operation, steps: int, *, who: str = "all", scale: float = 0.3, **options: Any
+) -> mi.Problem:
     """Two tasks whose losses have third derivatives, with `steps` of MAML that stay near.
 
     l = mean_k [z_k^2 / 2 + c_k z_k + z_k^3 / 6],   z = outputs / their largest entry at first
     """
     g = torch.Generator().manual_seed(1)
-    model = Moved(operation)
+    model = Moved(operation, who, scale)
     x = torch.randn(2, 2, 1, model.width, dtype=D, generator=g)
     lam = 0.1 * torch.randn(P, dtype=D, generator=g)
     first = mi.problem.model.Guarded(model)(lam, x[0, 0]).detach()
-    if not 0 < first.numel() <= LARGEST or not torch.isfinite(first).all():
-        raise NotImplementedError("no outputs, too many, or not finite")
+    if not 0 < first.numel() <= LARGEST:
+        raise NotImplementedError("no outputs, or too many")
+    if not torch.isfinite(first).all():
+        raise NotFinite("outputs are not finite at first")
     size = max(float(first.abs().max()), 1e-8)
     y = torch.randn(2, 2, 1, first.shape[1], dtype=D, generator=g)
 

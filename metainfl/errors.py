@@ -21,6 +21,10 @@ class InvalidProblem(MetainflError, ValueError):
     """A model, loss, regulariser or perturbation cannot be used as given."""
 
 
+class NotDerived(InvalidProblem):
+    """torch has no derivative, or no batched one, of something in a model, a loss or an adaptation."""
+
+
 class InvalidOption(MetainflError, ValueError):
     """An option of a solver, a curvature or a command has no meaning."""
 

@@ -54,7 +54,7 @@ def gamma_value(problem: Problem) -> Tensor:
     lam = problem.lam
 
     def one(task: TaskView, state: Any) -> Tensor:
-        theta = problem.adaptation.adapt(problem.setting, lam, task, state)
+        theta = problem.adapted(lam, task, state)
         return grad(lambda th: problem.loss_at(lam, th, task))(theta).abs().sum()
 
     return problem.tasks.w @ each(problem, lam, one, size=problem.plan.chunk)

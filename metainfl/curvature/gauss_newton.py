@@ -70,7 +70,7 @@ def gap(problem: Problem, lam: Tensor, task: TaskView, state: Any) -> Tensor:
     """theta - lam where the outer loss has a direct term, else nothing."""
     if not problem.direct:
         return lam.new_zeros(0)
-    return problem.adaptation.adapt(problem.setting, lam, task, state) - lam
+    return problem.adapted(lam, task, state) - lam
 
 
 def factors(problem: Problem) -> Iterator[Tensor]:

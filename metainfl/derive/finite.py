@@ -62,8 +62,8 @@ def _blame(problem: Definition, lam: Tensor, tasks: Tasks, k: int, what: str) ->
     """Raise with the first thing in task k that is not finite."""
     task, state = _task(problem, lam, tasks, k)
     with torch.no_grad():
-        theta = problem.adaptation.adapt(problem.setting, lam, task, state)
-        outputs = problem.adaptation.outputs(problem.setting, lam, theta, task.query_x)
+        theta = problem.adapted(lam, task, state)
+        outputs = problem.outputs_at(lam, theta, task)
         losses = problem.outer_loss(outputs, task.query_y)
     instance: int | None = None
     if not torch.isfinite(theta).all():

@@ -11,13 +11,14 @@ is shared here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from metainfl.derive.batching import over_tasks
-from metainfl.errors import InvalidProblem
+from metainfl.errors import InvalidProblem, NotDerived
 from metainfl.problem import Definition, Tasks, TaskView
 
 PerTask = Callable[[TaskView, Any], Tensor]
@@ -88,7 +89,8 @@ def total(
     """start + sum over stacks of f(stack)."""
     out = start
     for stack in stacks(problem, lam, tasks, size=size, skip=skip):
-        out = out + f(stack)
+        for part in one_by_one_if_need_be(f, stack):
+            out = out + part
     return out.detach()
 
 
@@ -115,7 +117,7 @@ def each_stack(
     places, found = [], []
     for stack in stacks(problem, lam, tasks, size=size):
         places.append(stack.places)
-        found.append(f(stack).detach())
+        found += [part.detach() for part in one_by_one_if_need_be(f, stack)]
     shapes = {tuple(t.shape[1:]) for t in found}
     if len(shapes) > 1:
         raise InvalidProblem(
@@ -139,5 +141,38 @@ def into(
 ) -> Tensor:
     """`out` after f(stack, out) has added every stack's part to it in place."""
     for stack in stacks(problem, lam, tasks, size=size):
-        f(stack, out)
+        with named():
+            f(stack, out)
     return out.detach()
+
+
+def one_by_one_if_need_be(f: Callable[[Stack], Tensor], stack: Stack) -> Iterator[Tensor]:
+    """f of the stack, or of each of its tasks where torch cannot batch what f does."""
+    if len(stack.w) > 1:
+        try:
+            whole = f(stack)
+        except RuntimeError:
+            pass
+        else:
+            yield whole
+            return
+    for i in range(len(stack.w)):
+        own = slice(i, i + 1)
+        view, state = TaskView(*(t[own] for t in stack.view)), tuple(t[own] for t in stack.state)
+        with named():
+            part = f(Stack(view, stack.w[own], state, stack.places[own]))
+        yield part
+
+
+@contextmanager
+def named() -> Iterator[None]:
+    """A failure of torch within gets our name."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = (str(error).splitlines() or [type(error).__name__])[0].removesuffix(".")
+        raise NotDerived(
+            f"torch could not compute this for the model, a loss or the adaptation: {text}. If that is a "
+            "derivative which torch does not have, write the operation in elementary ones, or give Problem "
+            "product='forward' or 'reverse'; if it cannot be batched, give it chunk=1"
+        ) from error

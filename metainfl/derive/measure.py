@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metainfl.derive.loop import stacks
 from metainfl.derive.plan import CHUNKS, Plan, Way
-from metainfl.derive.product import Graph, forward_product
+from metainfl.derive.product import Graph, forward_product, stack_product
 from metainfl.problem import Definition
 
 
@@ -89,3 +89,18 @@ def _best(once: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
         return min(once() for _ in range(2))
     except RuntimeError:
         return (math.nan,)
+
+
+def works(problem: Definition, lam: Tensor, plan: Plan) -> bool:
+    """Whether two products of the first two tasks can be computed as planned."""
+    rows = torch.ones_like(lam).expand(2, -1)
+    try:
+        stack = next(
+            stacks(
+                problem, lam, problem.tasks.select([0, 1][: problem.tasks.n_tasks]), size=plan.chunk
+            )
+        )
+        stack_product(problem, lam, rows, stack, plan)
+    except RuntimeError:
+        return False
+    return True

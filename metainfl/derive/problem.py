@@ -20,7 +20,7 @@ from metainfl.derive.dense_newton import dense_newton
 from metainfl.derive.finite import finite_rows, finite_vector
 from metainfl.derive.linear_model import applies, linear_hessian
 from metainfl.derive.loop import Stack, each, total
-from metainfl.derive.measure import measured, weight_of_a_graph
+from metainfl.derive.measure import measured, weight_of_a_graph, works
 from metainfl.derive.minimise import Minimisation, Way, chosen, minimise
 from metainfl.derive.plan import SMALL, Plan, unmeasured
 from metainfl.derive.product import Tape, fresh, stack_gradient
@@ -48,18 +48,23 @@ class Problem(Definition):
         return self._plan or unmeasured(self.n_meta, self.product, self.asked_chunk)
 
     def settled(self, lam: Tensor) -> Plan:
-        """The plan, measured at lam if the problem is large and it was not measured before."""
+        """The plan, measured at lam where the problem is large, or where torch cannot do what small ones
+        do unmeasured; once.
+        """
         if self._plan is None and self.n_meta > SMALL:
             if self.product == "auto" or self.asked_chunk is None:
                 self._plan = measured(self, lam)
             else:
                 self._plan = replace(self.plan, bytes_a_task=weight_of_a_graph(self, lam))
+        elif self._plan is None:
+            self._plan = self.plan if works(self, lam, self.plan) else measured(self, lam)
         return self.plan
 
     def replaced(self, **changes: Any) -> Self:
         """The same problem with other tasks, adaptation, lam, ...; measured once for all of a shape."""
         other = super().replaced(**changes)
-        if not set(changes) & {"model", "adaptation", "product", "chunk"}:
+        parts = {"model", "adaptation", "inner_loss", "outer_loss", "product", "chunk"}
+        if not set(changes) & parts:
             other._plan = self._plan
         return other
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.func import grad, jvp, vmap
 
 from metainfl.derive.batching import over_tasks, saved_bytes
-from metainfl.derive.loop import Stack, stacks, total
+from metainfl.derive.loop import Stack, named, stacks, total
 from metainfl.derive.plan import Plan
 from metainfl.problem import Definition, TaskView
 
@@ -118,11 +118,13 @@ class Tape:
         """H V for V (p,) or (p, k)."""
         p, plan = self.problem, self.plan
         if self.graphs is None:
-            self.graphs = self._record() if plan.kept and p.keep else []
+            with named():
+                self.graphs = self._record() if plan.kept and p.keep else []
         rows = vectors.reshape(len(vectors), -1).T
         out = p.outer_reg * rows
-        for graph in self.graphs:
-            out = out + graph.pull(rows, plan.width(graph.n_tasks))
+        with named():
+            for graph in self.graphs:
+                out = out + graph.pull(rows, plan.width(graph.n_tasks))
 
         def product(stack: Stack) -> Tensor:
             return stack_product(p, self.lam, rows, stack, plan)

@@ -22,7 +22,7 @@ def parameters(problem: Problem, tasks: Tasks | None = None, lam: Tensor | None 
     at = problem.lam if lam is None else lam
 
     def one(task: TaskView, state: Any) -> Tensor:
-        return problem.adaptation.adapt(problem.setting, at, task, state)
+        return problem.adapted(at, task, state)
 
     return each(problem, at, one, tasks, size=problem.plan.chunk)
 
@@ -34,7 +34,7 @@ def inner_influence(problem: Problem, task: int) -> Tensor:
     def one(view: TaskView, state: Any) -> Tensor:
         def theta(u: Tensor) -> Tensor:
             moved = view._replace(support_weight=u)
-            return problem.adaptation.adapt(problem.setting, lam, moved, state)
+            return problem.adapted(lam, moved, state)
 
         return jacfwd(theta)(view.support_weight).T
 
@@ -47,7 +47,7 @@ def adaptation_influence(problem: Problem, influence: Tensor, targets: Tasks) ->
 
     def one(task: TaskView, state: Any) -> Tensor:
         def theta(at: Tensor) -> Tensor:
-            return problem.adaptation.adapt(problem.setting, at, task, state)
+            return problem.adapted(at, task, state)
 
         return vmap(lambda row: jvp(theta, (lam,), (row,))[1])(influence)
 
@@ -64,7 +64,7 @@ def loss_gradients(problem: Problem, tasks: Tasks) -> Tensor:
     lam, plain = problem.lam, problem.replaced(direct=0.0)
 
     def one(task: TaskView, state: Any) -> Tensor:
-        theta = problem.adaptation.adapt(problem.setting, lam, task, state)
+        theta = problem.adapted(lam, task, state)
         slope: Tensor = grad(lambda th: plain.loss_at(lam, th, task))(theta)
         return slope
 

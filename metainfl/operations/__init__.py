@@ -7,7 +7,9 @@ folder, whatever module or function calls them, and random draws are refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch.overrides import TorchFunctionMode
@@ -15,7 +17,10 @@ from torch.overrides import TorchFunctionMode
 from metainfl.operations.attention import ATTENTION
 from metainfl.operations.distances import DISTANCES
 from metainfl.operations.embedding import EMBEDDING
+from metainfl.operations.layout import LAYOUT
+from metainfl.operations.linear_algebra import LINEAR_ALGEBRA
 from metainfl.operations.normalisation import NORMALISATION
+from metainfl.operations.pointwise import POINTWISE
 from metainfl.operations.randomness import RANDOM
 from metainfl.operations.recurrent import RECURRENT
 
@@ -25,15 +30,44 @@ INSTEAD: dict[Any, Callable[..., Any]] = {
     **RECURRENT,
     **DISTANCES,
     **EMBEDDING,
+    **LINEAR_ALGEBRA,
+    **LAYOUT,
+    **POINTWISE,
     **RANDOM,
 }
 
 
-class exact_derivatives(TorchFunctionMode):
-    """A context in which models run."""
-
+class _Replacing(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Look the operation up; everything else is left alone."""
-        return INSTEAD.get(func, func)(*args, **(kwargs or {}))
+        # torch leaves the mode for the length of this call: what is called may enter it again
+        outside, _here.active = _here.active, False
+        try:
+            return INSTEAD.get(func, func)(*args, **(kwargs or {}))
+        finally:
+            _here.active = outside
+
+
+class _Here(threading.local):
+    active = False
+
+
+_here = _Here()
+
+
+@contextmanager
+def exact_derivatives() -> Iterator[None]:
+    """A context in which models, losses and adaptations run: operations are looked up in `INSTEAD`.
+
+    Entered within itself it does nothing, so that no operation is looked up twice.
+    """
+    if _here.active:
+        yield
+        return
+    with _Replacing():
+        _here.active = True
+        try:
+            yield
+        finally:
+            _here.active = False

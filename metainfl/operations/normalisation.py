@@ -119,6 +119,7 @@ FUSED = (
     "native_batch_norm",
     "native_layer_norm",
     "_native_batch_norm_legit",
+    "_batch_norm_with_update",
 )
 NORMALISATION: dict[Any, Callable[..., Any]] = {
     F.batch_norm: batch_norm,

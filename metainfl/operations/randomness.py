@@ -50,6 +50,17 @@ def _rrelu(
     return F.leaky_relu(input, (lower + upper) / 2)
 
 
+def _fractional(which: Callable[..., Any]) -> Callable[..., Any]:
+    """Fractional max pooling where its random numbers are given."""
+
+    def call(*args: Any, _random_samples: Tensor | None = None, **kwargs: Any) -> Any:
+        if _random_samples is None:
+            refuse("fractional_max_pool")()
+        return which(*args, _random_samples=_random_samples, **kwargs)
+
+    return call
+
+
 RANDOM: dict[Any, Callable[..., Any]] = {
     **{getattr(torch, name): refuse(name) for name in (*DRAWS, *LIKE)},
     **{getattr(Tensor, name): refuse(name) for name in (*METHODS, "bernoulli", "multinomial")},
@@ -59,7 +70,13 @@ RANDOM: dict[Any, Callable[..., Any]] = {
     F.dropout3d: dropout,
     F.alpha_dropout: dropout,
     F.feature_alpha_dropout: dropout,
+    F.fractional_max_pool2d: _fractional(F.fractional_max_pool2d),
+    F.fractional_max_pool3d: _fractional(F.fractional_max_pool3d),
     F.gumbel_softmax: refuse("gumbel_softmax"),
+    **{
+        getattr(torch, name): refuse(name)
+        for name in ("svd_lowrank", "pca_lowrank", "native_dropout")
+    },
     F.rrelu: _rrelu,
     torch.dropout: dropout,
 }

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from metainfl.errors import InvalidProblem
+from metainfl.operations import exact_derivatives
 from metainfl.problem import words
 from metainfl.problem.adaptation import Adaptation, Setting
-from metainfl.problem.losses import Loss, squared, weighted
+from metainfl.problem.losses import Loss, as_loss, squared, weighted
 from metainfl.problem.memory import Memory
 from metainfl.problem.model import Model, as_model
 from metainfl.problem.symmetry import Symmetry
@@ -64,7 +65,7 @@ class Definition:
             raise InvalidProblem(f"chunk must be at least 1, got {chunk}")
         if not keep >= 0:
             raise InvalidProblem(f"keep is a number of bytes, not negative; got {keep}")
-        self.setting = Setting(as_model(model), inner_loss)
+        self.setting = Setting(as_model(model), as_loss(inner_loss))
         layer = getattr(self.setting.model, "batch_statistics", None)
         views = [batch.view() for _, batch in tasks.groups()]
         if layer is not None and any((t == 0).any() for v in views for t in v[4:]):
@@ -74,7 +75,9 @@ class Definition:
                 "normalise instance by instance (LayerNorm, GroupNorm)"
             )
         self.tasks, self.adaptation = tasks, adaptation
-        self.outer_loss = inner_loss if outer_loss is None else outer_loss
+        self.outer_loss = self.setting.inner_loss
+        if outer_loss is not None and outer_loss is not inner_loss:
+            self.outer_loss = as_loss(outer_loss)
         self.direct, self.symmetry = direct, symmetry
         self.product, self.asked_chunk, self.keep = product, chunk, keep
         for _, batch in tasks.groups():
@@ -165,16 +168,25 @@ class Definition:
         return type(self)(**{**own, **changes})
 
     # -- one task ------------------------------------------------------------------------------
+    def adapted(self, lam: Tensor, task: TaskView, state: Any) -> Tensor:
+        """Theta of one task as a function of lam."""
+        with exact_derivatives():
+            return self.adaptation.adapt(self.setting, lam, task, state)
+
+    def outputs_at(self, direct: Tensor, theta: Tensor, task: TaskView) -> Tensor:
+        """The learner's outputs on the query set as a function of theta, and of lam where it is read."""
+        with exact_derivatives():
+            return self.adaptation.outputs(self.setting, direct, theta, task.query_x)
+
     def outputs(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
-        """The learner's outputs on the query set, with lam split: what is read directly, and through
-        adaptation. Equal in value where both are lam; partial derivatives come from the split.
+        """The same with lam split: what is read directly, and through adaptation. Equal in value where
+        both are lam; partial derivatives come from the split.
         """
-        theta = self.adaptation.adapt(self.setting, adapted, task, state)
-        return self.adaptation.outputs(self.setting, direct, theta, task.query_x)
+        return self.outputs_at(direct, self.adapted(adapted, task, state), task)
 
     def loss_at(self, direct: Tensor, theta: Tensor, task: TaskView) -> Tensor:
         """L_O of one task as a function of lam, as far as it is read directly, and of theta."""
-        outputs = self.adaptation.outputs(self.setting, direct, theta, task.query_x)
+        outputs = self.outputs_at(direct, theta, task)
         value = weighted(self.outer_loss, outputs, task.query_y, task.query_weight, "outer")
         if self.direct:
             value = value + 0.5 * self.direct * (theta - direct).square().sum()
@@ -182,8 +194,7 @@ class Definition:
 
     def split_loss(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
         """The same with theta adapted from `adapted`."""
-        theta = self.adaptation.adapt(self.setting, adapted, task, state)
-        return self.loss_at(direct, theta, task)
+        return self.loss_at(direct, self.adapted(adapted, task, state), task)
 
     def task_loss(self, lam: Tensor, task: TaskView, state: Any) -> Tensor:
         """L_O of one task through its adaptation: the scalar that everything is a derivative of."""
