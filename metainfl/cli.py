@@ -20,6 +20,7 @@ from metainfl.commands.refusal import Commands
 from metainfl.commands.report_environment import report_environment
 from metainfl.commands.scoreboard import scoreboard
 from metainfl.report.environment import installed
+from metainfl.scale.launch import shared, started_by_torchrun
 
 FAULT = 70  # EX_SOFTWARE: neither a claim that does not hold (1) nor a bad argument (2)
 
@@ -54,12 +55,20 @@ def _root(
     """
 
 
+def _run(arguments: Sequence[str]) -> None:
+    app(args=list(arguments), prog_name="metainfl")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point; exits with 0, 1 (a claim does not hold), 2 (bad arguments), 130 (Ctrl-C) or 70."""
     # torch.func loads its forward-mode decompositions through a deprecated torch.jit call.
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="metainfl")
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        if started_by_torchrun():
+            shared(_run, words)
+        else:
+            _run(words)
     except Exception:
         traceback.print_exc()
         print(

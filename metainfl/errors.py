@@ -123,6 +123,10 @@ class RunNotFinite(NotFinite):
         self.result: object = None
 
 
+class RankLost(MetainflError, ConnectionError):
+    """Another process of a shared computation ended, or does not answer."""
+
+
 class NotReplayed(MetainflError, ArithmeticError):
     """A recorded training loop is not the program it is said to be: first at `step`, by `gap` (relative)."""
 

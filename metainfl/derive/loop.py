@@ -5,7 +5,7 @@
     each     f(task) of every task, one row a task, in the order of the tasks
     into     f adds what a stack contributes to an array of any other shape
 Memory does not grow with tasks: a stack is made, used and dropped. Work that is shared between processes
-is shared here and nowhere else.
+(`share`) is shared here and nowhere else: each process has some of the tasks, all of them get the results.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.batching import over_tasks
+from metainfl.derive.share import ALONE, Share, current, sharing
 from metainfl.errors import InvalidProblem, NotDerived
 from metainfl.problem import Definition, Tasks, TaskView
 
@@ -34,19 +35,26 @@ class Stack(NamedTuple):
 
 
 def stacks(
-    problem: Definition, lam: Tensor, tasks: Tasks | None = None, *, size: int, skip: int = 0
+    problem: Definition,
+    lam: Tensor,
+    tasks: Tasks | None = None,
+    *,
+    size: int,
+    skip: int = 0,
+    share: Share = ALONE,
 ) -> Iterator[Stack]:
-    """All tasks but the first `skip` of the loop's own order, at most `size` at a time."""
+    """All tasks of `share` but the first `skip` in the loop's own order, at most `size` at a time."""
     own = tasks is None or tasks is problem.tasks
     tasks = problem.tasks if tasks is None else tasks
     for places, batch in tasks.groups():
-        if skip >= batch.n_tasks:
-            skip -= batch.n_tasks
+        first, behind = share.part(batch.n_tasks)
+        if skip >= behind - first:
+            skip -= behind - first
             continue
         filled = without_padding(batch.view())
-        whole = own and batch.n_tasks == tasks.n_tasks <= size and not skip
-        for start in range(skip, batch.n_tasks, size):
-            part = slice(start, min(start + size, batch.n_tasks))
+        whole = own and behind - first == tasks.n_tasks <= size and not skip
+        for start in range(first + skip, behind, size):
+            part = slice(start, min(start + size, behind))
             view = TaskView(*(t[part] for t in filled))
             # all tasks in one stack, where influences are taken: prepared once and kept
             kept = whole and problem.at(lam)
@@ -85,13 +93,17 @@ def total(
     tasks: Tasks | None = None,
     size: int,
     skip: int = 0,
+    own: Tensor | None = None,
 ) -> Tensor:
-    """start + sum over stacks of f(stack)."""
-    out = start
-    for stack in stacks(problem, lam, tasks, size=size, skip=skip):
-        for part in one_by_one_if_need_be(f, stack):
-            out = out + part
-    return out.detach()
+    """start + sum over stacks of f(stack); `own` stands for the first `skip` of `own_stacks`' tasks."""
+    share = current()
+    out = start if share.rank == 0 else torch.zeros_like(start)
+    out = out if own is None else out + own
+    with sharing(ALONE):
+        for stack in stacks(problem, lam, tasks, size=size, skip=skip, share=share):
+            for part in one_by_one_if_need_be(f, stack):
+                out = out + part
+    return share.summed(out.detach())
 
 
 def each(
@@ -114,19 +126,24 @@ def each_stack(
     size: int,
 ) -> Tensor:
     """The same for a function of a whole stack that returns one row a task."""
+    share = current()
     places, found = [], []
-    for stack in stacks(problem, lam, tasks, size=size):
-        places.append(stack.places)
-        found += [part.detach() for part in one_by_one_if_need_be(f, stack)]
+    with sharing(ALONE):
+        for stack in stacks(problem, lam, tasks, size=size, share=share):
+            places.append(stack.places)
+            found += [part.detach() for part in one_by_one_if_need_be(f, stack)]
     shapes = {tuple(t.shape[1:]) for t in found}
     if len(shapes) > 1:
         raise InvalidProblem(
             f"tasks of different shapes give rows of different shapes here, {sorted(shapes)}: ask for "
             "the batches of tasks.groups() one at a time"
         )
-    rows = torch.cat(found)
+    mine = torch.cat(places) if places else torch.zeros(0, dtype=torch.long, device=lam.device)
+    order, rows = share.gathered(mine, torch.cat(found) if found else None)
+    if rows is None:
+        raise InvalidProblem("there are no tasks")
     out = torch.empty_like(rows)
-    out[torch.cat(places)] = rows
+    out[order] = rows
     return out
 
 
@@ -140,10 +157,25 @@ def into(
     size: int,
 ) -> Tensor:
     """`out` after f(stack, out) has added every stack's part to it in place."""
-    for stack in stacks(problem, lam, tasks, size=size):
-        with named():
-            f(stack, out)
-    return out.detach()
+    share = current()
+    out = out if share.rank == 0 else torch.zeros_like(out)
+    with sharing(ALONE):
+        for stack in stacks(problem, lam, tasks, size=size, share=share):
+            with named():
+                f(stack, out)
+    return share.summed(out.detach())
+
+
+def together(own: Tensor) -> Tensor:
+    """The sum of what each process found of its own tasks' stacks (those of `own_stacks`)."""
+    return current().summed(own)
+
+
+def own_stacks(
+    problem: Definition, lam: Tensor, tasks: Tasks | None = None, *, size: int
+) -> Iterator[Stack]:
+    """`stacks` of this process's tasks, for those who keep them; then add up with `together`."""
+    return stacks(problem, lam, tasks, size=size, share=current())
 
 
 def one_by_one_if_need_be(f: Callable[[Stack], Tensor], stack: Stack) -> Iterator[Tensor]:

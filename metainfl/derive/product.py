@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.func import grad, jvp, vmap
 
 from metainfl.derive.batching import over_tasks, saved_bytes
-from metainfl.derive.loop import Stack, named, stacks, total
+from metainfl.derive.loop import Stack, named, own_stacks, total
 from metainfl.derive.plan import Plan
 from metainfl.problem import Definition, TaskView
 
@@ -121,23 +121,25 @@ class Tape:
             with named():
                 self.graphs = self._record() if plan.kept and p.keep else []
         rows = vectors.reshape(len(vectors), -1).T
-        out = p.outer_reg * rows
+        own = None
         with named():
             for graph in self.graphs:
-                out = out + graph.pull(rows, plan.width(graph.n_tasks))
+                found = graph.pull(rows, plan.width(graph.n_tasks))
+                own = found if own is None else own + found
 
         def product(stack: Stack) -> Tensor:
             return stack_product(p, self.lam, rows, stack, plan)
 
         done = sum(graph.n_tasks for graph in self.graphs)
-        found = total(p, self.lam, product, out, size=plan.chunk, skip=done)
+        start = p.outer_reg * rows
+        found = total(p, self.lam, product, start, size=plan.chunk, skip=done, own=own)
         return found.T.reshape(vectors.shape)
 
     def _record(self) -> list[Graph]:
         """Graphs of the first stacks, as many as fit into `keep` bytes."""
         graphs: list[Graph] = []
         spent = 0
-        for stack in stacks(self.problem, self.lam, size=self.plan.kept):
+        for stack in own_stacks(self.problem, self.lam, size=self.plan.kept):
             graph = Graph(self.problem, self.lam, stack)
             spent += graph.bytes()
             if spent > self.problem.keep:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from metainfl.derive.loop import together
 from metainfl.errors import MetainflError
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.training import places
@@ -59,14 +60,11 @@ def adjoint(
         moment_bars = tuple(rest)
         lam_bar = lam_bar + problem.outer_reg * g_bar
         along = {"lam": program.scale(t) * g_bar}
-        for where, found in batch.along(lambda stack, at, along=along: along):  # type: ignore[misc]
-            lam_bar = lam_bar + found["lam"]
-            for n in read:
-                places.add(out[n], where, found[n])
+        lam_bar = lam_bar + batch.along(lambda stack, at, along=along: along, m, out)  # type: ignore[misc]
         _finite(t, lam_bar)
         if tell:
             tell(last - t, last)
-    return Sensitivities(out, lam_bar, moment_bars)
+    return Sensitivities({n: together(t) for n, t in out.items()}, lam_bar, moment_bars)
 
 
 def _finite(t: int, bar: Tensor) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from metainfl.derive.loop import Stack
-from metainfl.training import joint
+from metainfl.derive.loop import Stack, together
+from metainfl.training import joint, places
 from metainfl.training.joint import Variables
 from metainfl.training.program import Program
 
@@ -46,15 +46,28 @@ class Products:
             graph = joint.Reverse(program.problem, lam, stack, self.moved, self.read)
             self.kept[i] = graph
             total = total + graph.slopes["lam"].detach()
-        return program.scale(self.t) * total + program.problem.prior(lam)
+        return program.scale(self.t) * together(total) + program.problem.prior(lam)
 
     def along(
-        self, directions: Callable[[Stack, Tensor], Variables]
-    ) -> Iterator[tuple[Tensor, Variables]]:
-        """Places of a stack's tasks among all tasks, and its rows; without c_t and the regulariser."""
+        self,
+        directions: Callable[[Stack, Tensor], Variables],
+        rows: int,
+        sums: Variables | None = None,
+    ) -> Tensor:
+        """What is read off in lam (rows, p), without c_t and the regulariser; zeros if lam is not read.
+
+        What is read in a variable of the tasks is added to `sums`, at the places of the tasks: of this
+        process's own tasks only, if the loop is shared (`together` adds them up, once for all steps).
+        """
         problem = self.program.problem
         way = joint.Reverse if self.reverse else joint.Forward
-        for i, (stack, places) in enumerate(self.stacks):
+        out = self.lam.new_zeros(rows, len(self.lam))
+        for i, (stack, where) in enumerate(self.stacks):
             graph = self.kept.pop(i, None) or way(problem, self.lam, stack, self.moved, self.read)
             width = self.program.plan.width(len(stack.w))
-            yield places, graph.product(directions(stack, places), width)
+            found = graph.product(directions(stack, where), width)
+            if "lam" in found:
+                out = out + found["lam"]
+            for name, total in (sums or {}).items():
+                places.add(total, where, found[name])
+        return together(out) if "lam" in self.read else out

@@ -11,7 +11,7 @@ import copy
 import torch
 from torch import Tensor
 
-from metainfl.derive.loop import Stack, stacks, total
+from metainfl.derive.loop import Stack, own_stacks, stacks, total
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidRecipe, NotFinite, RunNotFinite
 from metainfl.problem.tasks import Tasks
@@ -52,10 +52,14 @@ class Program:
         """c_t."""
         return 1 / len(self.batches[t]) if self.recipe.reduction == "mean" else 1.0
 
-    def stacks(self, t: int, lam: Tensor) -> list[tuple[Stack, Tensor]]:
-        """What is differentiated together at step t, and the places of its tasks among all tasks."""
+    def stacks(self, t: int, lam: Tensor, *, all_tasks: bool = False) -> list[tuple[Stack, Tensor]]:
+        """What is differentiated together at step t, and the places of its tasks among all tasks.
+
+        This process's own tasks of the batch, if the loop is shared; or `all_tasks` of it.
+        """
         places = torch.tensor(self.batches[t], device=lam.device)
-        found = stacks(self.problem, lam, self.batch(t), size=self.plan.chunk)
+        loop = stacks if all_tasks else own_stacks
+        found = loop(self.problem, lam, self.batch(t), size=self.plan.chunk)
         return [(s, places[s.places]) for s in found]
 
     def batch(self, t: int) -> Tasks:

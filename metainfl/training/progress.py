@@ -70,7 +70,7 @@ def watching(program: Program, wanted: bool | Watch) -> Iterator[Watch | None]:
 def accuracy(program: Program, t: int, state: State) -> float:
     """The share of query instances of step t's batch that are classified rightly, after adaptation."""
     problem, right, count = program.problem, 0.0, 0.0
-    for stack, _ in program.stacks(t, state.lam):
+    for stack, _ in program.stacks(t, state.lam, all_tasks=True):
         for i in range(len(stack.w)):
             task, own = TaskView(*(x[i] for x in stack.view)), tuple(s[i] for s in stack.state)
             with torch.no_grad():

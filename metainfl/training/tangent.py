@@ -39,9 +39,7 @@ def tangent(
         def moved(stack: Stack, where: Tensor, d_lam: Tensor = rows[0]) -> Variables:
             return {"lam": d_lam, **places.directions(perturbations, names, stack, where)}
 
-        d_g = problem.outer_reg * rows[0]
-        for _, found in batch.along(moved):
-            d_g = d_g + program.scale(t) * found["lam"]
+        d_g = problem.outer_reg * rows[0] + program.scale(t) * batch.along(moved, n)
         rows = program.update.push(state, g, program.rates[t], (*rows, d_g))
         if tell:
             tell(t + 1, last)

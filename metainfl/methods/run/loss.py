@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from metainfl.derive.loop import stacks
+from metainfl.derive.loop import own_stacks
 from metainfl.methods.claim import claims
 from metainfl.methods.run.reading import Reading
 from metainfl.problem.perturbation import Perturbation
@@ -26,7 +26,7 @@ from metainfl.training.run import Run
 def training_loss(run: Run, perturbations: Sequence[Perturbation], targets: Tasks) -> Tensor:
     """The same column for every target (n, m)."""
     reading, lam, problem = Reading(run, perturbations, targets), run.state.lam, run.problem()
-    for stack in stacks(problem, lam, size=run.program.plan.chunk):
+    for stack in own_stacks(problem, lam, size=run.program.plan.chunk):
         values = joint.variables(lam, stack, reading.names)
         with torch.enable_grad():
             at = {n: v.detach().clone().requires_grad_() for n, v in values.items()}

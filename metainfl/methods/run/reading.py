@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from metainfl.derive.loop import together
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidRecipe
@@ -50,13 +51,12 @@ class Reading:
         """Add directions (m, p) . d(c_t grad of step t's batch at lam)/d pi."""
         along = {"lam": self.program.scale(t) * directions}
         batch = Products(self.program, t, lam, ("lam",), self.names)
-        for where, found in batch.along(lambda stack, at: along):
-            for n in self.names:
-                places.add(self.sums[n], where, found[n])
+        batch.along(lambda stack, at: along, len(directions), self.sums)
 
     def value(self) -> Tensor:
         """What was added (n, m)."""
-        return Sensitivities(self.sums, self.run.lam, ()).along(self.perturbations)
+        sums = {n: together(t) for n, t in self.sums.items()}
+        return Sensitivities(sums, self.run.lam, ()).along(self.perturbations)
 
     def rate(self, t: int) -> float:
         """Of step t; of the last one at the end of the run."""

@@ -19,7 +19,6 @@ from metainfl.methods.claim import claims
 from metainfl.methods.run.reading import Reading
 from metainfl.problem.perturbation import KINDS, Perturbation
 from metainfl.problem.tasks import Tasks
-from metainfl.training import places
 from metainfl.training.optimisers import SGD
 from metainfl.training.products import Products
 from metainfl.training.run import Run
@@ -51,8 +50,5 @@ def sgd_influence(
         u = u + decay * bar
         along = {"lam": program.scale(t) * bar}
         batch = Products(program, t, state.lam, ("lam",), ("lam", *reading.names))
-        for where, found in batch.along(lambda stack, at, along=along: along):  # type: ignore[misc]
-            u = u + found["lam"]
-            for n in reading.names:
-                places.add(reading.sums[n], where, found[n])
+        u = u + batch.along(lambda stack, at, along=along: along, len(u), reading.sums)  # type: ignore[misc]
     return reading.value()

@@ -1,0 +1,52 @@
+"""Whose tasks are whose where several processes share a loop, and how what they found comes together.
+
+One process has all tasks (`ALONE`). `metainfl.scale.ranks` puts another `Share` in its place for the time
+of a `with` block; only the loop (`metainfl.derive.loop`) asks for it. Every process gets the same sums, bit
+for bit: parts are added in the order of the ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from torch import Tensor
+
+
+class Share:
+    """One process of one."""
+
+    rank = 0
+    size = 1
+
+    def part(self, n: int) -> tuple[int, int]:
+        """First and behind last of n tasks of one shape that are this process's own."""
+        return n * self.rank // self.size, n * (self.rank + 1) // self.size
+
+    def summed(self, own: Tensor) -> Tensor:
+        """The sum over processes of what each found; same shape everywhere."""
+        return own
+
+    def gathered(self, places: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Places and rows (n, ...) of all processes, one after the other; None: no task of its own."""
+        return places, rows
+
+
+ALONE = Share()
+_share: ContextVar[Share] = ContextVar("share", default=ALONE)
+
+
+def current() -> Share:
+    """The share of this process in what it computes now."""
+    return _share.get()
+
+
+@contextmanager
+def sharing(share: Share) -> Iterator[None]:
+    """Within, loops over tasks are shared like this; not in threads that are started within."""
+    token = _share.set(share)
+    try:
+        yield
+    finally:
+        _share.reset(token)

@@ -1,0 +1,62 @@
+"""The command line under torchrun: every rank runs the command, the first one speaks and writes.
+
+    torchrun --nproc-per-node 2 -m metainfl bench --out ledger
+Other ranks compute their tasks; what they print is dropped, and what they write goes to a folder of their
+own, which starts as a copy of what is there (a command that goes on from a store must go on everywhere).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+#: options whose value is a place to write to
+WRITES = ("--out", "--html", "--json", "--csv", "--reproduce", "--store")
+
+
+def started_by_torchrun() -> bool:
+    """Whether this process is one of several."""
+    return "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def shared(command: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> None:
+    """command(arguments) with all loops over tasks shared; ends with the command's own exit."""
+    from metainfl.scale.ranks import ranks
+
+    with ranks() as share:
+        if share.rank == 0:
+            command(arguments)
+            return
+        with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nothing:
+            own = elsewhere(arguments, Path(folder))
+            with redirect_stdout(nothing), redirect_stderr(sys.stderr if _loud() else nothing):
+                command(own)
+
+
+def elsewhere(arguments: Sequence[str], folder: Path) -> list[str]:
+    """The arguments with every place to write to moved into `folder`, a copy of what is there."""
+    out = list(arguments)
+    for i, word in enumerate(out):
+        name, equals, value = word.partition("=")
+        if name not in WRITES:
+            continue
+        at = i if equals else i + 1
+        if at >= len(out):
+            continue  # the command itself says that a value is missing
+        old = Path(value if equals else out[at])
+        new = folder / f"{i}-{old.name}"
+        if old.is_dir():
+            shutil.copytree(old, new)
+        elif old.exists():
+            shutil.copy(old, new)
+        out[at] = f"{name}={new}" if equals else str(new)
+    return out
+
+
+def _loud() -> bool:
+    return bool(os.environ.get("METAINFL_EVERY_RANK_SPEAKS"))
