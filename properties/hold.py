@@ -67,7 +67,7 @@ def holds(of: Holding, q: Any, **options: Any) -> None:
 def says_something(
     of: Holding, questions: Iterable[Any], options: Iterable[dict[str, Any]], least: int = 8
 ) -> None:
-    """Over fixed questions, options in turn: every bound holds, in the median at most TIGHT times the error."""
+    """Over fixed questions, options in turn: bounds hold, in the median at most TIGHT times the error."""
     options, ratios = list(options), []
     for i, q in enumerate(questions):
         chosen = options[i % len(options)]
