@@ -19,7 +19,7 @@ EQUAL = 1e-9  # eigenvalues nearer than this share of the largest are one cluste
 
 def pseudo_inverse(q, share, by="keep"):
     """The leading `share` of the eigenpairs, asked for by number or by threshold."""
-    first = _first(q, share)
+    first = first_kept(q, share)
     values, vectors = q.eigen
     threshold = values[first] / values[-1] * (1 - 1e-6)
     solver = {
@@ -38,7 +38,7 @@ def pseudo_inverse(q, share, by="keep"):
 
 def ritz(q, share, steps):
     """Lanczos from fewer products than there are dimensions; its pairs are judged by the reference."""
-    rank = len(q.eigen[0]) - _first(q, share)
+    rank = len(q.eigen[0]) - first_kept(q, share)
     steps = min(max(rank, int(steps * len(q.eigen[0]))), len(q.eigen[0]))
     found = leading(exact(q.problem), rank, steps)
     u, s = found.vectors.numpy(), found.values.numpy()
@@ -55,7 +55,7 @@ def ritz(q, share, steps):
     return q.held(q.edit(solver=solver), bound, definition=u @ inside)
 
 
-def _first(q, share):
+def first_kept(q, share):
     """Index of the smallest pair kept, moved down to where a gap is."""
     values = q.eigen[0]
     first = min(int((1 - share) * len(values)), len(values) - 1)
