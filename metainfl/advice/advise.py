@@ -1,11 +1,13 @@
 """Which solver, how long, how much damping: from the spectrum of a user's own problem.
 
-With k = high / low after damping, in Hessian products and for a relative error e in the solution:
-    dense      p                                        (exact; up to `DENSE` parameters)
-    CG         sqrt(k)/2 ln(2 sqrt(k) / e)              (error in the 2-norm: sqrt(k) times the A-norm's)
+Lengths and errors come from `metainfl.advice.bounds`, which the property tests hold every method to: with
+k = high / low after damping, in Hessian products and for a relative error e in the solution,
+    dense      p                                        (up to `DENSE` parameters)
+    CG         sqrt(k)/2 ln(2 sqrt(k) / e)
     Neumann    ln(e) / ln(1 - 1/k),  scale 1/high
-The spectrum's ends come from Lanczos; the lower end is outer_reg where H - outer_reg I shows no negative
-eigenvalue, else the Ritz value, which errs upwards.
+`options` holds the error of each at that length, damping and EK-FAC beside them. The spectrum's ends come
+from Lanczos; the lower end is outer_reg where H - outer_reg I shows no negative eigenvalue, else the Ritz
+value, which errs upwards.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from metainfl.adaptation import NoAdaptation
-from metainfl.curvature import ekfac, exact
+from metainfl.advice.bounds import curvature, krylov, precision, series
+from metainfl.advice.bounds import damping as damping_of
+from metainfl.advice.kronecker import Kept, kept
+from metainfl.curvature import exact
 from metainfl.derive.differences import DerivativeErrors, derivative_errors
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidOption, MetainflError
+from metainfl.errors import InvalidOption
 from metainfl.influence.how import apply_inverse
 from metainfl.solve import CG, Dense, Solver
 from metainfl.solve.spectrum import lanczos
@@ -51,6 +55,7 @@ class Advice:
     kronecker_residual: float | None
     derivatives: DerivativeErrors
     plan: str
+    options: dict[str, float]
 
     @property
     def condition(self) -> float:
@@ -87,6 +92,19 @@ class Advice:
             "or damp more"
         )
 
+    def _options(self) -> str:
+        """Those that cost anything; EK-FAC has its own line."""
+        named = {
+            "CG": f"CG({self.cg_iterations})",
+            "Neumann": f"Neumann({self.neumann_terms})",
+            "damping": f"damping({self.damping:.2g})",
+        }
+        return "relative error at most: " + ", ".join(
+            f"{named.get(name, name)} {_bound(error)}"
+            for name, error in self.options.items()
+            if name != "EK-FAC" and error
+        )
+
     def __str__(self) -> str:
         lines = [
             *(f"warning      {words}" for words in self.warnings),
@@ -100,6 +118,7 @@ class Advice:
             f"products     {self.plan}",
             *([] if self.derivatives.wrong else [f"derivatives  {self.derivatives}"]),
             f"predicted    relative error at most {self.predicted:.1g}",
+            f"options      {self._options()}",
         ]
         if self.measured is not None:
             lines.append(f"measured     {self.measured:.2g} against a solve to rounding")
@@ -108,9 +127,14 @@ class Advice:
         else:
             word = "may stand for H" if self.ekfac_safe else "is not safe"
             lines.append(
-                f"EK-FAC       {word}: it misses {self.kronecker_residual:.0%} of H on random vectors"
+                f"EK-FAC       {word}: it misses {self.kronecker_residual:.0%} of H on random vectors; "
+                f"relative error at most: {_bound(self.options['EK-FAC'])}"
             )
         return "\n".join(lines)
+
+
+def _bound(error: float) -> str:
+    return f"{error:.1g}" if math.isfinite(error) else "no bound"
 
 
 def advise(
@@ -138,17 +162,19 @@ def advise(
     s = lanczos(exact(problem), steps)
     reg = float(torch.as_tensor(problem.outer_reg).min())
     low = s.low if s.whole or not reg else min(s.low, reg)
-    floor = math.sqrt(torch.finfo(problem.lam.dtype).eps) * s.high
+    floor = math.sqrt(torch.finfo(problem.lam.dtype).eps) * max(
+        s.high, -low
+    )  # high may be negative too
     damping = 0.0 if low > floor else floor - min(low, 0.0)
     k = (s.high + damping) / (low + damping)
-    iterations = max(1, math.ceil(0.5 * math.sqrt(k) * math.log(2 * math.sqrt(k) / wanted)))
-    terms = max(1, math.ceil(math.log(wanted) / math.log1p(-1 / k))) if k > 1 else 1
+    iterations = min(krylov.iterations_for(k, wanted), problem.n_meta)
+    terms = series.terms_for(k, wanted)
     dense = problem.n_meta <= DENSE
     name = "dense" if dense else f"CG(rtol={wanted / k:.1g}) with damping {damping:.3g}"
     solver: Solver = Dense() if dense else CG(rtol=max(wanted / k, 1e-12))
-    predicted = k * torch.finfo(problem.lam.dtype).eps if dense else wanted
     progress(2, stages, f"EK-FAC against the Hessian{far}")
-    kronecker = _kronecker(problem)
+    kronecker = kept(problem, steps)
+    options = _options(problem, (low, s.high), damping, iterations, terms, kronecker)
     progress(3, stages, f"derivatives against differences{far}")
     derivatives = derivative_errors(problem)
     if measure:
@@ -163,14 +189,15 @@ def advise(
         damping=damping,
         wanted=wanted,
         solver=name,
-        cg_iterations=min(iterations, problem.n_meta),
+        cg_iterations=iterations,
         neumann_scale=1 / (s.high + damping),
         neumann_terms=terms,
-        predicted=predicted,
+        predicted=options["dense"] if dense else krylov.relative(wanted / k, k),
         measured=measured,
-        kronecker_residual=kronecker,
+        kronecker_residual=None if kronecker is None else kronecker.residual,
         derivatives=derivatives,
         plan=str(problem.plan),
+        options=options,
     )
 
 
@@ -183,17 +210,33 @@ def _measured(problem: Problem, solver: Solver, damping: float) -> float:
     return float((found - want).norm() / want.norm())
 
 
-def _kronecker(problem: Problem, probes: int = 4) -> float | None:
-    """|(H - EK-FAC) v| / |H v| over random v; None where EK-FAC is not defined."""
-    if not isinstance(problem.adaptation, NoAdaptation):
-        return None
-    try:
-        approximate = ekfac(problem)
-    except MetainflError:
-        return None
-    generator = torch.Generator().manual_seed(0)
-    v = torch.randn(problem.n_meta, probes, generator=generator, dtype=torch.float64).to(
-        problem.lam
-    )
-    h = problem.hessian_product(problem.lam, v)
-    return float((h - approximate @ v).norm() / h.norm())
+def _options(
+    problem: Problem,
+    ends: tuple[float, float],
+    damping: float,
+    iterations: int,
+    terms: int,
+    kronecker: Kept | None,
+) -> dict[str, float]:
+    """The relative error of each at most, in |C^{-1} b|; inf where nothing is promised.
+
+    Of the solve alone: what float32 makes of lam and of the adaptation is not in it. A system of p
+    unknowns is solved by p iterations of CG to rounding, whatever the rate says.
+    """
+    low, high = ends[0] + damping, ends[1] + damping
+    k, p = high / low, problem.n_meta
+
+    def rounding(dtype: torch.dtype) -> float:
+        return precision.certain(torch.finfo(dtype).eps, k, 1.0, parameters=p)
+
+    exact_ = rounding(problem.lam.dtype)
+    out = {
+        "dense": exact_,
+        "float32": rounding(torch.float32),
+        "CG": krylov.iterations(k, iterations, 1.0) if iterations < p else exact_,
+        "Neumann": series.neumann(low, high, 1 / high, terms, 1.0),
+        "damping": damping_of.relative(ends[0], damping),
+    }
+    if kronecker is not None:
+        out["EK-FAC"] = curvature.relative(kronecker.gap, kronecker.low)
+    return out

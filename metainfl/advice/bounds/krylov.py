@@ -14,6 +14,11 @@ def residual(remains: float, low: float) -> float:
     return remains / low if low > 0 else math.inf
 
 
+def relative(rtol: float, condition: float) -> float:
+    """rtol k, the share of |x| at most that is missing at a residual of rtol |b|: |b| <= high |x|."""
+    return rtol * condition
+
+
 def iterations(condition: float, n: int, step: float) -> float:
     """2 sqrt(k) ((sqrt(k) - 1)/(sqrt(k) + 1))^n |x|, from the start 0."""
     root = math.sqrt(condition)
