@@ -27,16 +27,16 @@ PROXIMAL = ("proximal_ridge", "proximal_softmax")
 INNER = ("EK-FAC", "K-FAC", "frozen", "diagonal")
 
 
-def layer(q, fisher, corrected):
-    """H of a linear layer by its factors, over all tasks' instances."""
+def layer(q, fisher, corrected, d=0.0):
+    """H of a linear layer by its factors, over all tasks' instances; damping is part of C'."""
     f, s = q.case.family, q.case.solution
     e = f.episodes
     w = (s.weights.task[:, None] * s.weights.query).reshape(-1)
     x, y = e.query_x.reshape(len(w), -1), e.query_y.reshape(len(w), -1)
     other = twins.kronecker(twins.loss(q), x, y, w, s.lam, fisher, corrected)
-    other = other + f.d_out * np.eye(f.n_meta)
+    other = other + (f.d_out + d) * np.eye(f.n_meta)
     how = partial(kronecker, recipe=Recipe(fisher, corrected))
-    return _held(q, q.edit(curvature=how), other, q.rhs)
+    return _held(q, q.edit(curvature=how, damping=d), other, q.rhs)
 
 
 def inner_inverse(q, name):
@@ -73,11 +73,14 @@ def _held(q, move, other, rhs):
 
 
 @given(
-    q=questions(SINGLE), fisher=st.sampled_from(["type-2", "empirical"]), corrected=st.booleans()
+    q=questions(SINGLE),
+    fisher=st.sampled_from(["type-2", "empirical"]),
+    corrected=st.booleans(),
+    d=st.floats(0, 10),
 )
-def test_kronecker_factors_cost_their_distance(q, fisher, corrected):
-    """Guards a factor divided twice, a weight left out, eigenvalues not corrected."""
-    holds(layer, q, fisher=fisher, corrected=corrected)
+def test_kronecker_factors_cost_their_distance(q, fisher, corrected, d):
+    """Guards a factor divided twice, a weight or damping left out or taken twice, values not corrected."""
+    holds(layer, q, fisher=fisher, corrected=corrected, d=d)
 
 
 @given(q=questions(PROXIMAL, ("task", "query")), name=st.sampled_from(INNER))
