@@ -75,7 +75,7 @@ def known(name: str, kind: str) -> bool:
     return not (name in SINGLE and kind.startswith("support"))
 
 
-def fixed(names=NAMES, kinds=KINDS, each: int = 3) -> list[Question]:
+def fixed(names=NAMES, kinds=KINDS, each: int = 2) -> list[Question]:
     """The same questions every time, `each` a family, kinds in turn: what medians are taken over."""
     out = []
     for place, name in enumerate(names):
