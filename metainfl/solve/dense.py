@@ -25,13 +25,21 @@ Apply = Callable[[Tensor], Tensor]
 class Dense(Factoring):
     """X = A^{-1} B off a known symmetry; costs p products and O(p^3).
 
-    Raises `SingularHessian` where A is not positive definite off its flat directions.
+    Raises `SingularHessian` where A is not positive definite off its flat directions. With
+    `definite=False` negative eigenvalues are taken as they are, as at a state that is no minimum; only
+    one that is zero to rounding is refused.
     """
+
+    def __init__(self, *, definite: bool = True) -> None:
+        self.definite = definite
 
     def prepared(self, a: SymmetricOperator) -> Solve:
         """The factor of A and its extreme eigenvalues."""
         matrix = a.dense()
-        inverse, low, high = _by_cholesky(a) if a.size > LARGE else _by_eigen(a)
+        if not self.definite:
+            inverse, low, high = _by_eigen(a, definite=False)
+        else:
+            inverse, low, high = _by_cholesky(a) if a.size > LARGE else _by_eigen(a)
         eps = torch.finfo(matrix.dtype).eps
         checked = SymmetricOperator(len(matrix), matrix.__matmul__, matrix)
 
@@ -54,9 +62,9 @@ def eigen(a: SymmetricOperator) -> tuple[Tensor, Tensor]:
     return values, rest @ inner
 
 
-def _by_eigen(a: SymmetricOperator) -> tuple[Apply, float, float]:
+def _by_eigen(a: SymmetricOperator, definite: bool = True) -> tuple[Apply, float, float]:
     values, vectors = eigen(a)
-    low, high = _definite(a, values)
+    low, high = _definite(a, values) if definite else _regular(a, values)
     return (lambda b: vectors @ ((vectors.T @ b) / values[:, None])), low, high
 
 
@@ -64,6 +72,16 @@ def _definite(a: SymmetricOperator, values: Tensor) -> tuple[float, float]:
     low, high = float(values[0]), float(values[-1])
     if low <= floor(a) * high:
         raise refuse(WHAT, low, high, torch.finfo(values.dtype).eps)
+    return low, high
+
+
+def _regular(a: SymmetricOperator, values: Tensor) -> tuple[float, float]:
+    """Smallest and largest |eigenvalue|."""
+    sizes = values.abs()
+    low, high = float(sizes.min()), float(sizes.max())
+    if low <= floor(a) * high:
+        at = float(values[sizes.argmin()])
+        raise refuse("the curvature matrix is singular", at, high, torch.finfo(values.dtype).eps)
     return low, high
 
 

@@ -31,48 +31,58 @@ def functions(
 ) -> list[Tensor]:
     """f(A) b for each f, shaped as b (p,) or (p, k), until no answer changes by more than rtol in 5 steps.
 
-    Change is relative to the largest answer of its f so far. Raises `NotConverged` after `max_steps`.
+    Change is relative to the answer itself. Columns share products, nothing else. Raises `NotConverged`
+    after `max_steps`.
     """
     if not 0 < rtol < 1 or max_steps < 1:
         raise InvalidOption(f"rtol lies in (0, 1), max_steps is positive; got {rtol}, {max_steps}")
     columns = b[:, None] if b.ndim == 1 else b
-    found = [_one(a, c, fs, rtol, max_steps) for c in columns.T]
-    return [torch.stack([f[i] for f in found], dim=1).reshape(b.shape) for i in range(len(fs))]
-
-
-def _one(
-    a: SymmetricOperator, b: Tensor, fs: Sequence[Function], rtol: float, max_steps: int
-) -> list[Tensor]:
-    size = b.norm()
-    if not size > 0:
-        return [torch.zeros_like(b) for _ in fs]
-    eps, most = torch.finfo(b.dtype).eps, min(max_steps, len(b))
-    basis = [b / size]
-    diagonal: list[float] = []
-    off: list[float] = []
-    scale, before = 0.0, None
+    runs = [_Column(c, fs, rtol) for c in columns.T]
     for k in range(1, len(b) + 1):
-        w = a @ basis[-1]
-        diagonal.append(float(basis[-1] @ w))
-        seen = torch.stack(basis, dim=1)
+        active = [r for r in runs if r.answers is None]
+        if not active or k > max_steps:
+            break
+        images = a @ torch.stack([r.basis[-1] for r in active], dim=1)
+        for run, image in zip(active, images.T, strict=True):
+            run.advance(image, look=k % EVERY == 0 or k == max_steps)
+    found = [r.answers for r in runs if r.answers is not None]
+    if len(found) < len(runs):
+        raise NotConverged(
+            f"a function of the operator still changes by more than {rtol:g} after {max_steps} products: "
+            "allow more (max_steps=), or damp the operator where the function is steep",
+        )
+    return [torch.stack([x[i] for x in found], dim=1).reshape(b.shape) for i in range(len(fs))]
+
+
+class _Column:
+    """The recurrence from one b; `answers` once they are settled."""
+
+    def __init__(self, b: Tensor, fs: Sequence[Function], rtol: float) -> None:
+        self.fs, self.rtol, self.size = fs, rtol, float(b.norm())
+        self.answers = None if self.size > 0 else [torch.zeros_like(b) for _ in fs]
+        self.basis = [b / self.size] if self.size > 0 else []
+        self.diagonal: list[float] = []
+        self.off: list[float] = []
+        self.scale, self.before = 0.0, list[Tensor]()
+
+    def advance(self, image: Tensor, look: bool) -> None:
+        """One step, from A times the last direction."""
+        self.diagonal.append(float(self.basis[-1] @ image))
+        seen, w, n = torch.stack(self.basis, dim=1), image, len(image)
         for _ in range(2):  # twice is enough
             w = w - seen @ (seen.T @ w)
         left = float(w.norm())
-        scale = max(scale, abs(diagonal[-1]), left)
-        spent = left <= len(b) * eps * scale or k == len(b)
-        if spent or k % EVERY == 0 or k == most:
-            weights = _weights(diagonal, off, fs)
-            if spent or (before is not None and _settled(before, weights, rtol)):
-                return [float(size) * (seen @ c.to(b)) for c in weights]
-            before = weights
-        if k == most:
-            break
-        off.append(left)
-        basis.append(w / left)
-    raise NotConverged(
-        f"a function of the operator still changes by more than {rtol:g} after {most} products: allow "
-        "more (max_steps=), or damp the operator where the function is steep",
-    )
+        self.scale = max(self.scale, abs(self.diagonal[-1]), left)
+        eps = float(torch.finfo(w.dtype).eps)
+        spent = left <= n * eps * self.scale or len(self.basis) == n
+        if spent or look:
+            now = _weights(self.diagonal, self.off, self.fs)
+            if spent or (self.before and _settled(self.before, now, self.rtol)):
+                self.answers = [self.size * (seen @ c.to(w)) for c in now]
+                return
+            self.before = now
+        self.off.append(left)
+        self.basis.append(w / left)
 
 
 def _weights(diagonal: list[float], off: list[float], fs: Sequence[Function]) -> list[Tensor]:

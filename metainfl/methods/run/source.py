@@ -58,7 +58,7 @@ def source(
     for first, last in reversed(list(pairwise(bounds))):
         times = [first + int((i + 0.5) * (last - first) / checkpoints) for i in range(checkpoints)]
         time = sum(run.program.rates[first:last])
-        share, root = mean_share(reading, first, last), _root(run, times)
+        share, root = mean_share(reading, first, last), scale_root(run, times)
         problems = [objective(reading, lam, share) for _, lam in reading.states(times)]
         a = _preconditioned([curvature(p) for p in problems], share, root)
 
@@ -78,7 +78,7 @@ def source(
     return out
 
 
-def _root(run: Run, times: Sequence[int]) -> Tensor:
+def scale_root(run: Run, times: Sequence[int]) -> Tensor:
     """P^(1/2) (p,): what a unit of gradient moves lam by, in units of the rate."""
     optimiser, lam = run.recipe.optimiser, run.state.lam
     if isinstance(optimiser, SGD):
