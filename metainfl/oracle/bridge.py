@@ -27,8 +27,11 @@ from metainfl.problem.losses import cross_entropy, squared
 from metainfl.problem.model import Linear, LinearEmbedding, Model
 from metainfl.problem.symmetry import orthogonal
 from metainfl.problem.tasks import Tasks
+from metainfl.training import SGD, Adam, Recipe, Run, train
+from metainfl.training.optimisers import Optimiser
 from metainfl_reference import perturbation as truth
 from metainfl_reference.episodes import Episodes, Weights
+from metainfl_reference.estimands import trajectory
 from metainfl_reference.family import Family
 
 #: a perturbation as the reference has it
@@ -130,3 +133,36 @@ def problem_of(
         direct=family.direct,
         symmetry=orthogonal(rank) if rank else None,
     )
+
+
+def optimiser_of(recipe: trajectory.Recipe) -> Optimiser:
+    """A reference recipe's optimiser, in production."""
+    if recipe.optimiser == "adam":
+        return Adam(
+            *recipe.betas,
+            eps=recipe.eps,
+            eps_inside_root=recipe.eps_inside_root,
+            weight_decay=recipe.weight_decay,
+            decoupled=recipe.decoupled,
+        )
+    return SGD(
+        recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+        decoupled=recipe.decoupled,
+    )
+
+
+def run_of(
+    of: trajectory.Run, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float64
+) -> Run:
+    """The production run that has this one as its truth."""
+    own = Recipe(
+        optimiser=optimiser_of(of.recipe),
+        rate=of.recipe.rates,
+        batches=of.recipe.batches,
+        reduction=of.recipe.reduction,
+        clip=of.recipe.clip,
+    )
+    problem = problem_of(of.family, weights=of.weights, device=device, dtype=dtype)
+    return train(problem, own, start=torch.tensor(of.lam[0]).to(device, dtype), progress=False)

@@ -14,7 +14,9 @@ from metainfl.derive.problem import Problem
 from metainfl.methods.claim import Claim
 from metainfl.oracle.bridge import to_truth
 from metainfl.oracle.case import Case, small_case
+from metainfl.oracle.diagnosis import diagnose
 from metainfl.oracle.estimands import find
+from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.oracle.returned import Returned
@@ -147,6 +149,10 @@ class Context:
 
     def _known(self, case: Case, p: Perturbation) -> bool:
         return self.estimand.exists(case.known, to_truth(p))
+
+    def diagnosis(self, seen: Sequence[Evidence]) -> str:
+        """Words for what the wrong answers equal."""
+        return diagnose(seen, self.estimand)
 
     def needs_derivative(self) -> None:
         """Skip a law that only the derivative obeys."""

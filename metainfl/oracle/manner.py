@@ -24,7 +24,11 @@ CACHES = (
     "_state",
     "_plan",
     "_graph_bytes",
-)  # a problem's own memory, which every use of it fills
+    "_batch",
+    "peak",
+    "recomputed",
+    "_passing",
+)  # the own memory of a problem or a run, which every use of it fills
 #: names that an import inside the call may change once: judged on a second call
 BY_IMPORTS = ("environment variables", "warning filters")
 
@@ -140,7 +144,8 @@ def _collect(name: str, value: Any, out: dict[str, Any], depth: int) -> None:
     elif type(value).__module__.startswith("metainfl") and hasattr(value, "__dict__") and depth < 6:
         out[f"{name} (kind)"] = type(value)
         for key, item in vars(value).items():
-            _collect(f"{name}.{key}", item, out, depth + 1)
+            if key not in CACHES:
+                _collect(f"{name}.{key}", item, out, depth + 1)
     else:
         out[name] = value
 

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from metainfl.methods.claim import claim_of
-from metainfl.oracle.checks import CHECKS
+from metainfl.oracle.checks import CHECKS, checks_for
 from metainfl.oracle.child import Child
 from metainfl.oracle.context import Context
 from metainfl.oracle.judging import run_one
 from metainfl.oracle.returned import Returned
 from metainfl.oracle.runner import InProcess, Method, keep_rng
+from metainfl.oracle.runs.context import context
 from metainfl.oracle.shipping import title
 from metainfl.oracle.verdict import known
 
@@ -41,11 +42,11 @@ def parametrize_with_checks(
     expected = dict(expected_failures or {})
     known(list(CHECKS), expected)
     kind = InProcess if in_process else Lazy
-    contexts = [Context(m, claim_of(m), quick=quick, seed=seed, runner=kind(m)) for m in methods]
+    contexts = [context(m, claim_of(m), quick=quick, seed=seed, runner=kind(m)) for m in methods]
     cases = [
         pytest.param(_runner(ctx, name, expected.get(name)), id=f"{title(ctx.method)}-{name}")
         for ctx in contexts
-        for name in CHECKS
+        for name in checks_for(ctx.estimand.evidence)
     ]
     return pytest.mark.parametrize("run_check", cases)
 

@@ -18,12 +18,12 @@ from metainfl.derive.problem import Problem
 from metainfl.methods.claim import Claim, claim_of
 from metainfl.oracle.checks import CHECKS
 from metainfl.oracle.child import Child
-from metainfl.oracle.context import Context
 from metainfl.oracle.folding import remembers
 from metainfl.oracle.judging import run_one
 from metainfl.oracle.outcome import Outcome
 from metainfl.oracle.report import Report
 from metainfl.oracle.runner import InProcess, Method, keep_rng, seeded
+from metainfl.oracle.runs.context import context
 from metainfl.oracle.shipping import dumped
 from metainfl.problem.perturbation import Perturbation
 
@@ -54,7 +54,7 @@ def rerun(
     names = list(CHECKS)
     before = names[: names.index(check)] if history else []
     runner = InProcess(method) if in_process else Child(method, seed=seed)
-    ctx = Context(
+    ctx = context(
         method, claim or claim_of(method), quick=quick, seed=seed, seconds=seconds, runner=runner
     )
     try:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import torch
 from joblib import Parallel, delayed
 
-from metainfl.oracle.checks import CHECKS
+from metainfl.oracle.checks import CHECKS, checks_for
 from metainfl.oracle.child import Child
-from metainfl.oracle.context import Context
 from metainfl.oracle.judging import run_one
 from metainfl.oracle.mutants import MUTANTS, RIGHT, Specimen
 from metainfl.oracle.outcome import Outcome
 from metainfl.oracle.runner import keep_rng
+from metainfl.oracle.runs.context import context
 
 Progress = Callable[[int, int, str], None]
 #: checks that cannot fail here for want of hardware
@@ -97,11 +97,11 @@ def judge_specimen(specimen: Specimen, *, quick: bool, seed: int) -> list[Outcom
     child = Child(specimen.method, seed=seed, memory=2.0) if specimen.apart else None
     try:
         seconds = 2.0 if specimen.apart else 60.0
-        ctx = Context(
+        ctx = context(
             specimen.method, specimen.claim, quick=quick, seed=seed, seconds=seconds, runner=child
         )
         out = []
-        for name in CHECKS:
+        for name in checks_for(ctx.estimand.evidence):
             with keep_rng():
                 out.append(run_one(ctx, name))
             if child is not None and child.given_up:

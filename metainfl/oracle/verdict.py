@@ -13,9 +13,10 @@ from pathlib import Path
 
 from metainfl.errors import InvalidMethod, InvalidProblem
 from metainfl.methods.claim import Claim, claim_of
-from metainfl.oracle.checks import CHECKS
+from metainfl.oracle.checks import CHECKS, checks_for
 from metainfl.oracle.child import MEMORY, Child
 from metainfl.oracle.context import Context
+from metainfl.oracle.estimands import find
 from metainfl.oracle.folding import folded
 from metainfl.oracle.judging import because_flat, run_one
 from metainfl.oracle.measurements import Measurement, Retraining, measurements
@@ -23,6 +24,7 @@ from metainfl.oracle.outcome import Outcome
 from metainfl.oracle.report import Report
 from metainfl.oracle.reproduce import reproduction, write
 from metainfl.oracle.runner import InProcess, Method, keep_rng
+from metainfl.oracle.runs.context import context
 from metainfl.oracle.shipping import title
 
 Progress = Callable[[int, int, str], None]
@@ -62,11 +64,11 @@ def check_method(
     if families is not None:
         claim = replace(claim, families=tuple(families))
     expected = dict(expected_failures or {})
-    names = list(CHECKS) if checks is None else list(checks)
+    names = checks_for(find(claim.estimand).evidence) if checks is None else list(checks)
     known(names, expected)
     runner = InProcess(method) if in_process else Child(method, seed=seed, memory=memory)
     try:
-        ctx = Context(method, claim, quick=quick, seed=seed, seconds=seconds, runner=runner)
+        ctx = context(method, claim, quick=quick, seed=seed, seconds=seconds, runner=runner)
     except BaseException:
         if isinstance(runner, Child):
             runner.close()

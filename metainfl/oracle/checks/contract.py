@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from metainfl.oracle.case import Case
-from metainfl.oracle.checks.registry import check
+from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
 from metainfl.oracle.manner import BY_IMPORTS
 from metainfl.oracle.measure import distance
@@ -14,13 +14,15 @@ from metainfl.oracle.returned import Raised, Returned
 from metainfl.problem.perturbation import Perturbation
 
 
-@check("contract", "returns a finite floating-point (perturbations, parameters) array in time")
+@check(
+    "contract", "returns a finite floating-point (perturbations, parameters) array in time", EVERY
+)
 def returns_an_array(ctx: Context) -> None:
     for case, pis in ctx.usable(limit=2):
         ctx.ask(case, pis)
 
 
-@check("contract", "float64 in, float64 out")
+@check("contract", "float64 in, float64 out", EVERY)
 def keeps_the_dtype(ctx: Context) -> None:
     case, pis = ctx.usable(limit=2)[0]
     got = ctx.raw(case, pis, case.problem())
@@ -28,7 +30,7 @@ def keeps_the_dtype(ctx: Context) -> None:
         raise Failed(f"float64 in, {got.dtype} out", where=case.name)
 
 
-@check("contract", "prints nothing to stdout")
+@check("contract", "prints nothing to stdout", EVERY)
 def is_quiet(ctx: Context) -> None:
     case, pis = ctx.usable(limit=1)[0]
     printed = _manners(ctx, case, pis).printed
@@ -36,7 +38,7 @@ def is_quiet(ctx: Context) -> None:
         raise Failed(f"printed {printed[:80]!r} to stdout; use logging or warnings")
 
 
-@check("contract", "the same call twice gives the same answer")
+@check("contract", "the same call twice gives the same answer", EVERY)
 def is_reentrant(ctx: Context) -> None:
     case, pis = ctx.usable(limit=3)[0]
     first, second = ctx.ask(case, pis), ctx.ask(case, pis)
@@ -51,7 +53,7 @@ def is_reentrant(ctx: Context) -> None:
         )
 
 
-@check("contract", "the answer on one problem does not depend on the problem seen before")
+@check("contract", "the answer on one problem does not depend on the problem seen before", EVERY)
 def has_no_hidden_state(ctx: Context) -> None:
     case, pis = ctx.usable(limit=3)[0]
     other = type(ctx)(ctx.method, ctx.claim, quick=True, seed=ctx.seed + 1000).case
@@ -66,7 +68,11 @@ def has_no_hidden_state(ctx: Context) -> None:
         ctx.compare(other, pis, fresh, want, "wrong on the second problem it sees")
 
 
-@check("contract", "the problem, all its parts and the list of perturbations are left as they were")
+@check(
+    "contract",
+    "the problem, all its parts and the list of perturbations are left as they were",
+    EVERY,
+)
 def leaves_its_inputs_alone(ctx: Context) -> None:
     for case, pis in ctx.usable(limit=3):
         changed = _manners(ctx, case, pis).changed
@@ -75,7 +81,9 @@ def leaves_its_inputs_alone(ctx: Context) -> None:
 
 
 @check(
-    "contract", "grad mode, default dtype, threads, folder, environment ... are left as they were"
+    "contract",
+    "grad mode, default dtype, threads, folder, environment ... are left as they were",
+    EVERY,
 )
 def leaves_the_process_alone(ctx: Context) -> None:
     case, pis = ctx.usable(limit=1)[0]
@@ -86,7 +94,7 @@ def leaves_the_process_alone(ctx: Context) -> None:
         raise Failed(f"changed the process it runs in: {', '.join(changed)}; put it back")
 
 
-@check("contract", "the global random state is the caller's")
+@check("contract", "the global random state is the caller's", EVERY)
 def leaves_the_random_state_alone(ctx: Context) -> None:
     case, pis = ctx.usable(limit=1)[0]
     moved = _manners(ctx, case, pis).moved
@@ -96,7 +104,7 @@ def leaves_the_random_state_alone(ctx: Context) -> None:
         )
 
 
-@check("contract", "row i answers perturbation i, whatever the order")
+@check("contract", "row i answers perturbation i, whatever the order", EVERY)
 def rows_follow_the_order_asked(ctx: Context) -> None:
     case, pis = ctx.usable(limit=4)[0]
     if len(pis) < 2:
@@ -106,7 +114,7 @@ def rows_follow_the_order_asked(ctx: Context) -> None:
     _same(ctx, case, here, there, "reversing the perturbations did not reverse the rows")
 
 
-@check("contract", "an answer does not depend on what else is asked with it")
+@check("contract", "an answer does not depend on what else is asked with it", EVERY)
 def rows_do_not_mix(ctx: Context) -> None:
     case, pis = ctx.usable(limit=3)[0]
     whole = ctx.ask(case, pis)
@@ -116,7 +124,7 @@ def rows_do_not_mix(ctx: Context) -> None:
     _same(ctx, case, twice, np.stack([whole[0], whole[0]]), "the same perturbation twice differs")
 
 
-@check("contract", "more perturbations than parameters are no problem")
+@check("contract", "more perturbations than parameters are no problem", EVERY)
 def more_perturbations_than_parameters(ctx: Context) -> None:
     case, _ = ctx.usable()[0]
     pis = [p for p in case.perturbations(ctx.claim.kinds) if ctx._known(case, p)]

@@ -8,9 +8,8 @@ import torch
 from metainfl.methods.claim import Claim
 from metainfl.oracle.bridge import problem_of
 from metainfl.oracle.case import Case
-from metainfl.oracle.checks.registry import check
+from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context, cached_case
-from metainfl.oracle.diagnosis import diagnose
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.measure import distance, spearman
 from metainfl.oracle.outcome import Failed, Skipped
@@ -20,7 +19,7 @@ from metainfl_reference.families import FAMILIES
 PLAIN = ("wide", "narrow", "many")  # the designs whose conditioning hides nothing
 
 
-@check("truth", "equals the claimed estimand, exactly known, on every family in the domain")
+@check("truth", "equals the claimed estimand, exactly known, on every family in the domain", EVERY)
 def agrees_with_the_truth(ctx: Context) -> None:
     if ctx.claim.accuracy == "rank":
         raise Skipped("a rank claim makes no statement about values")
@@ -29,7 +28,7 @@ def agrees_with_the_truth(ctx: Context) -> None:
         if e.wrong:
             factor = ctx.factor(e.case)
             ctx.compare(e.case, e.pis, factor * e.got, factor * e.want,
-                        f"not {ctx.estimand.words} ({e.kind})", diagnosis=diagnose(seen, ctx.estimand),
+                        f"not {ctx.estimand.words} ({e.kind})", diagnosis=ctx.diagnosis(seen),
                         allowed=ctx.measured_tolerance(e.case, e.pis))  # fmt: skip
 
 

@@ -1,0 +1,117 @@
+"""A case whose evidence is a run: a family, a recipe and a start, and the reference's own run of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from metainfl.oracle.bridge import run_of, to_truth
+from metainfl.oracle.case import Array, Asked, Case
+from metainfl.oracle.estimands.running import KnownRun
+from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.tasks import Tasks
+from metainfl_reference.episodes import Weights
+from metainfl_reference.estimands import trajectory
+from metainfl_reference.family import Family
+from metainfl_reference.local import TaskData
+
+
+@dataclass(frozen=True)
+class End:
+    """Where the run ends: edits are compared as shifts from here."""
+
+    lam: Array
+    weights: Weights
+
+
+@dataclass(frozen=True)
+class RunCase(Case):
+    """`problem()` is what a method of this evidence is given: a fresh production run."""
+
+    recipe: trajectory.Recipe | None = None
+
+    @cached_property
+    def truth_run(self) -> trajectory.Run:
+        """The reference's run, every state kept."""
+        assert self.recipe is not None and self.start is not None
+        return trajectory.run(self.family, self.recipe, self.start, self.weights)
+
+    @cached_property
+    def solution(self) -> End:  # type: ignore[override]
+        """The last state; nothing is solved."""
+        return End(self.truth_run.lam[-1], self.truth_run.weights)
+
+    @cached_property
+    def known(self) -> KnownRun:  # type: ignore[override]
+        """What the truths of estimands are computed from."""
+        return KnownRun(self.family, self.truth_run, tuple(self.targets))
+
+    def problem(
+        self,
+        dtype: torch.dtype = torch.float64,
+        device: str = "cpu",
+        weights: Weights | None = None,
+    ) -> Any:
+        """A fresh production run: methods may do to it what they like."""
+        of = self.truth_run if weights is None else trajectory.replay(self.truth_run, weights)
+        return run_of(of, dtype=dtype, device=device)
+
+    def target_tasks(self, like: Any) -> Tasks:
+        """The targets as production tasks, in the run's precision."""
+        return super().target_tasks(like.program.problem)
+
+    condition = float("nan")
+
+    @cached_property
+    def inner_condition(self) -> float:
+        """Largest condition number of an inner problem at the two ends of the run."""
+        of, tasks = self.truth_run, range(self.family.episodes.n_tasks)
+        ends = (of.lam[0], of.lam[-1])
+        return max(
+            self.family.task(k, lam, of.weights).inner_condition() for k in tasks for lam in ends
+        )
+
+    def tolerance(self, dtype: torch.dtype = torch.float64) -> float:
+        """Relative error that rounding alone can cause: 64 p S eps cond(inner), at most 1.
+
+        Each of S steps applies p x p products and one inner solve, whose error its condition number
+        multiplies; 64 covers a handful of them, and a growth of states by a few.
+        """
+        assert self.recipe is not None
+        eps = float(torch.finfo(dtype).eps)
+        return min(1.0, 64 * self.family.n_meta * self.recipe.steps * eps * self.inner_condition)
+
+    def rounding(self, perturbations: Asked, dtype: torch.dtype = torch.float64) -> float:
+        """The same, whatever is asked."""
+        return self.tolerance(dtype)
+
+    def removal_shift(self, p: Perturbation) -> Array | None:
+        """lam_S of the same program without p, minus lam_S."""
+        return trajectory.removal(self.truth_run, to_truth(p)).lam[-1] - self.solution.lam
+
+    def move(self, p: Perturbation, step: float) -> Array | None:
+        """lam_S(weights + step p) - lam_S, by the reference's own rerun."""
+        weights = self.truth_run.weights.moved(to_truth(p), step)
+        return trajectory.replay(self.truth_run, weights).lam[-1] - self.solution.lam
+
+
+def run_case(
+    name: str,
+    family: Family,
+    recipe: trajectory.Recipe,
+    *,
+    start: Array,
+    weights: Weights | None = None,
+    targets: Sequence[TaskData] = (),
+    code: str = "",
+) -> RunCase:
+    """A case from its parts; targets other than the drawn ones take their place."""
+    case = RunCase(name, family, code, np.asarray(start), weights, None, recipe)
+    if targets:
+        case.__dict__["targets"] = list(targets)
+    return case

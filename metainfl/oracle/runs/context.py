@@ -1,0 +1,63 @@
+"""The context of a claim about runs: its cases are drawn runs, and what is given to the method is a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from metainfl.methods.claim import Claim
+from metainfl.oracle.case import Case
+from metainfl.oracle.context import Context
+from metainfl.oracle.estimands import find
+from metainfl.oracle.evidence import Evidence
+from metainfl.oracle.outcome import Skipped
+from metainfl.oracle.runner import Method
+from metainfl.oracle.runs.space import DESIGNS, drawn_run
+from metainfl.oracle.runs.variants import named
+from metainfl.problem.perturbation import Perturbation
+
+#: drawn runs of a quick check
+QUICK = 6
+
+
+class RunContext(Context):
+    """One method that reads runs, under judgement."""
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """One run a family (two families when quick), optimisers in turn."""
+        names = self.families[:2] if self.quick else self.families
+        designs = ("Adam", "momentum", "gradient descent", "Nesterov", "AdamW")
+        if self.estimand.name == "ideal_tracin":
+            designs = ("singles",) * 5
+        return [drawn_run(n, designs[i % 5], self.seed, plain=True) for i, n in enumerate(names)]
+
+    def space(self, *designs: str) -> list[tuple[Case, list[Perturbation]]]:
+        """Every family under every optimiser; quick: the first families under all, in turn."""
+        pairs = [(n, d) for d in DESIGNS for n in self.families]
+        if self.quick:
+            few = [(self.families[i % len(self.families)], d) for i, d in enumerate(DESIGNS)]
+            pairs = [*few, *(p for p in pairs if p not in few)][:QUICK]
+        out: list[tuple[Case, list[Perturbation]]] = []
+        for name, design in pairs:
+            case = drawn_run(name, design, self.seed)
+            pis: list[Perturbation] = []
+            for kind in self.claim.kinds:
+                pis += case.perturbations([kind], 4 if self.quick else 8)
+            pis = [p for p in pis if self._known(case, p)]
+            if pis:
+                out.append((case, pis))
+        if not out:
+            raise Skipped("no run in the domain has the claimed kinds of perturbation")
+        return out
+
+    def diagnosis(self, seen: Sequence[Evidence]) -> str:
+        """The known slip that explains every answer, or none."""
+        return named(seen, self.estimand.per_target)
+
+
+def context(method: Method, claim: Claim, **how: Any) -> Context:
+    """The context of the claim's evidence."""
+    kind = RunContext if find(claim.estimand).evidence == "run" else Context
+    return kind(method, claim, **how)

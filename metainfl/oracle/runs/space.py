@@ -1,0 +1,74 @@
+"""Drawn runs: every family, under every optimiser, with batches, rates and weights that are not alike.
+
+    gradient descent   weight decay, unequal batches, one with a task twice, rates that fall
+    momentum           coupled decay; sums over the batch in place of means
+    Nesterov           decoupled decay
+    Adam               coupled decay, clipped where it acts
+    AdamW              decoupled decay, epsilon inside the root
+    singles            batches of one task
+Tasks, support and query instances have weights other than 1 in the wide designs; one task is in no batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from metainfl.oracle.case import small_case
+from metainfl.oracle.runs.case import RunCase
+from metainfl.oracle.space import drawn_case
+from metainfl_reference.episodes import Weights
+from metainfl_reference.estimands.trajectory import Recipe
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "gradient descent": {"weight_decay": 0.15},
+    "momentum": {"momentum": 0.8, "weight_decay": 0.1, "reduction": "sum"},
+    "Adam": {"optimiser": "adam", "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1, "clip": 0.7},
+    "Nesterov": {"momentum": 0.7, "nesterov": True, "weight_decay": 0.2, "decoupled": True},
+    "AdamW": {
+        "optimiser": "adam",
+        "betas": (0.7, 0.9),
+        "weight_decay": 0.3,
+        "decoupled": True,
+        "eps": 1e-2,
+        "eps_inside_root": True,
+    },
+    "singles": {"momentum": 0.5},
+}  # fmt: skip
+DESIGNS = tuple(RECIPES)
+
+
+@lru_cache(maxsize=256)
+def drawn_run(name: str, optimiser: str, seed: int = 0, *, plain: bool = False) -> RunCase:
+    """The named family under one of `RECIPES`; `plain`: of one size for every seed, nothing padded."""
+    rng = np.random.default_rng([seed, DESIGNS.index(optimiser), len(name)])
+    if plain:
+        base = small_case(name, seed)
+        ones = Weights.ones(base.family.episodes)
+        own = (rng.uniform(0.5, 1.5, a.shape) for a in (ones.task, ones.support, ones.query))
+        base = replace(base, weights=Weights(*own))
+    else:
+        base = drawn_case(name, ("wide", "narrow")[(seed + DESIGNS.index(optimiser)) % 2], seed)
+    n = base.family.episodes.n_tasks
+    used = [int(k) for k in rng.permutation(n)[: max(2, n - 1)]]
+    sizes = (1,) * 7 if optimiser == "singles" else (2, 1, 3, 2, 1, 2, 3)
+    batches = tuple(tuple(int(k) for k in rng.choice(used, size)) for size in sizes)
+    last = batches[-1] if optimiser == "singles" else (*used[:2], used[0])
+    whole = (*batches[:-1], last)
+    rates = np.linspace(0.07, 0.03, len(whole)) * rng.uniform(0.8, 1.2, len(whole))
+    recipe = Recipe(whole, tuple(rates), **RECIPES[optimiser])
+    start = rng.standard_normal(base.family.n_meta)
+    more = ", plain=True" if plain else ""
+    code = f"metainfl.oracle.runs.space.drawn_run({name!r}, {optimiser!r}, {seed}{more})"
+    return RunCase(
+        f"{name}[{seed}], {optimiser}",
+        base.family,
+        code,
+        start,
+        base.weights,
+        base.target_episodes,
+        recipe,
+    )

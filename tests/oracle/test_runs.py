@@ -1,0 +1,143 @@
+"""Claims about training runs: right methods hold, each slip is named, each law of a run has a use."""
+
+import pytest
+import torch
+
+import metainfl as mi
+from metainfl.methods.run import hydra, sgd_influence, tracin, tracin_ideal
+from metainfl.oracle import check_method
+from metainfl.oracle.checks import CHECKS, checks_for
+from metainfl.oracle.mutants import MUTANTS
+from metainfl.oracle.runs.space import DESIGNS, drawn_run
+from metainfl.oracle.runs.variants import SLIPS, Slip, backwards, seeds_of
+from metainfl_reference.families import FAMILIES
+from tests.helpers import assert_close
+
+FEW = ("maml_softmax", "prototypes", "proximal_ridge")
+RUNS = [n for n, c in CHECKS.items() if c.evidence == ("run",)]
+
+
+def judged(
+    method, estimand, checks=None, kinds=("task", "support", "query", "group"), families=FEW
+):
+    claim = mi.Claim(estimand=estimand, kinds=kinds, families=families)
+    return check_method(method, claim=claim, checks=checks, quick=True, in_process=True)
+
+
+def adjoint(run, pis, targets):
+    return run.scores(targets, pis).value
+
+
+def test_the_adjoint_holds_and_all_laws_of_a_run_are_asked():
+    """Guards false alarms, and laws that are always skipped."""
+    report = judged(adjoint, "run_score")
+    assert report.passed, str(report)
+    assert {o.check for o in report.outcomes} == set(checks_for("run")) and set(RUNS) <= set(
+        checks_for("run")
+    )
+    assert [o.check for o in report.outcomes if o.status != "pass"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "estimand", "kinds"),
+    [
+        (lambda run, pis: run.influence(pis).value, "run_derivative", ("task", "support_input")),
+        (hydra, "run_score", ("query", "query_input")),
+        (lambda run, pis: run.replay_many(pis), "run_removal", ("task", "support", "group")),
+        (tracin, "tracin", ("task",)),
+        (tracin_ideal, "ideal_tracin", ("task", "group")),
+    ],
+)
+def test_every_estimand_of_a_run_has_a_right_method(method, estimand, kinds):
+    """Guards a truth of another sign, scale or domain than the methods of this library."""
+    checks = ["returns_an_array", "leaves_its_inputs_alone", "agrees_with_the_truth"]
+    report = judged(method, estimand, checks, kinds)
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_each_slip_fails_and_is_named(name):
+    """Guards state, bias correction, batch size, decay, order, H, first order: each by its name."""
+    specimen = MUTANTS[name]
+    kinds, families = ("task",), FEW[:1]
+    report = judged(
+        specimen.method, specimen.claim.estimand, ["agrees_with_the_truth"], kinds, families
+    )
+    assert report.failures[0].diagnosis == specimen.defect, str(report)
+
+
+def test_a_method_without_a_slip_is_not_named():
+    """Guards a wrong name, which is worse than none; and the sign."""
+    found = judged(tracin, "run_score", ["agrees_with_the_truth"], ("task",), FEW[:1])
+    assert found.failures[0].diagnosis.startswith("no known variant")
+    turned = judged(
+        lambda run, pis, targets: -adjoint(run, pis, targets),
+        "run_score", ["agrees_with_the_truth"], ("task",), FEW[:1],
+    )  # fmt: skip
+    assert "sign" in turned.failures[0].diagnosis
+
+
+def dotted_at_the_start(run, pis, targets):
+    """Right after one step but for the state that the target's slope is taken at."""
+    slopes = run.program.problem.task_gradients(run.program.start.lam, targets.to(run.lam))
+    return run.influence(pis).value @ slopes.T
+
+
+def all_tasks_at_every_step(run, pis, targets):
+    """As if every task were in every batch, at its share."""
+    found = adjoint(run, pis, targets)
+    return found + 1e-3 * found.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("check", "method"),
+    [
+        ("order_along_the_run", lambda r, p, t: 1.001 * adjoint(r, p, t)),
+        ("one_step_is_a_gradient_dot_product", lambda r, p, t: 1.5 * adjoint(r, p, t)),
+        ("tends_to_the_implicit_answer", lambda r, p, t: 1.5 * adjoint(r, p, t)),
+        ("what_no_batch_holds_changes_nothing", all_tasks_at_every_step),
+        ("parts_of_a_run_add_up", all_tasks_at_every_step),
+    ],
+)
+def test_each_law_of_a_run_can_fail(check, method):
+    """Guards a check that passes everything."""
+    assert check in RUNS
+    report = judged(method, "run_score", [check])
+    assert [o.check for o in report.failures] == [check], str(report)
+    assert judged(adjoint, "run_score", [check]).passed
+
+
+def test_checks_know_whose_claims_they_judge():
+    """Guards a law of the minimiser that is asked of a run, and a run's of a minimiser."""
+    report = judged(adjoint, "run_score", ["tasks_add_up_to_the_regulariser"])
+    assert report.outcomes[0].status == "skip" and "about a run" in report.outcomes[0].message
+    assert not set(RUNS) & set(checks_for("minimiser"))
+
+
+def test_no_slip_is_the_adjoint_itself():
+    """Guards the pass that mutants and diagnosis share: without a slip it is the run's derivative."""
+    for design in DESIGNS:
+        case = drawn_run("maml_softmax", design)
+        run = case.problem()
+        targets = case.target_tasks(run)
+        pis = case.perturbations(["task", "support", "query", "group"], 6)
+        found = backwards(run, pis, seeds_of(run, targets), Slip())
+        assert_close(found, run.scores(targets, pis).value, 1e-10, design)
+
+
+def test_drawn_runs_cover_what_they_say():
+    """Guards designs that lose a part: clipping that never acts, equal batches, a task everywhere."""
+    acts = 0
+    for name in FAMILIES:
+        case = drawn_run(name, "Adam")
+        run, clip = case.problem(), case.recipe.clip
+        norms = [run.program.gradient(t, run.state_at(t).lam)[1].norm() for t in range(run.done)]
+        acts += any(n > clip for n in norms)
+        used = {k for b in case.recipe.batches for k in b}
+        assert len({len(b) for b in case.recipe.batches}) > 1
+        assert len(used) < case.family.episodes.n_tasks
+        assert_close(run.lam, case.truth_run.lam[-1], case.tolerance(), name)
+    assert acts > len(FAMILIES) / 2
+    with pytest.raises(mi.MetainflError):
+        sgd_influence(run, [mi.task(0)], case.target_tasks(run))
+    assert torch.isfinite(run.lam).all()
