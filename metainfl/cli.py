@@ -1,4 +1,4 @@
-"""The command line: `metainfl check`, `bench`, `advise`, `scoreboard`, `report-environment`.
+"""The command line: `metainfl attribute`, `edit`, `check`, `bench`, `advise`, `scoreboard`, ...
 
 Nothing here or in the command files imports torch before a command runs, so that help comes at once.
 """
@@ -14,8 +14,10 @@ from typing import Annotated
 import typer
 
 from metainfl.commands.advise import advise
+from metainfl.commands.attribute import attribute
 from metainfl.commands.bench import bench
 from metainfl.commands.check import check
+from metainfl.commands.edit import edit
 from metainfl.commands.refusal import Commands
 from metainfl.commands.report_environment import report_environment
 from metainfl.commands.scoreboard import scoreboard
@@ -31,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # markup swallows "[peers]", and boxes do not fit narrow terminals
 )
-for command in (check, bench, advise, scoreboard):
+for command in (attribute, edit, check, bench, advise, scoreboard):
     app.command()(command)
 app.command("report-environment")(report_environment)
 

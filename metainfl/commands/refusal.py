@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -103,6 +105,19 @@ def writable_folder(path: Path, option: str) -> None:
             f"cannot write results to {reason(error)}; name a folder that you may write",
             param_hint=option,
         ) from error
+
+
+@contextmanager
+def new_folder(path: Path, option: str) -> Iterator[None]:
+    """`writable_folder`, gone again if it is new and what is done within fails before writing anything."""
+    there = path.exists()
+    writable_folder(path, option)
+    try:
+        yield
+    except BaseException:
+        if not there and not any(path.iterdir()):
+            path.rmdir()
+        raise
 
 
 def listed(text: str | None, known: list[str], option: str) -> list[str] | None:

@@ -28,6 +28,12 @@ table{border-collapse:collapse;font-size:.85rem}th,td{padding:.2rem .6rem;text-a
 .data th[aria-sort=ascending]:after{content:" \\2191"}.data th[aria-sort=descending]:after{content:" \\2193"}
 td.n{text-align:right;font-variant-numeric:tabular-nums}td.failed{white-space:normal;min-width:14rem;font-style:italic}
 td.v-exact,td.v-within{font-weight:600}td.v-not,td.v-FAILS{text-decoration:underline dotted}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(20rem,100%),1fr));gap:1rem}
+.cards article{border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem;min-width:0}
+h3{font-size:1rem;margin:.3rem 0}.score,.side,.fact{margin:.2rem 0;font-size:.9rem}
+.strip{display:flex;flex-wrap:wrap;gap:.3rem .5rem}.strip .fact{flex-basis:100%}
+.small{margin:0;overflow:visible;font-size:.7rem;text-align:center}.small img{image-rendering:pixelated;max-width:84px;border:1px solid var(--line);background:#fff}
+.small figcaption{max-width:6rem;line-height:1.2}
 summary{cursor:pointer;color:var(--link)}dt{font-weight:600}dd{margin:0 0 .5rem 1rem}
 """
 

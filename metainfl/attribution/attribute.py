@@ -1,0 +1,164 @@
+"""From a trained network to the tasks that hurt it: looks, chooses, computes, and confirms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from metainfl.attribution.asked import all_instances, all_tasks
+from metainfl.attribution.kept import Scores, trained
+from metainfl.attribution.of_problem import OfProblem
+from metainfl.attribution.of_run import OfRun
+from metainfl.attribution.question import Question
+from metainfl.attribution.result import Attribution, Confirmation
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidOption
+from metainfl.problem.perturbation import group, task
+from metainfl.training.scores import Reruns
+
+#: told (stages done, stages, what is next)
+Tell = Callable[[int, int, str], None]
+Say = Callable[[str], None]
+
+
+def attribute(
+    question: Question,
+    *,
+    reruns: int = 8,
+    minutes: float | None = None,
+    seeds: int = 0,
+    seed: int = 0,
+    jobs: int = 1,
+    store: Path | None = None,
+    progress: bool = False,
+    tell: Tell = lambda done, total, what: None,
+    say: Say = lambda text: None,
+    keep: Callable[[Attribution], None] = lambda found: None,
+) -> Attribution:
+    """Scores of every task and instance on every target, and a few removals done for real beside them.
+
+    A run is asked for its own derivative; a problem at a minimiser for its implicit one; a problem
+    elsewhere gives a damped ranking and says so. `reruns` removals: the most harmful, the most helpful,
+    some drawn by `seed`, and the most harmful ones together; fewer where they would take more than
+    `minutes`. `seeds` more training runs give intervals. `store` is a folder in which the trained run,
+    scores and finished reruns are kept, so that the same call goes on; `keep` is handed the scores before
+    the reruns begin; `say` is told what was found and what it will cost. Raises `InvalidOption`, and what
+    the run or the problem raises.
+    """
+    for name, value in (("reruns", reruns), ("seeds", seeds)):
+        if value < 0:
+            raise InvalidOption(f"{name} must not be negative, got {value}")
+    if minutes is not None and not minutes > 0:
+        raise InvalidOption(f"minutes must be positive, got {minutes}")
+    if isinstance(question.subject, Problem) and question.recipe is None and seeds:
+        raise InvalidOption("intervals over seeds need a training run: give a recipe, or a run")
+    stages = 4
+    tell(0, stages, "training" if question.recipe else "looking at what was given")
+    subject = question.subject
+    if question.recipe is not None:
+        assert isinstance(subject, Problem)
+        subject = trained(subject, question.recipe, store, progress)
+    tell(1, stages, "looking at what was given")
+    by = OfProblem(subject) if isinstance(subject, Problem) else OfRun(subject, seeds)
+    facts, targets = by.facts(), question.targets
+    tasks, instances = all_tasks(question.tasks), all_instances(question.tasks)
+    asked = [*tasks, *instances]
+    cost = by.predicted(targets, asked)
+    say(f"{by.estimator}: {by.why()}")
+    say(
+        f"predicted cost: scores of {len(tasks)} tasks and {len(instances)} instances on "
+        f"{targets.n_tasks} targets {words(cost.scores)}, one removal done for real {words(cost.rerun)}"
+    )
+    tell(2, stages, "scores")
+    started = time.perf_counter()
+    file = Scores(store, subject, targets, (seeds, by.estimator))
+    answer = file.read()
+    if answer is None:
+        answer = by.scores(targets, asked, progress)
+        file.write(answer)
+    else:
+        say("scores are those of the last call, unchanged")
+    seconds = {"predicted": cost.scores, "scores": time.perf_counter() - started}
+    n = question.tasks.n_tasks
+    by_task = answer.value.new_zeros(n, targets.n_tasks)
+    places = torch.tensor([p.task for p in tasks])
+    by_task[places] = answer.value[: len(tasks)]
+    half = None
+    if answer.half_width is not None:
+        half = answer.value.new_zeros(n)
+        half[places] = answer.half_width[: len(tasks)].to(half)
+    end = subject if isinstance(subject, Problem) else subject.problem()
+    found = Attribution(
+        estimator=by.estimator,
+        why=by.why(),
+        exact=by.exact,
+        facts=facts,
+        names=tuple(question.name(k) for k in range(n)),
+        tasks=by_task,
+        instances=tuple(instances),
+        instance_scores=answer.value[len(tasks) :],
+        losses=end.losses(end.lam, targets.to(end.lam.device, end.lam.dtype)),
+        half_width=half,
+        interval=answer.interval,
+        seconds=seconds,
+    )
+    keep(found)
+    tell(3, stages, "removing a few tasks for real")
+    most = reruns if minutes is None else min(reruns, int(60 * minutes / max(cost.rerun, 1e-9)))
+    if not by.exact or most == 0:
+        if by.exact and reruns:
+            say(f"no rerun fits into {minutes:g} minutes: each takes {words(cost.rerun)}")
+        return found
+    if most < reruns:
+        say(f"{most} of {reruns} reruns fit into {minutes:g} minutes")
+    chosen, together = to_confirm(found, most, seed)
+    what = [task(k) for k in chosen]
+    if together:
+        what.append(group(task(k) for k in together))
+    started = time.perf_counter()
+    true = by.removed(
+        targets,
+        what,
+        jobs=jobs,
+        store=None if store is None else store / "reruns",
+        progress=progress,
+    )
+    predicted = [by_task[k] for k in chosen] + (
+        [by_task[list(together)].sum(0)] if together else []
+    )
+    seconds = seconds | {"reruns": time.perf_counter() - started}
+    tell(stages, stages, "done")
+    done = Reruns(tuple(what), torch.stack(predicted), true)
+    return replace(
+        found, seconds=seconds, confirmation=Confirmation(tuple(chosen), tuple(together), done)
+    )
+
+
+def to_confirm(found: Attribution, reruns: int, seed: int) -> tuple[list[int], list[int]]:
+    """Tasks to remove one by one, and those to remove together: `reruns` removals in all.
+
+    A third each of the most harmful and the most helpful, the rest drawn at random among the others.
+    """
+    third = max(1, (reruns - 1) // 3)
+    worst = found.harmful(third)
+    together = worst if len(worst) > 1 and reruns > 3 else []
+    chosen = list(dict.fromkeys([*worst, *found.helpful(third)]))
+    draw = torch.Generator().manual_seed(seed)
+    mean = found.tasks.mean(1)
+    for k in torch.randperm(len(mean), generator=draw).tolist():
+        if len(chosen) + bool(together) >= reruns:
+            break
+        if k not in chosen and mean[k] != 0:
+            chosen.append(k)
+    return chosen[: reruns - bool(together)], together
+
+
+def words(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min`, `5 h`: as roughly as it is known."""
+    if seconds < 90:
+        return f"about {seconds:.1g} s" if seconds < 1 else f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

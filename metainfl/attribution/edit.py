@@ -1,0 +1,58 @@
+"""The same training without some of its data, and what becomes of the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from metainfl.attribution.kept import trained
+from metainfl.attribution.question import Question
+from metainfl.derive.problem import Problem
+from metainfl.influence.removal import resolved
+from metainfl.problem.perturbation import Perturbation, group
+
+
+@dataclass(frozen=True)
+class Edited:
+    """New and old meta-parameters (p,), target losses before and after (m,), and how it was done."""
+
+    lam: Tensor
+    before: Tensor
+    losses_before: Tensor
+    losses: Tensor
+    how: str
+
+
+def without(
+    question: Question,
+    what: Sequence[Perturbation],
+    *,
+    store: Path | None = None,
+    progress: bool = False,
+    tell: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> Edited:
+    """All of `what` removed at once: the run again, or the problem solved again from lam.
+
+    Raises `NotStationary` for a problem that is at no minimiser and comes without a recipe.
+    """
+    removed = group(what)
+    subject = question.subject
+    tell(0, 2, "training" if question.recipe else "looking at what was given")
+    if question.recipe is not None:
+        assert isinstance(subject, Problem)
+        subject = trained(subject, question.recipe, store, progress)
+    tell(1, 2, "without what is removed")
+    if isinstance(subject, Problem):
+        before, end = subject.lam, subject
+        lam = resolved(subject, [removed])[0]
+        how = "solved again from lam"
+    else:
+        before, end = subject.lam, subject.problem()
+        lam = subject.replay({removed: 0.0}, progress=progress).lam
+        how = "the training run again, same start, batches and seed"
+    targets = question.targets.to(before.device, before.dtype)
+    tell(2, 2, "done")
+    return Edited(lam, before, end.losses(before, targets), end.losses(lam, targets), how)

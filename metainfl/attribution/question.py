@@ -1,0 +1,83 @@
+"""What is asked: a run or a problem, the targets, and how its tasks are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidProblem
+from metainfl.problem.tasks import Tasks
+from metainfl.training import Recipe, Run
+
+FORMS = (
+    "return run, targets (a metainfl.training.Run and new tasks as metainfl.Tasks), or problem, targets, "
+    "or problem, recipe, targets"
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whose loss is asked about, and the training data of what.
+
+    subject   a `Run`; or a `Problem` with lam set
+    targets   tasks on whose loss after adaptation the effect is asked; positive scores helped it
+    recipe    with a problem: train it, from its lam where that is set (a last phase), and ask the run
+    names     one a training task, instead of "task 0", ...
+    image     shape of an instance as a picture, (h, w) or (c, h, w), where its own shape does not say so
+    centre    what was subtracted from the instances, added again where they are shown
+    """
+
+    subject: Run | Problem
+    targets: Tasks
+    recipe: Recipe | None = None
+    names: Sequence[str] | None = None
+    image: tuple[int, ...] | None = None
+    centre: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.subject, (Run, Problem)):
+            raise InvalidProblem(
+                f"a {type(self.subject).__name__} is neither run nor problem: {FORMS}"
+            )
+        if not isinstance(self.targets, Tasks):
+            raise InvalidProblem(
+                f"targets are a {type(self.targets).__name__}, not metainfl.Tasks: {FORMS}"
+            )
+        if self.recipe is not None and not isinstance(self.subject, Problem):
+            raise InvalidProblem("a recipe goes with a problem; a run has its own")
+        n = self.tasks.n_tasks
+        if self.names is not None and len(self.names) != n:
+            raise InvalidProblem(f"{len(self.names)} names for {n} training tasks: give one each")
+
+    @property
+    def tasks(self) -> Tasks:
+        """The training tasks."""
+        own = self.subject
+        return own.tasks if isinstance(own, Problem) else own.program.problem.tasks
+
+    def name(self, k: int) -> str:
+        """Of training task k."""
+        return f"task {k}" if self.names is None else self.names[k]
+
+
+def question(value: Any, targets: Tasks | None = None) -> Question:
+    """The question that a user's object puts: itself, or a tuple as in FORMS."""
+    if isinstance(value, Question):
+        return value
+    parts = list(value) if isinstance(value, (tuple, list)) else [value]
+    if targets is not None:
+        parts = [p for p in parts if not isinstance(p, Tasks)] + [targets]
+    if not parts or not isinstance(parts[0], (Run, Problem)):
+        kind = type(parts[0]).__name__ if parts else "nothing"
+        raise InvalidProblem(f"got {kind}, which is neither a run nor a problem: {FORMS}")
+    recipes = [p for p in parts[1:] if isinstance(p, Recipe)]
+    found = [p for p in parts[1:] if isinstance(p, Tasks)]
+    if len(found) != 1 or len(recipes) > 1 or len(parts) != 1 + len(found) + len(recipes):
+        raise InvalidProblem(
+            f"whose loss is asked about? Give the targets, tasks that training has not seen: {FORMS}"
+        )
+    return Question(parts[0], found[0], recipes[0] if recipes else None)

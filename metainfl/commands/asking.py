@@ -1,0 +1,43 @@
+"""The question of `metainfl attribute` and `metainfl edit`, from a name on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from metainfl.commands.refusal import Refused
+from metainfl.commands.target import importable, load, run
+
+
+def asked(target: str, targets: str | None, data: Path | None) -> Any:
+    """The `Question` that `target` names or makes, or a built-in one; a sentence where there is none."""
+    from metainfl.attribution.example import EXAMPLES, example
+    from metainfl.attribution.question import FORMS, Question, question
+    from metainfl.derive.problem import Problem
+    from metainfl.problem.tasks import Tasks
+    from metainfl.training import Run
+
+    if target in EXAMPLES:
+        return example(target, data)
+    if ":" not in target:
+        raise Refused(
+            f"{target!r} is neither {' nor '.join(EXAMPLES)} nor of the form file.py:object; there, {FORMS}"
+        )
+    value = _made(target, (Problem, Run, Question, tuple, list))
+    extra = None if targets is None else _made(targets, (Tasks,))
+    if extra is not None and not isinstance(extra, Tasks):
+        raise Refused(
+            f"{targets!r} is a {type(extra).__name__}, not metainfl.Tasks; name tasks that training has not "
+            "seen, or a function that makes them",
+            param_hint="--targets",
+        )
+    return question(value, extra)
+
+
+def _made(target: str, known: tuple[type, ...]) -> Any:
+    value = load(target, callable_only=False)
+    if isinstance(value, known) or not callable(value):
+        return value
+    folder = str(Path(target.partition(":")[0]).resolve().parent)
+    with importable(folder):
+        return run(f"calling {target} without arguments", value)

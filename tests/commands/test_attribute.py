@@ -1,0 +1,114 @@
+"""`metainfl attribute` and `metainfl edit`, on a file as a user writes it."""
+
+import csv
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from metainfl.cli import main
+from tests.report.browser import assert_readable, needs_browser
+
+FILE = """
+import torch
+import metainfl as mi
+from metainfl.training import Adam, Recipe, train
+
+draw = torch.Generator().manual_seed(0)
+x = torch.rand(8, 6, 36, generator=draw, dtype=torch.float64)
+y = torch.eye(3, dtype=torch.float64).repeat(2, 1).expand(8, -1, -1)
+every = mi.Tasks(x[:, :3], y[:, :3], x[:, 3:], y[:, 3:])
+net = torch.nn.Linear(36, 3).double()
+torch.nn.init.zeros_(net.weight), torch.nn.init.zeros_(net.bias)
+problem = mi.Problem(net, every.select(range(6)), mi.Unrolled(1, 0.1), inner_loss=mi.cross_entropy,
+                     outer_reg=0.1)
+targets = every.select([6, 7])
+recipe = Recipe(optimiser=Adam(), rate=0.05, steps=6, batch_size=3)
+def question(): return problem, recipe, targets
+def run(): return train(problem, recipe, progress=False)
+def number(): return 3
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(FILE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return caught.value.code
+
+
+def test_from_a_file_to_the_page(here, capsys):
+    assert (
+        run("attribute", "mine.py:question", "--reruns", "4", "--image", "6x6", "--no-progress")
+        == 0
+    )
+    said = capsys.readouterr().out
+    assert "removed for real" in said and "attribution/index.html" in said
+    out = here / "attribution"
+    page = (out / "index.html").read_text()
+    assert page.count("data:image/png") > 20 and "http" not in page.split("<style>")[0]
+    found = json.loads((out / "attribution.json").read_text())
+    rows = list(csv.DictReader((out / "tasks.csv").read_text().splitlines()))
+    assert [int(r["task"]) for r in rows] == [r["task"] for r in found["tasks"]]
+    scores = [float(r["score"]) for r in rows]
+    assert scores == sorted(scores) and len(rows) == 6
+    assert len((out / "instances.csv").read_text().splitlines()) == 37
+    done = found["confirmation"]["rows"]
+    assert len(done) == 4 and all(abs(r["true"]) > 0 for r in done)
+    worst = found["tasks"][0]["task"]
+    assert run("edit", "mine.py:question", "--remove", str(worst), "--no-progress") == 0
+    edit = json.loads((here / "edited" / "edit.json").read_text())
+    after, before = edit["target_losses"], edit["target_losses_before"]
+    change = sum(after) / 2 - sum(before) / 2
+    assert change == pytest.approx(
+        done[0]["true"], rel=1e-9
+    )  # the same removal, by the other command
+    lam = load_file(here / "edited" / "lam.safetensors")
+    assert lam["lam"].shape == (111,) and not torch.equal(lam["lam"], lam["before"])
+
+
+def test_facts_where_there_is_no_picture(here, capsys):
+    assert run("attribute", "mine.py:question", "--reruns", "0", "--no-progress") == 0
+    page = (here / "attribution" / "index.html").read_text()
+    assert "data:image" not in page and "norm" in page
+    assert "Nothing was removed for real" in page
+
+
+@needs_browser
+def test_the_page_in_a_browser(here, capsys, tmp_path):
+    assert (
+        run("attribute", "mine.py:question", "--reruns", "3", "--image", "6x6", "--no-progress")
+        == 0
+    )
+    assert_readable((here / "attribution" / "index.html").read_text(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "command, words",
+    [
+        ("attribute nosuch", "neither digits nor omniglot nor of the form"),
+        ("attribute mine.py:number", "neither a run nor a problem"),
+        ("attribute mine.py:run", "whose loss is asked about"),
+        ("attribute mine.py:problem --targets mine.py:number", "is a int, not metainfl.Tasks"),
+        ("attribute mine.py:question --image 5x5", "are no picture of 5x5"),
+        ("attribute mine.py:question --image small", "is no shape; write 28x28"),
+        ("attribute mine.py:question --out mine.py", "cannot write results to mine.py"),
+        ("attribute omniglot --data nosuch", "is no directory"),
+        ("attribute mine.py:question --minutes 0", "minutes must be positive"),
+        ("edit mine.py:question --remove x", "cannot read 'x'; write tasks as 3,17"),
+        ("edit mine.py:question --remove ,", "nothing to remove"),
+        ("edit mine.py:question --remove 9", "tasks run from 0 to 5"),
+    ],
+)
+def test_a_bad_question_is_a_sentence(command, words, here, capsys):
+    assert run(*command.split(), "--no-progress") == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert words in said and "Traceback" not in said
+    assert not (here / "attribution").exists()
