@@ -36,6 +36,9 @@ def test_the_coverage_table_knows_every_field():
     assert set(PROBLEM) == parameters(Definition)
     assert set(TASKS) == {f.name for f in fields(mi.Tasks)}
     own = {c for c in subclasses(Adaptation) if c.__module__.startswith("metainfl.")}
+    own = {
+        c for c in own if not c.__module__.startswith("metainfl.oracle.")
+    }  # slips to diagnose by
     assert {c.__name__ for c in own} <= set(ADAPTATIONS), "say where the new adaptation is varied"
     for name, table in ADAPTATIONS.items():
         cls = getattr(rooms, name, None)
