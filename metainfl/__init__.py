@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         NotStationary,
         SingularHessian,
     )
-    from metainfl.influence import influence, removal, scores
+    from metainfl.influence import Stored, influence, load, removal, save, scores
     from metainfl.methods import (
         Method,
         direct_if,
@@ -90,6 +90,7 @@ __all__ = [
     "ProximalRidge",
     "RidgeHead",
     "SingularHessian",
+    "Stored",
     "Tasks",
     "Unrolled",
     "claims",
@@ -100,8 +101,10 @@ __all__ = [
     "influence",
     "instance_if_query",
     "instance_if_support",
+    "load",
     "query",
     "removal",
+    "save",
     "scores",
     "shift",
     "solve",
@@ -139,7 +142,7 @@ _HOMES = {
         "NotStationary",
         "SingularHessian",
     ),
-    "metainfl.influence": ("influence", "removal", "scores"),
+    "metainfl.influence": ("Stored", "influence", "load", "removal", "save", "scores"),
     "metainfl.methods": (
         "Method",
         "direct_if",

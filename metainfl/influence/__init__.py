@@ -3,6 +3,19 @@
 from metainfl.influence import adapted, removal
 from metainfl.influence.how import How
 from metainfl.influence.implicit import Influence, influence
+from metainfl.influence.saved import load, save
 from metainfl.influence.scores import Scores, scores
+from metainfl.influence.stored import Stored
 
-__all__ = ["How", "Influence", "Scores", "adapted", "influence", "removal", "scores"]
+__all__ = [
+    "How",
+    "Influence",
+    "Scores",
+    "Stored",
+    "adapted",
+    "influence",
+    "load",
+    "removal",
+    "save",
+    "scores",
+]

@@ -1,0 +1,122 @@
+"""Tasks, meta-parameters and influences on disk: safetensors, so that reading a file runs nothing.
+
+`save(path, value)` and `load(path)`; a run has `metainfl.training.save` and `load`, which need its problem.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from metainfl.errors import BrokenData, InvalidProblem, MissingData
+from metainfl.influence.stored import Stored
+from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.ragged import Ragged
+from metainfl.problem.tasks import Tasks
+
+VERSION = 1
+FIELDS = (
+    "support_x",
+    "support_y",
+    "query_x",
+    "query_y",
+    "task_weight",
+    "support_weight",
+    "query_weight",
+)
+Read = dict[str, Tensor]
+
+
+def save(path: str | Path, value: Tasks | Tensor | Stored) -> None:
+    """Write one value; a file that is there is replaced once the new one is whole.
+
+    Tasks (equal or ragged) with all weights, a tensor such as lam, or `Stored` influences. Raises
+    `InvalidProblem` for anything else.
+    """
+    path = Path(path)
+    if isinstance(value, Tasks):
+        kind, tensors = "tasks", _of_tasks(value)
+        more: dict[str, Any] = {"ragged": isinstance(value, Ragged)}
+    elif isinstance(value, Stored):
+        kind, tensors = "influences", {"value": value.value, "lam": value.lam}
+        more = {"perturbations": [_plain(p) for p in value.perturbations]}
+    elif isinstance(value, Tensor):
+        kind, tensors, more = "tensor", {"tensor": value}, {}
+    else:
+        raise InvalidProblem(
+            f"a {type(value).__name__} cannot be saved: give tasks, a tensor, or metainfl.Stored(influences, "
+            "perturbations, lam); a training run has metainfl.training.save"
+        )
+    own = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    about = json.dumps({"kind": kind, "version": VERSION, **more})
+    half = path.with_name(path.name + ".part")
+    save_file(own, half, metadata={"metainfl": about})
+    half.replace(path)
+
+
+def load(path: str | Path) -> Any:
+    """What `save` wrote, on the CPU. Raises `MissingData` without the file, `BrokenData` with another."""
+    path = Path(path)
+    if not path.is_file():
+        raise MissingData(f"there is no file {path}; metainfl.save(path, value) writes one")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})["metainfl"])
+            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118  (no iterator)
+        if about["version"] != VERSION:
+            raise BrokenData(f"{path} was written by another version ({about['version']})")
+        return LOADED[about["kind"]](tensors, about)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, BrokenData):
+            raise
+        raise BrokenData(
+            f"{path} was not written by metainfl.save, or is damaged ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _of_tasks(tasks: Tasks) -> Read:
+    out: Read = {}
+    for i, (places, batch) in enumerate(tasks.groups()):
+        out[f"{i}.places"] = places
+        for name in FIELDS:
+            out[f"{i}.{name}"] = getattr(batch, name)
+    return out
+
+
+def _tasks(tensors: Read, about: dict[str, Any]) -> Tasks:
+    groups = []
+    for i in range(len({k.split(".")[0] for k in tensors})):
+        batch = Tasks(**{name: tensors[f"{i}.{name}"] for name in FIELDS})
+        groups.append((tensors[f"{i}.places"], batch))
+    return Ragged(groups) if about["ragged"] else groups[0][1]
+
+
+def _influences(tensors: Read, about: dict[str, Any]) -> Stored:
+    pis = [_perturbation(p) for p in about["perturbations"]]
+    return Stored(tensors["value"], pis, tensors["lam"])
+
+
+def _tensor(tensors: Read, about: dict[str, Any]) -> Tensor:
+    return tensors["tensor"]
+
+
+LOADED: dict[str, Callable[[Read, dict[str, Any]], Any]] = {
+    "tasks": _tasks,
+    "influences": _influences,
+    "tensor": _tensor,
+}
+
+
+def _plain(p: Perturbation) -> list[Any]:
+    return [p.kind, p.task, p.instance, p.axis, [_plain(m) for m in p.members]]
+
+
+def _perturbation(plain: list[Any]) -> Perturbation:
+    kind, task, instance, axis, members = plain
+    return Perturbation(kind, task, instance, axis, tuple(_perturbation(m) for m in members))

@@ -1,0 +1,94 @@
+"""What is written comes back, bit by bit, and reading runs nothing."""
+
+import pickle
+
+import pytest
+import torch
+
+import metainfl as mi
+from metainfl.errors import BrokenData, InvalidProblem, MissingData, NotFinite
+from metainfl.oracle import small_case
+from tests.helpers import assert_close
+from tests.training.helpers import network
+
+
+def batch(n, ways, dtype=torch.float64):
+    x = torch.randn(n, 2 * ways, 3, generator=torch.Generator().manual_seed(ways), dtype=dtype)
+    y = torch.arange(ways).repeat(2).expand(n, -1)
+    return x, y
+
+
+def same(a, b):
+    return len(a.groups()) == len(b.groups()) and all(
+        torch.equal(i, j) and all(map(torch.equal, (*s.view(), s.w), (*t.view(), t.w)))
+        for (i, s), (j, t) in zip(a.groups(), b.groups(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_tasks_with_their_weights(tmp_path, dtype):
+    """Guards weights that are lost, and targets that come back in another type."""
+    x, y = batch(3, 2, dtype)
+    tasks = mi.Tasks(x, y, x, y, task_weight=torch.tensor([1, 0, 2.5]))
+    mi.save(tmp_path / "tasks.safetensors", tasks)
+    found = mi.load(tmp_path / "tasks.safetensors")
+    assert (
+        same(tasks, found) and found.query_y.dtype == torch.int64 and found.query_x.dtype == dtype
+    )
+
+
+def test_ragged_tasks(tmp_path):
+    """Guards the order of tasks of different shapes."""
+    parts = []
+    for n in (2, 3, 2):
+        x, y = batch(1, n)
+        parts.append({"support_x": x[0], "support_y": y[0], "query_x": x[0], "query_y": y[0]})
+    tasks = mi.Tasks.ragged(parts)
+    mi.save(tmp_path / "ragged", tasks)
+    found = mi.load(tmp_path / "ragged")
+    assert same(tasks, found) and type(found) is type(tasks)
+    assert torch.equal(found.select([1]).query_x[0], parts[1]["query_x"])
+
+
+def test_explained_from_the_file_alone(tmp_path):
+    """002, section 4.1: scores of new tasks from stored influences, without the training tasks."""
+    case = small_case("maml_softmax")
+    problem = case.problem()
+    asked = [mi.task(0), mi.support(1, 0), mi.group([mi.task(0), mi.query(2, 1)])]
+    stored = mi.Stored(mi.influence(problem, asked).value, asked, problem.lam)
+    mi.save(tmp_path / "influences.safetensors", stored)
+    found = mi.load(tmp_path / "influences.safetensors")
+    assert found.perturbations == tuple(asked)
+    targets = problem.tasks.select([3, 4])
+    bare = problem.replaced(tasks=targets)  # the training tasks are gone
+    assert_close(found.scores(bare, targets), mi.scores(problem, asked, targets).value, 1e-9)
+    with pytest.raises(InvalidProblem, match="another lam"):
+        found.scores(bare.replaced(lam=2 * problem.lam), targets)
+
+
+def test_a_tensor_and_a_view_of_one(tmp_path):
+    lam = torch.arange(12.0).reshape(3, 4).T[1]
+    mi.save(tmp_path / "lam", lam)
+    assert torch.equal(mi.load(tmp_path / "lam"), lam)
+
+
+def test_what_is_no_value_is_told(tmp_path):
+    with pytest.raises(InvalidProblem, match="a Problem cannot be saved"):
+        mi.save(tmp_path / "x", network())
+    with pytest.raises(MissingData, match="there is no file"):
+        mi.load(tmp_path / "x")
+    (tmp_path / "p").write_bytes(pickle.dumps([1]))
+    with pytest.raises(BrokenData, match="was not written by"):
+        mi.load(tmp_path / "p")
+    mi.save(tmp_path / "lam", torch.ones(4))
+    whole = (tmp_path / "lam").read_bytes()
+    (tmp_path / "lam").write_bytes(whole[:-5])
+    with pytest.raises(BrokenData, match="damaged"):
+        mi.load(tmp_path / "lam")
+
+
+def test_influences_that_do_not_fit_are_told():
+    with pytest.raises(InvalidProblem, match="are \\(2, 3\\), got"):
+        mi.Stored(torch.ones(1, 3), [mi.task(0), mi.task(1)], torch.ones(3))
+    with pytest.raises(NotFinite, match="influence of task 1"):
+        mi.Stored(torch.tensor([[1.0], [float("nan")]]), [mi.task(0), mi.task(1)], torch.ones(1))
