@@ -5,6 +5,8 @@ import pytest
 import metainfl as mi
 from metainfl.influence import adapted, removal
 from metainfl.methods.implicit.inner_if import inner_if
+from metainfl.methods.implicit.relatif import relatif
+from metainfl.methods.implicit.renormalised_if import renormalised_if
 from metainfl.oracle import check_method
 from metainfl.oracle.estimands import ESTIMANDS, Estimand, find
 
@@ -17,6 +19,7 @@ def theta_moves(problem, pis, targets):
     return adapted.adaptation_influence(problem, rows, targets).transpose(0, 1)
 
 
+NONLINEAR = ("single_softmax", "maml_softmax")
 METHODS = {
     "adapted": (
         theta_moves,
@@ -26,6 +29,8 @@ METHODS = {
     "second_order": (lambda p, q: removal.second_order(p, q), {"kinds": ("task", "support")}),
     "first_order": (lambda p, q: removal.first_order(p, q), {"kinds": ("task", "query")}),
     "score": (lambda p, q, t: mi.scores(p, q, t).value, {}),
+    "relative_score": (relatif, {"kinds": ("support", "query"), "families": NONLINEAR}),
+    "renormalised_score": (renormalised_if, {"kinds": ("support", "query"), "families": NONLINEAR}),
 }
 
 
