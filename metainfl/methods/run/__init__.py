@@ -1,5 +1,7 @@
 """Estimators that read a training run: see `metainfl.training`. One a file, (n, m) each."""
 
+from metainfl.methods.run.expected import expected
+from metainfl.methods.run.gas import gas
 from metainfl.methods.run.gradient_dot import gradient_dot
 from metainfl.methods.run.gradient_norm import gradient_norm
 from metainfl.methods.run.hydra import hydra
@@ -15,6 +17,8 @@ from metainfl.methods.run.tracin_last import tracin_last
 from metainfl.methods.run.tracin_rp import tracin_rp
 
 __all__ = [
+    "expected",
+    "gas",
     "gradient_dot",
     "gradient_norm",
     "hydra",
