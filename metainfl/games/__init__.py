@@ -1,5 +1,6 @@
 """Games: the value of every subset of tasks or instances, by solving again, a closed form, or a rerun."""
 
+from metainfl.games.density import gaussian_density
 from metainfl.games.estimate import Estimate
 from metainfl.games.game import Game, Table
 from metainfl.games.neighbours import neighbours
@@ -16,6 +17,7 @@ __all__ = [
     "Stop",
     "Table",
     "Utility",
+    "gaussian_density",
     "neighbours",
     "one_step",
     "quadratic",

@@ -51,9 +51,12 @@ def fast_if(
     n, m = len(perturbations), targets.n_tasks
     if not 1 <= neighbours <= n:
         raise InvalidOption(f"1 to {n} neighbours can be kept, got {neighbours}")
-    for name, rows, t in (("features", n, features), ("target_features", m, target_features)):
-        if t.ndim != 2 or len(t) != rows or not torch.isfinite(t).all():
-            raise InvalidOption(f"{name} must be finite and ({rows}, d), got {tuple(t.shape)}")
+    for name, rows, given in (
+        ("features", n, features),
+        ("target_features", m, target_features),
+    ):
+        if given.ndim != 2 or len(given) != rows or not torch.isfinite(given).all():
+            raise InvalidOption(f"{name} must be finite and ({rows}, d), got {tuple(given.shape)}")
     if features.shape[1] != target_features.shape[1]:
         raise InvalidOption(
             f"features have {features.shape[1]} entries, those of targets {target_features.shape[1]}"

@@ -15,6 +15,8 @@ from metainfl.methods.run.tracin_cp import tracin_cp
 from metainfl.methods.run.tracin_ideal import tracin_ideal
 from metainfl.methods.run.tracin_last import tracin_last
 from metainfl.methods.run.tracin_rp import tracin_rp
+from metainfl.methods.run.tracin_we import tracin_we
+from metainfl.methods.run.vae_tracin import tracin_ad, vae_tracin
 
 __all__ = [
     "expected",
@@ -27,9 +29,12 @@ __all__ = [
     "source",
     "task_if_at_end",
     "tracin",
+    "tracin_ad",
     "tracin_cp",
     "tracin_ideal",
     "tracin_last",
     "tracin_rp",
+    "tracin_we",
     "training_loss",
+    "vae_tracin",
 ]
