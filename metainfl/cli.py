@@ -18,6 +18,7 @@ from metainfl.commands.attribute import attribute
 from metainfl.commands.bench import bench
 from metainfl.commands.check import check
 from metainfl.commands.edit import edit
+from metainfl.commands.methods import methods
 from metainfl.commands.refusal import Commands
 from metainfl.commands.report_environment import report_environment
 from metainfl.commands.scoreboard import scoreboard
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # markup swallows "[peers]", and boxes do not fit narrow terminals
 )
-for command in (attribute, edit, check, bench, advise, scoreboard):
+for command in (attribute, edit, check, methods, bench, advise, scoreboard):
     app.command()(command)
 app.command("report-environment")(report_environment)
 

@@ -52,7 +52,17 @@ def test_help_teaches(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", ["attribute", "edit", "check", "bench", "advise", "scoreboard", "report-environment"]
+    "command",
+    [
+        "attribute",
+        "edit",
+        "methods",
+        "check",
+        "bench",
+        "advise",
+        "scoreboard",
+        "report-environment",
+    ],
 )
 def test_every_command_has_help(command, capsys):
     """Guards markup that eats words in brackets, and defaults that argue with the text."""
