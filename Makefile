@@ -25,7 +25,7 @@ check: .venv/.core ## The oracle's verdict on the built-in methods (under a minu
 
 .PHONY: test
 test: .venv/.dev ## All tests and laws
-	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal
+	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal --durations=25
 
 .PHONY: lint
 lint: .venv/.dev ## ruff (lint and format) and mypy

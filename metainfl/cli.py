@@ -21,6 +21,7 @@ from metainfl.commands.edit import edit
 from metainfl.commands.methods import methods
 from metainfl.commands.refusal import Commands
 from metainfl.commands.report_environment import report_environment
+from metainfl.commands.reproduce import reproduce
 from metainfl.commands.scoreboard import scoreboard
 from metainfl.report.environment import installed
 from metainfl.scale.launch import shared, started_by_torchrun
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # markup swallows "[peers]", and boxes do not fit narrow terminals
 )
-for command in (attribute, edit, check, methods, bench, advise, scoreboard):
+for command in (attribute, edit, reproduce, check, methods, bench, advise, scoreboard):
     app.command()(command)
 app.command("report-environment")(report_environment)
 

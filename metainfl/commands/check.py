@@ -57,6 +57,12 @@ def check(
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 3, help="Seed of the generated problems.")
     ] = 0,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Judge on problems drawn from this many seeds, --seed and those after it."
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the result as JSON to this file.")
     ] = None,
@@ -78,18 +84,20 @@ def check(
     scikit-learn's digits. Exit status: 0 when every claim holds, 1 when one does not, 2 for bad
     arguments.
     """
-    if target is None and (claim or families or html_file):
+    if target is None and (claim or families or html_file or (seeds and not itself)):
         raise Refused(
-            "--claim, --families and --html go with a method of your own; name it as file.py:method"
+            "--claim, --families, --seeds and --html go with a method of your own; name it as file.py:method"
         )
     if target is not None and itself:
         raise Refused("--self judges the oracle, not a method; leave out one of the two")
     writable_file(json_file, "--json")
     writable_file(html_file, "--html")
     if itself:
-        raise typer.Exit(_itself(quick, seed, json_file, progress))
+        drawn = range(seed, seed + (seeds or (1 if quick else 3)))
+        raise typer.Exit(_itself(drawn, json_file, progress))
     if target is not None:
-        raise typer.Exit(_own(target, quick, claim, families, seed, json_file, html_file, progress))
+        many = range(seed, seed + (seeds or 1))
+        raise typer.Exit(_own(target, quick, claim, families, many, json_file, html_file, progress))
     raise typer.Exit(_built_in(quick, json_file, progress))
 
 
@@ -113,7 +121,7 @@ def _own(
     quick: bool,
     claim: str | None,
     families: str | None,
-    seed: int,
+    seeds: range,
     json_file: Path | None,
     html_file: Path | None,
     progress: bool,
@@ -125,11 +133,24 @@ def _own(
     only = listed(families, list(FAMILIES), "--families")
     claimed = Claim.parse(claim) if claim else None
     method = load(target)
-    with bar(progress, "checks", "judged") as show:
-        report = check_method(
-            method, claim=claimed, families=only, quick=quick, seed=seed, progress=show
-        )
+    shown, failed = None, []
+    for seed in seeds:
+        with bar(progress, "checks", "judged") as show:
+            report = check_method(
+                method, claim=claimed, families=only, quick=quick, seed=seed, progress=show
+            )
+        if not report.passed:
+            failed.append(seed)
+        if shown is None or (shown.passed and not report.passed):
+            shown = report  # the first that fails, else the first
+        if report.interrupted:
+            break
+    assert shown is not None
+    report = shown
     print(report)
+    if len(seeds) > 1:
+        at = f", fails at {', '.join(map(str, failed))}; shown: {report.seed}" if failed else ""
+        print(f"judged at {len(seeds)} seeds{at}")
     if json_file is not None:
         report.to_json(json_file)
     if html_file is not None:
@@ -139,18 +160,21 @@ def _own(
     return 0 if report.passed else 1
 
 
-def _itself(quick: bool, seed: int, json_file: Path | None, progress: bool) -> int:
+def _itself(seeds: range, json_file: Path | None, progress: bool) -> int:
     from metainfl.oracle.checks import CHECKS
     from metainfl.oracle.self_check import self_check
     from metainfl.report.tables import self_check_grid
     from metainfl.report.tables import show as show_table
 
     with bar(progress, "judgements") as show:
-        found = self_check(seeds=(seed,) if quick else (seed, seed + 1, seed + 2), progress=show)
+        found = self_check(seeds=seeds, progress=show)
     show_table(self_check_grid(list(CHECKS), found.kills, found.sole_killers))
     killed = len(found.kills) - len(found.survivors)
     print(f"\nmutation score: {killed} of {len(found.kills)} wrong methods killed")
     print(f"false alarms: {len(found.alarms)} in {found.right_runs} judgements of right methods")
+    print(found.names)
+    for name, words in found.names.wrong.items():
+        print(f"wrong name: {name}: {words}")
     for name in found.survivors:
         print(f"survived: {name}")
     for name in found.idle:
@@ -163,6 +187,11 @@ def _itself(quick: bool, seed: int, json_file: Path | None, progress: bool) -> i
             "environment": environment(),
             "kills": found.kills,
             "diagnoses": found.diagnoses,
+            "names": {
+                "right": len(found.names.right),
+                "withheld": sorted(found.names.withheld),
+                "wrong": found.names.wrong,
+            },
             "sole_killers": found.sole_killers,
             "survivors": found.survivors,
             "false_alarms": {k: [o.as_dict() for o in v] for k, v in found.alarms.items()},

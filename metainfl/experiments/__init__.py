@@ -1,1 +1,7 @@
-"""The experiments of the papers, reproduced and judged."""
+"""The papers' experiments as commands: each ends in a verdict a claim, beside what the papers left out."""
+
+from metainfl.experiments.experiment import Claim, Experiment, Verdict
+from metainfl.experiments.registry import EXPERIMENTS, find
+from metainfl.experiments.reproduce import reproduce
+
+__all__ = ["EXPERIMENTS", "Claim", "Experiment", "Verdict", "find", "reproduce"]

@@ -11,8 +11,10 @@ from joblib import Parallel, delayed
 
 from metainfl.oracle.checks import CHECKS, checks_for
 from metainfl.oracle.child import Child
+from metainfl.oracle.confusion import Confusion, confusion
 from metainfl.oracle.judging import run_one
 from metainfl.oracle.mutants import MUTANTS, RIGHT, Specimen
+from metainfl.oracle.mutants.names import NAMES
 from metainfl.oracle.outcome import Outcome
 from metainfl.oracle.runner import keep_rng
 from metainfl.oracle.runs.context import context
@@ -52,9 +54,14 @@ class SelfCheck:
         return out
 
     @property
+    def names(self) -> Confusion:
+        """Diagnoses against the faults that the wrong methods have."""
+        return confusion(self.diagnoses, NAMES)
+
+    @property
     def passed(self) -> bool:
-        """No survivor, no idle check, no false alarm."""
-        return not (self.survivors or self.idle or self.alarms)
+        """No survivor, no idle check, no false alarm, no wrong name."""
+        return not (self.survivors or self.idle or self.alarms or self.names.wrong)
 
 
 def self_check(

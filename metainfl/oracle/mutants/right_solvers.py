@@ -75,7 +75,7 @@ def returns_an_array(problem, pis):
     return np.asfortranarray(value.numpy())
 
 
-_CACHE = {}
+_CACHE: dict[tuple[str, torch.dtype], torch.Tensor] = {}
 
 
 @right()

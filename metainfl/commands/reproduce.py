@@ -1,0 +1,85 @@
+"""`metainfl reproduce`: the papers' tables and figures, tried, with a verdict a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from metainfl.commands.progress import bar
+from metainfl.commands.refusal import Refused, writable_folder
+
+
+def reproduce(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help='Experiments, or "all". Without any, they are listed.'),
+    ] = None,
+    size: Annotated[
+        str,
+        typer.Option(help="small: minutes on two cores; paper: the paper's sizes, real data."),
+    ] = "small",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of data sets; else METAINFL_DATA.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for cells, results, figures and page.")] = Path(
+        "reproduced"
+    ),
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Seeds; fewer than three decide nothing.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Seeds at once.")] = 1,
+    markdown: Annotated[bool, typer.Option(help="Print the verdicts as a Markdown table.")] = False,
+    progress: Annotated[bool, typer.Option(help="Show how far it is, on stderr.")] = True,
+) -> None:
+    """Try what the papers claim: each claim holds, does not hold, or cannot be told here, and why.
+
+    Every seed is kept as it ends: killed at any point, the same command goes on. Writes a result and a
+    figure an experiment, and index.html with all that the folder holds. Exit status: 0, or 2 when it
+    cannot be done as given.
+    """
+    from metainfl.experiments import EXPERIMENTS, find
+    from metainfl.experiments import reproduce as run
+    from metainfl.experiments.experiment import SIZES
+    from metainfl.experiments.reproduce import results
+    from metainfl.report.environment import environment
+    from metainfl.report.reproduce_page import page
+
+    if not names:
+        _listed(EXPERIMENTS)
+        return
+    chosen = list(EXPERIMENTS) if names == ["all"] else [find(n).name for n in names]
+    if size not in SIZES:
+        raise Refused(
+            f"there is no size {size!r}; there are {', '.join(SIZES)}", param_hint="--size"
+        )
+    writable_folder(out, "--out")
+    done = []
+    for name in chosen:
+        with bar(progress, f"seeds of {name}") as show:
+            done.append(run(name, size=size, out=out, seeds=seeds, data=data, jobs=jobs, tell=show))
+        (out / "index.html").write_text(page(results(out), out, environment()), encoding="utf-8")
+    _verdicts(done, markdown)
+    print(f"page with tables and figures: {out / 'index.html'}")
+
+
+def _listed(experiments: Mapping[str, Any]) -> None:
+    from metainfl.report.tables import Grid, show
+
+    rows = [[e.name, e.place, str(len(e.claims)), e.about] for e in experiments.values()]
+    show(Grid(("experiment", "place", "claims", "what"), rows, ("claims",)))
+    print("metainfl reproduce NAME runs one, metainfl reproduce all runs all of them")
+
+
+def _verdicts(results: Sequence[Mapping[str, Any]], markdown: bool) -> None:
+    from metainfl.report.tables import Grid, show
+
+    rows = [
+        [r["name"], c["text"], c["place"], c["paper"], c["ours"], c["holds"]]
+        for r in results
+        for c in r["claims"]
+    ]
+    titles = ("experiment", "claim", "place", "paper", "here", "verdict")
+    show(Grid(titles, rows), markdown=markdown)

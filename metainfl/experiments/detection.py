@@ -1,0 +1,55 @@
+"""How soon a ranking finds what is wrong: the curve, its area, and the order of two groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from metainfl.errors import InvalidOption
+
+
+def found(scores: Sequence[float], wrong: Sequence[bool], shares: Sequence[float]) -> list[float]:
+    """The share of what is wrong among the first shares of all data, the smallest scores first.
+
+    Scores of removals: negative hurts, so harm comes first. Ties count by their mean place. At most
+    share / (share of wrong), at chance the share itself.
+    """
+    bad = _mask(scores, wrong)
+    order = np.argsort(scores, kind="stable")
+    values = np.asarray(scores, dtype=float)[order]
+    hits = bad[order].astype(float)
+    for v in np.unique(values):  # what ties is found evenly
+        same = values == v
+        hits[same] = hits[same].mean()
+    total = np.concatenate([[0.0], np.cumsum(hits)]) / bad.sum()
+    at = np.asarray(shares) * len(bad)
+    return [float(v) for v in np.interp(at, np.arange(len(total)), total)]
+
+
+def area(scores: Sequence[float], wrong: Sequence[bool]) -> float:
+    """The chance that something wrong scores below something right (AUC): 1 perfect, 1/2 chance."""
+    bad, s = _mask(scores, wrong), np.asarray(scores, dtype=float)
+    a, b = s[bad][:, None], s[~bad][None]
+    return float((a < b).mean() + 0.5 * (a == b).mean())
+
+
+def proper_order(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Whether the first group's mean is above the second's (002, section 5.2)."""
+    return float(np.mean(first)) > float(np.mean(second))
+
+
+def self_rank(scores: Sequence[float], own: int) -> int:
+    """How many score above the one at `own`: 0 is first (002, section 5.1)."""
+    s = np.asarray(scores, dtype=float)
+    return int((s > s[own]).sum())
+
+
+def _mask(scores: Sequence[float], wrong: Sequence[bool]) -> np.ndarray:
+    bad = np.asarray(wrong, dtype=bool)
+    if len(bad) != len(scores) or not bad.any() or bad.all():
+        raise InvalidOption(
+            "detection needs a mark for each score, some wrong and some not: got "
+            f"{len(scores)} scores and {int(bad.sum())} of {len(bad)} wrong"
+        )
+    return bad

@@ -1,0 +1,71 @@
+"""What an experiment is: cells by seed, claims with the paper's numbers, and a judgement of the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Cell = dict[str, Any]
+Holds = Literal["holds", "does not hold", "cannot be told here"]
+SIZES = ("small", "paper")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the cells say of a claim: a word, our number with its interval, and why."""
+
+    holds: Holds
+    ours: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of a paper in our words, where it stands, its number, and how cells judge it.
+
+    `against` names the baselines that stand beside it here and not in the paper.
+    """
+
+    place: str
+    text: str
+    paper: str
+    judge: Callable[[Sequence[Cell]], Verdict]
+    against: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of means over seeds: rows of plain data, the first column names the row."""
+
+    name: str
+    caption: str
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One table or figure of a paper.
+
+    cell      (size, seed, data folder) -> plain data; deterministic: a cell that is kept is not done again
+    claims    what it decides
+    tables    cells -> tables of the page
+    figure    (axes, cells) draws the picture
+    version   changes where cells of an older one mean something else
+    """
+
+    name: str
+    paper: str
+    place: str
+    about: str
+    cell: Callable[[str, int, Path | None], Cell]
+    claims: tuple[Claim, ...]
+    tables: Callable[[Sequence[Cell]], list[Table]]
+    figure: Callable[[Any, Sequence[Cell]], None] | None = None
+    seeds: Mapping[str, int] | None = None
+    version: int = 1
+
+    def default_seeds(self, size: str) -> int:
+        """Five at least: fewer say nothing about noise."""
+        return (self.seeds or {}).get(size, 5)

@@ -1,0 +1,1 @@
+"""Paper 001: task-IF and instance-IF for meta-learning."""

@@ -1,0 +1,1 @@
+"""Paper 002: TLXML, task-level explanation of meta-learning."""

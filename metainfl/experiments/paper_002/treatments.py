@@ -1,0 +1,103 @@
+"""How 002 treats the Hessian of a trained network before it is inverted, and the scores that follow.
+
+    score[k, t] = g_k . C g_t,   g = D L, C one of
+exact          H^-1, negative eigenvalues and all (section 5.1)
+pruned, all    H with its negative eigenvalues set to zero (Table 1, second row)
+pruned, n      the n largest eigenvalues, the rest zero (eq. 12)
+Gauss-Newton   the n largest eigenvalues of the Gauss-Newton matrix (eq. 11; a buffer of n columns)
+damped         (H + d)^-1, d as the end of a run needs: not in the paper
+dot product    C = 1: not in the paper
+Positive = the training task helped the test task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from metainfl.curvature import gauss_newton
+from metainfl.experiments.networks import damping
+from metainfl.problem.tasks import Tasks
+from metainfl.training import Run
+
+KEPT = (256, 64, 16)
+
+
+@dataclass(frozen=True)
+class Treatments:
+    """Of one trained network; the scores of its training tasks on others."""
+
+    run: Run
+
+    @cached_property
+    def trained(self) -> Tensor:
+        """D L_k at the end of the run (T, p)."""
+        end = self.run.problem()
+        return end.task_gradients(end.lam)
+
+    @cached_property
+    def spectrum(self) -> tuple[Tensor, Tensor]:
+        """Eigenvalues of H, ascending, and eigenvectors."""
+        end = self.run.problem()
+        found = torch.linalg.eigh(end.hessian(end.lam))
+        return found.eigenvalues, found.eigenvectors
+
+    @cached_property
+    def gauss_newton(self) -> tuple[Tensor, Tensor]:
+        """The same of the Gauss-Newton matrix."""
+        end = self.run.problem()
+        c = gauss_newton(end)
+        dense = c @ torch.eye(end.n_meta, dtype=end.lam.dtype)
+        found = torch.linalg.eigh((dense + dense.T) / 2)
+        return found.eigenvalues, found.eigenvectors
+
+    @property
+    def negative(self) -> int:
+        """Negative eigenvalues of H."""
+        return int((self.spectrum[0] < 0).sum())
+
+    def inverses(self) -> dict[str, Callable[[Tensor], Tensor]]:
+        """Name -> what stands for H^-1, applied to columns."""
+        d = damping(self.run)
+        out: dict[str, Callable[[Tensor], Tensor]] = {
+            "exact": lambda b: _filtered(self.spectrum, b, lambda v: 1 / v),
+            "pruned, all": lambda b: _filtered(self.spectrum, b, _positive),
+        }
+        for n in KEPT:
+            out[f"pruned, {n}"] = lambda b, n=n: _filtered(self.spectrum, b, _largest(n))  # type: ignore[misc]
+        for n in KEPT:
+            out[f"Gauss-Newton, {n}"] = lambda b, n=n: _filtered(self.gauss_newton, b, _largest(n))  # type: ignore[misc]
+        out["damped"] = lambda b: _filtered(self.spectrum, b, lambda v: 1 / (v + d))
+        out["dot product"] = lambda b: b
+        return out
+
+    def scores(self, tests: Tasks) -> dict[str, Tensor]:
+        """Name -> scores (T, m) of the training tasks on the test tasks."""
+        end = self.run.problem()
+        slopes = end.task_gradients(end.lam, tests).T
+        return {n: self.trained @ f(slopes) for n, f in self.inverses().items()}
+
+
+def _filtered(
+    spectrum: tuple[Tensor, Tensor], b: Tensor, response: Callable[[Tensor], Tensor]
+) -> Tensor:
+    values, vectors = spectrum
+    return vectors @ (response(values)[:, None] * (vectors.T @ b))
+
+
+def _positive(v: Tensor) -> Tensor:
+    floor = 1e-9 * v[-1]  # below it a positive eigenvalue is rounding
+    return torch.where(v > floor, 1 / v.clamp_min(float(floor)), 0 * v)
+
+
+def _largest(n: int) -> Callable[[Tensor], Tensor]:
+    def response(v: Tensor) -> Tensor:
+        out = _positive(v)
+        out[: max(0, len(v) - n)] = 0
+        return out
+
+    return response

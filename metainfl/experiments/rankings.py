@@ -1,0 +1,64 @@
+"""All ways to rank training tasks that the experiments compare: positive = removal hurts the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from metainfl.experiments.networks import damping
+from metainfl.influence.scores import scores
+from metainfl.methods import run as methods
+from metainfl.problem.perturbation import task
+from metainfl.problem.tasks import Tasks
+from metainfl.solve import CG
+from metainfl.training import Run
+
+
+def _if(run: Run, targets: Tasks, *, total: bool = True) -> Tensor:
+    end, asked = run.problem(), [task(k) for k in range(run.program.problem.tasks.n_tasks)]
+    found = scores(
+        end,
+        asked,
+        targets,
+        solver=CG(rtol=1e-4),
+        damping=damping(run),
+        allow_nonstationary=True,
+        through_adaptation=total,
+    )
+    return -found.value
+
+
+def _of(method: Callable[..., Tensor]) -> Callable[[Run, Tasks], Tensor]:
+    def ranked(run: Run, targets: Tasks) -> Tensor:
+        asked = [task(k) for k in range(run.program.problem.tasks.n_tasks)]
+        return -method(run, asked, targets)
+
+    return ranked
+
+
+def _random(run: Run, targets: Tasks) -> Tensor:
+    draw = torch.Generator().manual_seed(run.recipe.seed + 77)
+    return torch.randn(run.program.problem.tasks.n_tasks, 1, generator=draw)
+
+
+#: name -> (T, m); "as printed" ranks by the influence score as 001 prints it, the largest IS first
+RANKINGS: dict[str, Callable[[Run, Tasks], Tensor]] = {
+    "random": _random,
+    "training loss": _of(methods.training_loss),
+    "gradient norm": _of(methods.gradient_norm),
+    "gradient dot product": _of(methods.gradient_dot),
+    "TracIn": _of(methods.tracin),
+    "task-IF": _if,
+    "task-IF, IS as printed": lambda run, targets: -_if(run, targets, total=False),
+    "derivative of the run": lambda run, targets: (
+        -run.scores(targets, [task(k) for k in range(run.program.problem.tasks.n_tasks)]).value
+    ),
+}
+
+
+def ranked(run: Run, targets: Tasks, names: list[str] | None = None) -> dict[str, list[float]]:
+    """Mean scores over targets, one a training task, by ranking."""
+    chosen = names or list(RANKINGS)
+    return {n: RANKINGS[n](run, targets).double().mean(1).tolist() for n in chosen}

@@ -1,0 +1,70 @@
+"""One experiment from its cells to its verdicts: JSON, figure, and a page of all that are in a folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from metainfl.errors import InvalidOption
+from metainfl.experiments.cells import Tell, cells
+from metainfl.experiments.experiment import SIZES
+from metainfl.experiments.registry import find
+from metainfl.report.environment import environment
+
+Result = dict[str, Any]
+
+
+def reproduce(
+    name: str,
+    *,
+    size: str = "small",
+    out: Path,
+    seeds: int | None = None,
+    data: Path | None = None,
+    jobs: int = 1,
+    tell: Tell = lambda done, total, what: None,
+) -> Result:
+    """The result as plain data, also written to out/NAME-SIZE/result.json; cells are kept beside it.
+
+    Raises `InvalidOption` for an unknown name or size, and what the data readers raise.
+    """
+    experiment = find(name)
+    if size not in SIZES:
+        raise InvalidOption(f"there is no size {size!r}; there are {', '.join(SIZES)}")
+    count = experiment.default_seeds(size) if seeds is None else seeds
+    if count < 1:
+        raise InvalidOption(f"seeds must be at least 1, got {count}")
+    folder = out / f"{name}-{size}"
+    done = cells(experiment, size, range(count), folder / "cells", data=data, jobs=jobs, tell=tell)
+    claims = []
+    for c in experiment.claims:
+        plain = {k: v for k, v in asdict(c).items() if k != "judge"}
+        verdict = asdict(c.judge(done))
+        if count < 3 and verdict["holds"] != "cannot be told here":
+            verdict["holds"] = "cannot be told here"
+            verdict["why"] = f"{count} seeds say nothing of noise: five at least. {verdict['why']}"
+        claims.append(plain | verdict)
+    result: Result = {
+        "name": name,
+        "paper": experiment.paper,
+        "place": experiment.place,
+        "about": experiment.about,
+        "size": size,
+        "seeds": count,
+        "claims": claims,
+        "tables": [asdict(t) for t in experiment.tables(done)],
+        "environment": environment(),
+    }
+    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    if experiment.figure is not None:
+        from metainfl.report.figures import draw
+
+        draw("figure", experiment.figure, done, folder)
+    return result
+
+
+def results(out: Path) -> list[Result]:
+    """All results that are in a folder, by name."""
+    return [json.loads(p.read_text()) for p in sorted(out.glob("*/result.json"))]

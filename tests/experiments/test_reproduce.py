@@ -1,0 +1,132 @@
+"""Experiments: cells are kept, verdicts follow from cells, and each real one runs through."""
+
+import json
+
+import pytest
+
+from metainfl.cli import main
+from metainfl.errors import InvalidOption
+from metainfl.experiments import EXPERIMENTS, Claim, Experiment, Verdict, reproduce
+from metainfl.experiments.experiment import Table
+from metainfl.experiments.reproduce import results
+from metainfl.experiments.statistics import interval
+from metainfl.report.reproduce_page import page
+from tests.report.browser import assert_readable, needs_browser
+
+DONE = []
+
+
+def toy_cell(size, seed, data):
+    DONE.append(seed)
+    if seed == 3 and DONE.count(3) == 1:
+        raise KeyboardInterrupt
+    return {"x": 1.0 + 0.01 * seed}
+
+
+def judge(cells):
+    got = interval([c["x"] for c in cells])
+    return Verdict("holds" if got.low > 0 else "does not hold", str(got), "because")
+
+
+TOY = Experiment(
+    "toy", "000", "nowhere", "A toy.", toy_cell,
+    (Claim("line 1", "x is positive", "1.0", judge, "nothing"),),
+    lambda cells: [Table("t", "x", [{"mean": str(interval([c["x"] for c in cells]))}])],
+    lambda axes, cells: axes.plot([c["x"] for c in cells]),
+)  # fmt: skip
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    DONE.clear()
+    monkeypatch.setitem(EXPERIMENTS, "toy", TOY)
+
+
+def test_killed_it_goes_on(toy, tmp_path):
+    """Guards seeds that are done twice, and an interruption that loses them."""
+    with pytest.raises(KeyboardInterrupt):
+        reproduce("toy", out=tmp_path)
+    assert DONE == [0, 1, 2, 3] and not results(tmp_path)
+    (tmp_path / "toy-small" / "cells" / "seed-1.json").write_text('{"version": 1, "ce')  # cut short
+    found = reproduce("toy", out=tmp_path)
+    assert DONE == [0, 1, 2, 3, 1, 3, 4] and found["claims"][0]["holds"] == "holds"
+    again = reproduce("toy", out=tmp_path)
+    assert len(DONE) == 7 and again["claims"] == found["claims"]
+
+
+def test_cells_of_another_version_are_not_used(toy, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    reproduce("toy", out=tmp_path, seeds=3)
+    monkeypatch.setitem(EXPERIMENTS, "toy", replace(TOY, version=2))
+    reproduce("toy", out=tmp_path, seeds=3)
+    assert DONE == [0, 1, 2, 0, 1, 2]
+
+
+def test_two_seeds_decide_nothing(toy, tmp_path):
+    found = reproduce("toy", out=tmp_path, seeds=2)["claims"][0]
+    assert found["holds"] == "cannot be told here" and "2 seeds say nothing" in found["why"]
+
+
+def test_the_page_has_claims_numbers_and_figures(toy, tmp_path):
+    reproduce("toy", out=tmp_path, seeds=3)
+    text = page(results(tmp_path), tmp_path, {})
+    assert "x is positive" in text and "Paper: 1.0" in text and "<svg" in text
+    assert "1.01 +- 0.025 (3 seeds)" in text
+
+
+@needs_browser
+def test_the_page_in_a_browser(toy, tmp_path):
+    reproduce("toy", out=tmp_path, seeds=3)
+    assert_readable(page(results(tmp_path), tmp_path, {}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [({"size": "huge"}, "there is no size 'huge'"), ({"seeds": 0}, "seeds must be at least 1")],
+)
+def test_options_are_told(toy, tmp_path, options, words):
+    with pytest.raises(InvalidOption, match=words):
+        reproduce("toy", out=tmp_path, **options)
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return caught.value.code
+
+
+def test_the_command(toy, tmp_path, capsys):
+    assert run("reproduce") == 0
+    assert "001-table1" in capsys.readouterr().out
+    assert run("reproduce", "toy", "--out", str(tmp_path), "--seeds", "3", "--no-progress") == 0
+    assert "holds" in capsys.readouterr().out and (tmp_path / "index.html").exists()
+    assert run("reproduce", "nosuch", "--out", str(tmp_path / "x")) == 2
+    assert "there are 001-table1" in capsys.readouterr().err and not (tmp_path / "x").exists()
+    assert run("reproduce", "toy", "--size", "big") == 2
+    assert run("reproduce", "toy", "--out", "/proc/x") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_each_runs_through(name, tmp_path, monkeypatch):
+    """On fewer tasks and steps than any size: every claim is judged, every table and figure drawn."""
+    from dataclasses import replace
+
+    from metainfl.experiments import networks
+
+    whole = networks.setting
+
+    def tiny(size, seed, data, **options):
+        made = whole(size, seed, data, **{**options, "tasks": 24, "new": 20, "hidden": 4})
+        return replace(made, recipe=replace(made.recipe, steps=6))
+
+    experiment = EXPERIMENTS[name]
+    module = __import__("sys").modules[experiment.cell.__module__]
+    monkeypatch.setattr(module, "setting", tiny)
+    found = reproduce(name, out=tmp_path, seeds=3)
+    assert len(found["claims"]) == len(experiment.claims) and all(
+        t["rows"] for t in found["tables"]
+    )
+    assert (tmp_path / f"{name}-small" / "figure.svg").exists()
+    json.dumps(found, allow_nan=False)

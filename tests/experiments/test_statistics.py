@@ -1,0 +1,61 @@
+"""Intervals and detection, against values known by hand."""
+
+import numpy as np
+import pytest
+from scipy.stats import t as student
+
+from metainfl.errors import InvalidOption
+from metainfl.experiments.detection import area, found, proper_order, self_rank
+from metainfl.experiments.statistics import interval, paired, rank_agreement
+
+
+def test_an_interval_is_students():
+    got = interval([1.0, 2.0, 4.0])
+    assert got.mean == pytest.approx(7 / 3)
+    assert got.half == pytest.approx(student.ppf(0.975, 2) * np.std([1, 2, 4], ddof=1) / 3**0.5)
+
+
+def test_one_seed_says_nothing_of_noise():
+    assert interval([3.0]).half == float("inf") and "unknown" in str(interval([3.0]))
+
+
+def test_pairs_take_out_what_seeds_share():
+    """Guards differences of means where means of differences are meant."""
+    noise = np.array([0.0, 10.0, -7.0])
+    assert paired(list(noise + 1), list(noise)).half == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, float("nan")]])
+def test_no_interval_of_nothing(values):
+    with pytest.raises(InvalidOption):
+        interval(values)
+
+
+def test_found_by_hand():
+    scores, wrong = [-3, -2, -1, 0, 1], [True, False, True, False, False]
+    assert found(scores, wrong, [0.2, 0.4, 0.6, 1.0]) == [0.5, 0.5, 1.0, 1.0]
+    assert area(scores, wrong) == pytest.approx(5 / 6)
+
+
+def test_ties_are_found_evenly():
+    """Guards a curve that hangs on the order in which tasks are stored."""
+    assert found([0, 0, 0, 0], [True, False, False, False], [0.25, 0.5]) == [0.25, 0.5]
+    assert area([0, 0, 0], [True, False, False]) == 0.5
+
+
+def test_at_most_what_there_is():
+    """001, section 6.3: 40 % of the tasks hold at most half of 80 % that are mislabelled."""
+    wrong = [True] * 8 + [False] * 2
+    assert found(list(range(10)), wrong, [0.4]) == [0.5]
+
+
+def test_detection_needs_both():
+    with pytest.raises(InvalidOption, match="0 of 2 wrong"):
+        area([1, 2], [False, False])
+
+
+def test_ranks_and_orders():
+    assert self_rank([0.1, 0.9, 0.5], 2) == 1 and self_rank([1, 1, 1], 0) == 0
+    assert proper_order([1, 2], [0, 1]) and not proper_order([0], [0])
+    assert rank_agreement([1, 2, 3], [3, 5, 9]) == pytest.approx(1)
+    assert rank_agreement([1, 2, 3], [4, 4, 4]) == 0
