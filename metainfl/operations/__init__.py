@@ -23,6 +23,7 @@ from metainfl.operations.normalisation import NORMALISATION
 from metainfl.operations.pointwise import POINTWISE
 from metainfl.operations.randomness import RANDOM
 from metainfl.operations.recurrent import RECURRENT
+from metainfl.operations.refused import REFUSED, private, refuse_private
 
 INSTEAD: dict[Any, Callable[..., Any]] = {
     **NORMALISATION,
@@ -34,6 +35,7 @@ INSTEAD: dict[Any, Callable[..., Any]] = {
     **LAYOUT,
     **POINTWISE,
     **RANDOM,
+    **REFUSED,
 }
 
 
@@ -44,7 +46,8 @@ class _Replacing(TorchFunctionMode):
         # torch leaves the mode for the length of this call: what is called may enter it again
         outside, _here.active = _here.active, False
         try:
-            return INSTEAD.get(func, func)(*args, **(kwargs or {}))
+            ours = INSTEAD.get(func, refuse_private(func) if private(func) else func)
+            return ours(*args, **(kwargs or {}))
         finally:
             _here.active = outside
 

@@ -163,7 +163,7 @@ def _real(A: Tensor, name: str) -> None:
     if A.is_complex():
         raise InvalidProblem(
             f"the model takes {name} of a complex matrix, whose derivative torch gets wrong in batched "
-            "forward mode; write it by eigenvalues (torch.linalg.eigvals), or as a real matrix"
+            "forward mode; write it as a real matrix of twice the size"
         )
 
 
