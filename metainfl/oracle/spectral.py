@@ -149,6 +149,13 @@ def _response_words(found: list[tuple[Array, Array]]) -> list[str]:
                 return [prefix + words]
     if every(lambda v, g: np.ptp(g) <= 1e-5 * np.abs(g).max()):
         return ["a multiple of the right-hand side: an identity in place of the Hessian"]
+    if every(lambda v, g: np.ptp(g * v) <= 1e-5 * np.abs(g * v).max()):
+        return []  # the inverse, at a scale that differs from case to case: nothing of the solver's
+    if every(lambda v, g: (g != 0).all()):
+        shift = np.concatenate([v / g - v**2 for v, g in found])
+        size = float(np.median(shift))
+        if size > 0 and np.abs(shift - size).max() <= 1e-2 * size:
+            return [f"the filter l / (l^2 + {size:.3g}) in place of 1 / l"]
     exact = [np.abs(g * v - 1) <= 1e-5 for v, g in found]
     if all(x.any() and not x.all() for x in exact):
         rest = [g[~x] for (_, g), x in zip(found, exact, strict=True)]

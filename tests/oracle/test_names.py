@@ -5,7 +5,9 @@ import re
 import pytest
 
 from metainfl.oracle import check_method
+from metainfl.oracle.confusion import confusion
 from metainfl.oracle.mutants import MUTANTS
+from metainfl.oracle.mutants.names import NAMES as NAMED
 
 #: mutant: what its diagnosis must say, and must not
 NAMES = {
@@ -22,6 +24,8 @@ NAMES = {
     "noisy": ("no known variant", "^right to single"),
     "first_sixteen_tasks": ("no known variant", "per-batch"),
     "task_two_doubled": ("wrong only for task 2", "^the truth"),
+    "normalises_by_the_batch": ("no known variant", "series"),
+    "tikhonov": (r"the filter l / \(l\^2 \+ 0.0001\)", "series"),
     "shifts_of_instance_zero": ("right for instance 0", "^rows"),
 }
 
@@ -52,3 +56,22 @@ def test_what_only_one_check_sees_is_seen(name, check):
     specimen = MUTANTS[name]
     report = check_method(specimen.method, claim=specimen.claim, quick=True, checks=[check])
     assert [o.check for o in report.failures] == [check]
+
+
+def test_names_are_counted_against_those_deserved():
+    """Guards a share that counts what was withheld, or a wrong name that counts as none."""
+    said = {
+        "a": "the truth times 2",
+        "b": "no known variant; parallel",
+        "c": "sign",
+        "d": "",
+        "e": "x",
+    }
+    found = confusion(said, {"a": "times 2", "b": "damping", "c": "damping"})
+    assert found.right == {"a": "the truth times 2"} and set(found.withheld) == {"b"}
+    assert set(found.wrong) == {"c", "e"} and found.share == 1 / 4
+    assert "1 right, 1 withheld, 2 wrong" in str(found)
+
+
+def test_names_are_of_mutants_there_are():
+    assert set(NAMED) <= set(MUTANTS)

@@ -30,6 +30,7 @@ RETRAINED = (
     "derivative of the run",
 )
 QUARTER = 0.25
+UNTOLD = "cannot be told here"
 
 
 def cell(size: str, seed: int, data: Path | None) -> Cell:
@@ -80,19 +81,15 @@ def better(share: str, other: str, name: str = "task-IF") -> Callable[[Sequence[
         best = max(rest, key=lambda n: rest[n].mean)
         why = f"Area under the curve, {name}: {rest[name]}. The best here is {best}: {rest[best]}."
         word = (
-            "holds"
-            if gap.low > 0
-            else "does not hold"
-            if gap.high <= 0.05
-            else "cannot be told here"
+            "holds" if gap.low > 0 else "does not hold" if gap.high <= 0 else "cannot be told here"
         )
         return Verdict(word, f"difference {gap}", why)  # type: ignore[arg-type]
 
     return judge
 
 
-def accuracy_gain(share: str) -> Callable[[Sequence[Cell]], Verdict]:
-    """Whether removing the worst quarter by influence scores gains accuracy over a random quarter."""
+def accuracy_gain(share: str, size: float) -> Callable[[Sequence[Cell]], Verdict]:
+    """Whether removing the worst quarter by influence scores gains accuracy, `size` over a random quarter."""
 
     def judge(cells: Sequence[Cell]) -> Verdict:
         gap = paired(
@@ -109,7 +106,7 @@ def accuracy_gain(share: str) -> Callable[[Sequence[Cell]], Verdict]:
             "holds"
             if gap.low > 0
             else "does not hold"
-            if gap.high < 0.075
+            if gap.high <= size
             else "cannot be told here"
         )
         return Verdict(word, f"gain {gap}", why)  # type: ignore[arg-type]
@@ -172,9 +169,10 @@ EXPERIMENT = Experiment(
               "not printed", better("0.2", "random", "task-IF, IS as printed"), "the score with its sign"),
         Claim("not in the paper", "influence scores find more than the training loss does (20 %)", "not "
               "compared", better("0.2", "training loss")),
-        Claim("section 6.3", "without the worst quarter by influence accuracy is higher than without a "
-              "random quarter (80 %)", "62.5 % against 55 %", accuracy_gain("0.8"), "no removal, loss"),
-        Claim("section 6.3", "the same with 20 % mislabelled", "not printed", accuracy_gain("0.2")),
+        Claim("section 6.3", "accuracy without the worst quarter is 7.5 points above that without a random "
+              "quarter (80 %)", "62.5 % against 55 %", accuracy_gain("0.8", 0.075), "no removal, loss"),
+        Claim("section 6.3", "accuracy without the worst quarter is higher at all with 20 % mislabelled",
+              "not printed", accuracy_gain("0.2", 0.0)),
     ),
     tables,
     figure,

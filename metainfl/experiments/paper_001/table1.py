@@ -151,7 +151,7 @@ def above_direct(cells: Sequence[Cell]) -> Verdict:
     if gap.low > 0:
         return Verdict("holds", f"difference {gap}", why)
     return Verdict(
-        "does not hold" if gap.high < 0.05 else "cannot be told here", f"difference {gap}", why
+        "does not hold" if gap.high <= 0 else "cannot be told here", f"difference {gap}", why
     )
 
 

@@ -71,11 +71,7 @@ def worse(kind: str, what: str, name: str) -> Callable[[Sequence[Cell]], Verdict
         if what == "rank":
             why += f" Ranks moved at all in {moved} of {TESTS} tests."
         word = (
-            "holds"
-            if got.low > 0
-            else "does not hold"
-            if got.high <= 0.1
-            else "cannot be told here"
+            "holds" if got.low > 0 else "does not hold" if got.high <= 0 else "cannot be told here"
         )
         return Verdict(word, f"correlation {got}", why)  # type: ignore[arg-type]
 
