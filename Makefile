@@ -45,10 +45,18 @@ docs: .venv/.dev ## Rewrite the measured tables and figures in docs
 	$(BIN)/python -m bench.ledger
 	$(BIN)/python -m bench.verdicts
 
+.venv/.docs: .venv/.core
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@
+
+.PHONY: site
+site: .venv/.docs ## The documentation site, in docs/_build; its gallery is executed (two minutes)
+	$(ONE_THREAD) $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+
 .PHONY: wheel
 wheel: .venv/.dev ## Build sdist and wheel, install each outside the checkout, import both packages
 	bash .ci/packages $(BIN)/python
 
 .PHONY: clean
 clean: ## Remove the environment and all build products
-	rm -rf .venv build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist docs/_build docs/_gallery *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache
