@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 
 from metainfl.derive.minimise import Minimisation, Objective, resolved
+from metainfl.derive.saddle import escape
 
 
 def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
@@ -28,6 +29,13 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
         step = -(vectors[:, live] @ ((vectors[:, live].T @ g) / values[live].abs()))
         size = float(step.norm() / (1 + lam.norm()))
         if size <= 4 * eps or (size >= best and size <= eps**0.625):
+            if values[0] < -(eps**0.5) * top:  # stationary, and no minimum
+                if not escape(problem, run):
+                    run.reason = f"a saddle that no step leaves (lowest eigenvalue {values[0]:.2g})"
+                    return
+                lam, best, run.steps = run.lam, float("inf"), run.steps + 1
+                value = problem.objective(lam)
+                continue
             run.reason, run.converged = "a local minimum, to rounding", True
             return
         run.steps += 1

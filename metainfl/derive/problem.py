@@ -136,6 +136,16 @@ class Problem(Definition):
         """V (p,) or (p, k) to H V at lam; what the products share is kept while this lives."""
         return Tape(self, lam, self.settled(lam))
 
+    def own_start(self) -> Tensor | None:
+        """Where an optimiser begins: lam where it is set, else the module's own parameters (p,), if any."""
+        if self._lam is not None:
+            return self._lam
+        own = getattr(self.setting.model, "current", None)
+        if own is None or self.n_meta != self.setting.model.n_params:
+            return None
+        found: Tensor = own()
+        return found
+
     def solve(
         self,
         start: Tensor | None = None,
@@ -144,7 +154,9 @@ class Problem(Definition):
         max_steps: int = 200,
         progress: bool | Show | None = None,
     ) -> Tensor:
-        """A local minimiser of F from `start` (default: lam if set, else zeros); lam is set to it.
+        """A local minimiser of F from `start` (default: lam where set, else the module's parameters, else
+
+        zeros); lam is set to it.
 
         `way` is "dense" (Newton with the Hessian as a matrix; up to a few hundred parameters) or
         "trust-region" (products only). `progress` shows one line on stderr: None on a terminal only, or a
@@ -152,7 +164,9 @@ class Problem(Definition):
         `NotConverged` and `Interrupted` with the last iterate as `result`, from which `start` goes on.
         """
         if start is None:
-            start = self._lam if self._lam is not None else self.tasks.like.new_zeros(self.n_meta)
+            start = self.own_start()
+        if start is None:
+            start = self.tasks.like.new_zeros(self.n_meta)
         chosen_way = chosen(way, self.n_meta)
         steps = dense_newton if chosen_way == "dense" else trust_region
 

@@ -6,6 +6,7 @@ from metainfl.errors import InvalidOption
 from metainfl.experiments.experiment import Experiment
 from metainfl.experiments.paper_001 import figure1, figure2, table1
 from metainfl.experiments.paper_002 import degraded, gauss_newton, self_rank
+from metainfl.experiments.paper_004 import trimming
 
 EXPERIMENTS: dict[str, Experiment] = {
     e.name: e
@@ -16,6 +17,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         self_rank.EXPERIMENT,
         degraded.EXPERIMENT,
         gauss_newton.EXPERIMENT,
+        trimming.EXPERIMENT,
     )
 }
 

@@ -22,6 +22,7 @@ from metainfl.errors import InvalidOption, MetainflError, NotFinite, NotStationa
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.weights import check
 from metainfl.solve import Dense, Solver, SolveResult, Structured
+from metainfl.solve.refuse import suggested
 from metainfl.solve.spectrum import lanczos
 
 PRODUCTS = 20  # that the advice in a refusal may cost
@@ -85,15 +86,17 @@ def _raise(wrong: list[MetainflError]) -> None:
 def amounts(problem: Problem) -> str:
     """What damping would make the curvature at a non-stationary point definite, and what else there is."""
     operator = exact(problem)
-    low = lanczos(operator, min(PRODUCTS, problem.n_meta)).low
+    seen = lanczos(operator, min(PRODUCTS, problem.n_meta))
+    low = float(seen.low)
     if low > 0:
         return (
             f"There the Hessian's smallest eigenvalue is about {low:.2g}: allow_nonstationary=True would "
             "need no damping"
         )
+    enough = 2 * suggested(low, float(seen.high), torch.finfo(problem.lam.dtype).eps)
     return (
         f"There the Hessian has an eigenvalue of about {low:.2g} or less, so allow_nonstationary=True would "
-        f"need damping above {-1.1 * low:.2g} (damping={-2 * low:.2g}, say), or "
+        f"need damping above {-1.1 * low:.2g} (damping={enough:.2g}, say), or "
         "curvature=metainfl.curvature.gauss_newton, which is never negative"
     )
 

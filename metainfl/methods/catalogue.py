@@ -99,6 +99,10 @@ renormalised IF | implicit.renormalised_if.renormalised_if | minimiser | d L_t/d
 Cook's distance, shift | implicit.cook.cook_shift | minimiser | lam* - lam* without
 Cook's distance | implicit.cook.cook_distance | minimiser | shift' H shift / p
 """,
+    "methods/implicit/test_influence_measure.py": """
+FI | implicit.influence_measure.influence_measure | minimiser | length of d L_t/d input in the output's metric
+FI-util | implicit.influence_measure.fi_util | minimiser | the same of a mean over targets
+""",
     "methods/features/test_representers.py": """
 last-layer IF | features.last_layer.head | features | influence of the head, body frozen
 representer points | features.representer_points.representer_points | features | parts of a prediction

@@ -25,7 +25,10 @@ def suggested(low: float, high: float, eps: float) -> float:
 def refuse(what: str, low: float, high: float, eps: float) -> SingularHessian:
     """The error for extreme eigenvalues `low` and `high`, `what` first."""
     damping = suggested(low, high, eps)
-    ways = "a known symmetry can be declared with Problem(symmetry=...)"
+    ways = (
+        "if layers can be turned without changing any loss, "
+        "problem.replaced(symmetry=metainfl.symmetry.find(problem)) takes those directions out"
+    )
     if low < -(eps**0.75) * abs(high):  # not for the sign of a zero
         ways = "curvature.gauss_newton has no negative eigenvalues; " + ways
     return SingularHessian(

@@ -142,10 +142,6 @@ def _own(problem: Problem, recipe: Recipe) -> Problem:
 
 
 def _start(problem: Problem) -> Tensor:
-    """problem.lam where it is set, else the module's own parameters."""
-    model = problem.setting.model
-    own = getattr(model, "current", None)
-    if problem._lam is None and own is not None and problem.n_meta == model.n_params:
-        found: Tensor = own()
-        return found
-    return problem.lam
+    """problem.lam where it is set, else the module's own parameters; refused where there is neither."""
+    own = problem.own_start()
+    return problem.lam if own is None else own

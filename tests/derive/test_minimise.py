@@ -104,3 +104,24 @@ def test_steihaug_follows_negative_curvature_to_the_edge():
     h[2, 2] = 1.0
     step, ends = steihaug(h.__matmul__, g, 5.0, 1e-12, Minimisation(g))
     assert ends == "inside" and float((h @ step + g).norm()) <= 1e-11
+
+
+@pytest.mark.parametrize("way", ["dense", "trust-region"])
+def test_a_start_that_is_a_saddle_is_left(way):
+    """Guards "a local minimum" said of a stationary point with negative curvature: a network at zero."""
+    problem, start = network()
+    lam = problem.solve(torch.zeros_like(start), way=way)
+    values = torch.linalg.eigvalsh(problem.hessian(lam))
+    assert problem.minimisation.converged and problem.residual(lam) < 1e-10
+    assert values[0] > -1e-8 * values[-1]
+
+
+def test_it_starts_where_the_module_is():
+    """Guards a network that is minimised from zero, though it comes with weights."""
+    problem, _ = network()
+    own = problem.setting.model.current()
+    assert torch.equal(problem.own_start(), own) and own.norm() > 0
+    found = problem.solve(max_steps=200)
+    assert torch.equal(problem.own_start(), found)
+    again, _ = network()
+    assert torch.equal(again.solve(own), found)

@@ -123,7 +123,10 @@ def test_each_runs_through(name, tmp_path, monkeypatch):
 
     experiment = EXPERIMENTS[name]
     module = __import__("sys").modules[experiment.cell.__module__]
-    monkeypatch.setattr(module, "setting", tiny)
+    if hasattr(module, "setting"):
+        monkeypatch.setattr(module, "setting", tiny)
+    else:
+        monkeypatch.setattr(module, "SIZES", {"linear": (40, 10, 20), "nonlinear": (40, 10, 20)})
     found = reproduce(name, out=tmp_path, seeds=3)
     assert len(found["claims"]) == len(experiment.claims) and all(
         t["rows"] for t in found["tables"]

@@ -130,6 +130,8 @@ OWN = {
     "arnoldi_if": lambda f: f(2)(few("maml_softmax"), TASKS),
     "lissa_if": lambda f: f(2)(few("maml_softmax"), TASKS),
     "fast_if": lambda f: near(f, few("maml_softmax")),
+    "influence_measure": lambda f: f(few("single_softmax"), QUERIES, few("single_softmax").tasks),
+    "fi_util": lambda f: f(few("single_softmax"), QUERIES, few("single_softmax").tasks),
     "head": networks_head,
     "trak": lambda f: f(few("line"), QUERIES, few("line").tasks),
     "representer_points": lambda f: f(few("line"), torch.ones(2, 3, dtype=torch.float64)),

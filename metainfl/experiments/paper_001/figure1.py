@@ -102,14 +102,8 @@ def accuracy_gain(share: str, size: float) -> Callable[[Sequence[Cell]], Verdict
             _of(cells, share, "training loss", "accuracy"), _of(cells, share, "random", "accuracy")
         )
         why = f"Over no removal: {none}; the same by training loss instead, over random: {by_loss}."
-        word = (
-            "holds"
-            if gap.low > 0
-            else "does not hold"
-            if gap.high <= size
-            else "cannot be told here"
-        )
-        return Verdict(word, f"gain {gap}", why)  # type: ignore[arg-type]
+        told = "does not hold" if gap.high <= size else "holds" if gap.low > 0 else UNTOLD
+        return Verdict(told, f"gain {gap}", why)  # type: ignore[arg-type]
 
     return judge
 

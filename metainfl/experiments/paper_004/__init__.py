@@ -1,0 +1,1 @@
+"""Paper 004: training robustness through an influence measure."""

@@ -1,0 +1,108 @@
+"""The influence measure FI of paper 004 (eqs 2.1 to 2.3) and FI-util, corrected, for any learner.
+
+    b  = d L(target)/d omega = D L(target) . d lam/d omega       omega shifts the input of one datum
+    G  = sum_c P_c s_c s_c',   s_c = d log P(c | x + omega, lam(omega))/d omega     (total: lam moves too)
+    FI = b' G^+ b;             FI-util: b of the mean over all targets
+d lam/d omega = -H^{-1} d_x d_lam L (004 prints + and a second 1/n). Outputs of a datum are those of its own
+task, through its adaptation. Estimand: itself; invariant under any change of coordinates of omega within G's
+range, where b need not lie wholly: what is outside does not count. Sign: never negative. Scale: loss
+squared. Cost: one right-hand side a feature of each datum, and a derivative of its outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+import torch
+from torch import Tensor
+from torch.func import jacrev
+
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidOption, InvalidProblem
+from metainfl.influence.how import How
+from metainfl.influence.implicit import influence
+from metainfl.problem.losses import cross_entropy
+from metainfl.problem.perturbation import Perturbation, shift
+from metainfl.problem.tasks import Tasks
+
+RCOND = 1e-10  # G has rank K - 1 at most: what is below this share of its largest eigenvalue is rounding
+
+
+def influence_measure(
+    problem: Problem,
+    instances: Sequence[Perturbation],
+    targets: Tasks,
+    *,
+    rcond: float = RCOND,
+    **how: Unpack[How],
+) -> Tensor:
+    """FI (n, m) of shifts of query instances on the losses of target tasks, >= 0; `how` as in `influence`.
+
+    A target of several query instances is their sum. Raises `InvalidOption` for what is no query instance,
+    `InvalidProblem` for a loss that is no cross-entropy.
+    """
+    slopes = problem.task_gradients(problem.lam, targets)
+    return _measured(problem, instances, slopes, rcond, how)
+
+
+def fi_util(
+    problem: Problem,
+    instances: Sequence[Perturbation],
+    targets: Tasks,
+    *,
+    rcond: float = RCOND,
+    **how: Unpack[How],
+) -> Tensor:
+    """FI-util (n,): of the mean loss over the targets (004, Algorithm 1, with 1/|V| and not 1/n)."""
+    slopes = problem.task_gradients(problem.lam, targets).mean(0, keepdim=True)
+    return _measured(problem, instances, slopes, rcond, how)[:, 0]
+
+
+def _measured(
+    problem: Problem, instances: Sequence[Perturbation], slopes: Tensor, rcond: float, how: How
+) -> Tensor:
+    if problem.outer_loss is not cross_entropy:
+        raise InvalidProblem("FI needs class probabilities: an outer loss of cross_entropy")
+    wrong = [p for p in instances if p.kind != "query"]
+    if wrong or not instances:
+        what = f"{wrong[0]} is not one" if wrong else "none was given"
+        raise InvalidOption(
+            f"FI is of query instances, and {what}; name them by metainfl.query(k, j)"
+        )
+    widths = [problem.tasks.select([p.task]).query_x.shape[2:].numel() for p in instances]
+    moves = [
+        shift("query", p.task, p.instance, a)
+        for p, d in zip(instances, widths, strict=True)
+        for a in range(d)
+    ]
+    turned = influence(problem, moves, **how).value.split(widths)
+    rows = [
+        _one(problem, p, moved, moved @ slopes.T, rcond)
+        for p, moved in zip(instances, turned, strict=True)
+    ]
+    return torch.stack(rows)
+
+
+def _one(problem: Problem, p: Perturbation, moved: Tensor, b: Tensor, rcond: float) -> Tensor:
+    """b' G^+ b (m,) of one datum; `moved` is d lam/d omega (d, p)."""
+    task = problem.tasks.select([p.task])
+    lam = problem.lam
+    state = tuple(s[0] for s in problem.adaptation.prepare(problem.setting, lam, task.view()))
+    view = type(task.view())(*(t[0] for t in task.view()))
+    x0 = view.query_x[p.instance]
+
+    def log_probabilities(at: Tensor, x: Tensor) -> Tensor:
+        places = torch.arange(len(view.query_x), device=x.device) == p.instance
+        one = places.reshape(-1, *[1] * x.ndim)
+        own = view._replace(query_x=torch.where(one, x, view.query_x))
+        return torch.log_softmax(problem.outputs(at, at, own, state)[p.instance], dim=-1)
+
+    through_lam, through_x = jacrev(log_probabilities, argnums=(0, 1))(lam, x0)
+    scores = moved @ through_lam.T + through_x.reshape(len(through_lam), -1).T  # (d, K)
+    prob = log_probabilities(lam, x0).exp()
+    metric = (scores * prob) @ scores.T
+    values, vectors = torch.linalg.eigh((metric + metric.T) / 2)
+    kept = values > rcond * values[-1]
+    inside = vectors[:, kept].T @ b
+    return (inside.square() / values[kept, None]).sum(0)
