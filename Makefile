@@ -34,6 +34,10 @@ lint: .venv/.dev ## ruff (lint and format) and mypy
 	mkdir -p .venv/types && ln -sfn ../../reference .venv/types/metainfl_reference
 	MYPYPATH=.venv/types $(BIN)/mypy
 
+.PHONY: matrix
+matrix: ## The fast tests on the newest Python here, and at the lower bounds on the oldest
+	mkdir -p .venv && bash .ci/matrix
+
 .PHONY: truth
 truth: .venv/.dev ## The reference against its second routes, as a table
 	$(BIN)/python -m metainfl_reference
