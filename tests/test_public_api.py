@@ -1,70 +1,60 @@
 """The public names, against accidental change; and that none of them is imported before it is used."""
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 
 import metainfl
 
-PUBLIC = [
-    "BranchLost",
-    "BrokenData",
-    "Claim",
-    "FromModule",
-    "Interrupted",
-    "InvalidOption",
-    "InvalidProblem",
-    "InvalidTasks",
-    "Linear",
-    "LinearEmbedding",
-    "MetainflError",
-    "Method",
-    "MissingData",
-    "NoAdaptation",
-    "NotConverged",
-    "NotFinite",
-    "NotStationary",
-    "Perturbation",
-    "Problem",
-    "Prototypes",
-    "Proximal",
-    "ProximalCG",
-    "ProximalRidge",
-    "RidgeHead",
-    "SingularHessian",
-    "Stored",
-    "Tasks",
-    "Unrolled",
-    "claims",
-    "cross_entropy",
-    "curvature",
-    "direct_if",
-    "group",
-    "influence",
-    "instance_if_query",
-    "instance_if_support",
-    "load",
-    "query",
-    "removal",
-    "save",
-    "scores",
-    "shift",
-    "solve",
-    "squared",
-    "support",
-    "symmetry",
-    "task",
-    "task_if",
-    "task_if_cg",
-]
+LISTED = Path(__file__).with_name("public_api.txt")
 
 
-def test_the_names_are_those_listed():
-    """Guards against a name that goes, or comes, unnoticed: change the list with the changelog."""
-    assert list(metainfl.__all__) == PUBLIC
+def described(name, value):
+    """`name(arguments)`, and for a class its public methods, one a line; annotations as written."""
+    if inspect.ismodule(value) or not callable(value):
+        return [f"{name}: {type(value).__name__}"]
+    if not inspect.isclass(value):
+        return [f"{name}{signature(value)}"]
+    if issubclass(value, BaseException):
+        return [f"{name}: error, a {value.__mro__[1].__name__}"]
+    out = [f"{name}{signature(value)}"]
+    for own, member in sorted(inspect.getmembers(value)):
+        if own.startswith("_") or not getattr(member, "__module__", "metainfl").startswith(
+            "metainfl"
+        ):
+            continue
+        if inspect.isroutine(member):
+            out.append(f"{name}.{own}{signature(member)}")
+        elif isinstance(member, (property, cached_property)):
+            out.append(f"{name}.{own}")
+    return out
+
+
+def signature(value):
+    """Names, kinds and defaults; annotations are the type checker's."""
+    found = inspect.signature(value)
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in found.parameters.values()]
+    text = str(found.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
+
+
+def listing():
+    lines = [line for n in metainfl.__all__ for line in described(n, getattr(metainfl, n))]
+    return "\n".join(lines) + "\n"
+
+
+def test_names_and_arguments_are_those_listed():
+    """Guards a name, argument or default that goes, comes or changes unnoticed.
+
+    Meant? Then `python -m tests.test_public_api` writes the list again, and CHANGELOG.md says so.
+    """
+    assert listing() == LISTED.read_text()
 
 
 def test_every_name_is_there_and_listed_everywhere():
@@ -77,8 +67,8 @@ def test_every_name_is_there_and_listed_everywhere():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert homes == metainfl._HOME and sorted(homes) == sorted(PUBLIC)
-    for name in PUBLIC:
+    assert homes == metainfl._HOME and sorted(homes) == sorted(metainfl.__all__)
+    for name in metainfl.__all__:
         assert getattr(metainfl, name) is not None and name in dir(metainfl)
     with pytest.raises(AttributeError, match="nonsense"):
         metainfl.nonsense  # noqa: B018
@@ -111,3 +101,7 @@ def test_a_function_is_not_replaced_by_its_room():
         "from metainfl import influence; print(callable(influence))"
     )
     assert kinds == ["True", "True", "metainfl.errors", "True"]
+
+
+if __name__ == "__main__":
+    LISTED.write_text(listing())
