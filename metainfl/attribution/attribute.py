@@ -116,6 +116,9 @@ def attribute(
     if most < reruns:
         say(f"{most} of {reruns} reruns fit into {minutes:g} minutes")
     chosen, together = to_confirm(found, most, seed)
+    if not chosen:
+        say("no task has any effect on these targets: there is nothing to confirm")
+        return found
     what = [task(k) for k in chosen]
     if together:
         what.append(group(task(k) for k in together))

@@ -1,5 +1,7 @@
 """Attribution of runs and problems: the scores are those of the parts, and what was removed was removed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -61,6 +63,15 @@ def test_the_most_harmful_together(asked):
     last = found.confirmation.reruns.predicted[-1]
     assert_close(last, found.tasks[together].sum(0), 1e-12)
     assert found.confirmation.rows(found.names)[-1]["removed"] == "the 2 most harmful together"
+
+
+def test_targets_that_nothing_reaches(asked):
+    """Guards an end without a word where every score is zero: targets without a query that counts."""
+    nothing = replace(asked.targets, query_weight=torch.zeros(2, 6, dtype=torch.float64))
+    said = []
+    found = attribute(Question(asked.subject, nothing), say=said.append)
+    assert not found.tasks.any() and found.confirmation is None and "nothing to confirm" in said[-1]
+    assert found.harmful(3) == [] and found.helpful(3) == []
 
 
 def test_a_minimiser_has_implicit_scores():
