@@ -103,6 +103,9 @@ Cook's distance | implicit.cook.cook_distance | minimiser | shift' H shift / p
 FI | implicit.influence_measure.influence_measure | minimiser | length of d L_t/d input in the output's metric
 FI-util | implicit.influence_measure.fi_util | minimiser | the same of a mean over targets
 """,
+    "methods/implicit/test_bald.py": """
+BALD | implicit.bald.bald | minimiser | information of a label about lam
+""",
     "methods/features/test_representers.py": """
 last-layer IF | features.last_layer.head | features | influence of the head, body frozen
 representer points | features.representer_points.representer_points | features | parts of a prediction

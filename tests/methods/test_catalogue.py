@@ -132,6 +132,7 @@ OWN = {
     "fast_if": lambda f: near(f, few("maml_softmax")),
     "influence_measure": lambda f: f(few("single_softmax"), QUERIES, few("single_softmax").tasks),
     "fi_util": lambda f: f(few("single_softmax"), QUERIES, few("single_softmax").tasks),
+    "bald": lambda f: f(torch.eye(2, dtype=torch.float64)[[0, 1]][:, None]),
     "head": networks_head,
     "trak": lambda f: f(few("line"), QUERIES, few("line").tasks),
     "representer_points": lambda f: f(few("line"), torch.ones(2, 3, dtype=torch.float64)),
