@@ -57,6 +57,7 @@ def test_help_teaches(capsys):
         "attribute",
         "edit",
         "methods",
+        "plan",
         "reproduce",
         "check",
         "bench",

@@ -1,0 +1,95 @@
+"""What a question will take: training, adjoint, removals, a game, measured on a few steps and scaled.
+
+    training = S step;   adjoint of m targets = S (a + b m);   n removals = n training;   a game = its replays
+step, a and b are measured here, on the first few steps of the recipe's own program, at one and at four
+targets. Memory is that of the kept states and of the sensitivities; graphs of a batch come on top. On
+another machine everything is divided by its speed and, at best, by its ranks.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidOption
+from metainfl.problem.tasks import Tasks
+from metainfl.training import Recipe, Run, train
+
+TRIED = 4  # steps that are taken to measure one
+REPEATS = 3  # of which the fastest counts
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Seconds a step, and of the adjoint a step: fixed and a target. Bytes of one state."""
+
+    steps: int
+    tasks: int
+    parameters: int
+    step: float
+    fixed: float
+    target: float
+    state: int
+    keep: int
+
+    def rows(
+        self, *, targets: int, removals: int, game: int, speed: float = 1.0, ranks: int = 1
+    ) -> list[dict[str, float | str]]:
+        """What, seconds and bytes; for a machine of `speed` times this one's and `ranks` processes."""
+        for name, value in (("targets", targets), ("removals", removals), ("game", game)):
+            if value < 0:
+                raise InvalidOption(f"{name} must not be negative, got {value}")
+        if not (speed > 0 and ranks >= 1):
+            raise InvalidOption(f"speed is positive and ranks at least 1, got {speed} and {ranks}")
+        training = self.steps * self.step
+        recomputed = training if self.states < self.steps else 0.0  # on the way back
+        adjoint = self.steps * (self.fixed + self.target * targets) + recomputed
+        kept = self.states * self.state
+        found = [
+            ("training", training, kept),
+            (f"adjoint of {targets} targets", adjoint, kept + 8 * targets * self.tasks),
+            (f"{removals} removals, run again", removals * training, self.state),
+            (f"a game of {game} replays", game * training, self.state),
+        ]
+        share = speed * ranks
+        return [{"what": w, "seconds": s / share, "bytes": float(b)} for w, s, b in found]
+
+    @property
+    def states(self) -> int:
+        """States that are kept at once."""
+        return min(self.steps, max(1, self.keep // self.state))
+
+
+def plan(problem: Problem, recipe: Recipe, targets: Tasks, *, keep: int = 2**30) -> Plan:
+    """Measured on the first steps of the recipe; takes some `REPEATS` times `TRIED` of them."""
+    n = problem.tasks.n_tasks
+    batches, rates = recipe.batches_of(n), recipe.rates()
+    few = min(TRIED, len(batches))
+    short = replace(recipe, steps=None, batch_size=None, batches=batches[:few], rate=rates[:few])
+    run = train(problem, short, progress=False)
+    step = min(_timed(lambda: run.replay()) for _ in range(REPEATS)) / few
+    one, four = (_adjoint(run, targets, m) / few for m in (1, 4))
+    each = max(0.0, (four - one) / 3)
+    return Plan(
+        steps=len(batches),
+        tasks=n,
+        parameters=problem.n_meta,
+        step=step,
+        fixed=max(0.0, one - each),
+        target=each,
+        state=run.state.bytes(),
+        keep=keep,
+    )
+
+
+def _adjoint(run: Run, targets: Tasks, m: int) -> float:
+    slopes = run.target_slopes(targets.select([i % targets.n_tasks for i in range(m)]))
+    run.sensitivities(slopes)  # once warm
+    return min(_timed(lambda: run.sensitivities(slopes)) for _ in range(REPEATS))
+
+
+def _timed(call: object) -> float:
+    started = time.perf_counter()
+    call()  # type: ignore[operator]
+    return time.perf_counter() - started
