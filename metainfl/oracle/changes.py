@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from metainfl.oracle.bridge import all_to_truth
+from metainfl.oracle.case import Case
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.variants import solve
 from metainfl_reference.episodes import Weights
@@ -63,6 +64,9 @@ CHANGES: dict[str, Callable[[Family, Weights], Changed | None]] = {
     "the inner regulariser ignored": _set("d_in", lambda v: 0.0),
     "the inner regulariser counted twice": _set("d_in", lambda v: 2 * v),
     "the mean of the learning rates for each of them": _set("alpha", lambda v: 0 * v + v.mean()),
+    "the first of the learning rates for each of them": _set(
+        "alpha", lambda v: 0 * v + v.reshape(-1)[0]
+    ),
     "three inner steps, whatever is asked": _set("steps", lambda v: 3),
     "at most three inner steps": _set("steps", lambda v: min(v, 3)),
     "at most two inner steps": _set("steps", lambda v: min(v, 2)),
@@ -72,6 +76,7 @@ CHANGES: dict[str, Callable[[Family, Weights], Changed | None]] = {
     "the inner loss for the outer one": _inner_loss,
     "task weights taken to be 1": _weights(task=_present),
     "support weights taken to be 1": _weights(support=_present),
+    "support weights taken to be 1, padding too": _weights(support=np.ones_like),
     "query weights taken to be 1": _weights(query=_present),
     "all weights taken to be 1": _weights(task=_present, support=_present, query=_present),
     "padding counted as data": _weights(
@@ -85,6 +90,17 @@ CHANGES: dict[str, Callable[[Family, Weights], Changed | None]] = {
     "a mean over query instances for the sum": _weights(query=lambda a: a / a.shape[1]),
     "a mean over support instances for the sum": _weights(support=lambda a: a / max(a.shape[1], 1)),
 }
+
+
+def without_direct(case: Case) -> Case:
+    """The case with direct taken to be 0, its lam, Hessian and weights as they are."""
+    if not case.family.direct:
+        return case
+    other, family = copy.copy(case), copy.copy(case.family)
+    family.direct = 0.0
+    other.__dict__.update(family=family, solution=case.solution)
+    other.__dict__.pop("known", None)
+    return other
 
 
 def changed(e: Evidence, name: str) -> Iterator[tuple[str, Array]]:

@@ -65,6 +65,10 @@ class Context:
             seconds,
         )
         self.asked: tuple[Problem, list[Perturbation]] | None = None
+        self.earlier: list[Case] = []
+        self.gathered: list[Evidence] | None = None
+        #: what the method was asked first of all, and its rows
+        self.first: tuple[Case, list[Perturbation], Array] | None = None
         self.runner = runner or InProcess(method)
         self.estimand = find(claim.estimand)
         domain = claim.families or tuple(FAMILIES)
@@ -72,7 +76,7 @@ class Context:
 
     def reseeded(self, seed: int) -> Context:
         """The same method and claim on other draws."""
-        return type(self)(
+        other = type(self)(
             self.method,
             self.claim,
             quick=self.quick,
@@ -80,6 +84,8 @@ class Context:
             seconds=self.seconds,
             runner=self.runner,
         )
+        other.first, other.earlier = self.first, self.earlier
+        return other
 
     @cached_property
     def cases(self) -> list[Case]:
@@ -152,7 +158,7 @@ class Context:
 
     def diagnosis(self, seen: Sequence[Evidence]) -> str:
         """Words for what the wrong answers equal."""
-        return diagnose(seen, self.estimand)
+        return diagnose(seen, self.estimand, self.earlier)
 
     def needs_derivative(self) -> None:
         """Skip a law that only the derivative obeys."""
@@ -188,9 +194,14 @@ class Context:
         **options: Any,
     ) -> Array:
         """The method's answer as rows, as shifts from lam* where it returns edits."""
-        problem = case.problem() if problem is None else problem
-        value = self.raw(case, pis, problem, **options)
-        return self._rows(case, as_array(value, self.estimand.shape(case.known, len(pis))))
+        own = case.problem() if problem is None else problem
+        value = self.raw(case, pis, own, **options)
+        rows = self._rows(case, as_array(value, self.estimand.shape(case.known, len(pis))))
+        if all(c is not case for c in self.earlier):
+            self.earlier.append(case)
+        if self.first is None and problem is None and not options:
+            self.first = case, list(pis), rows.copy()
+        return rows
 
     def raw(
         self, case: Case, pis: Sequence[Perturbation], problem: Problem, **options: Any

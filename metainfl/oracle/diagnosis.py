@@ -8,14 +8,17 @@ no other name does the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from metainfl.oracle.changes import CHANGES, changed
+from metainfl.oracle.case import Case
+from metainfl.oracle.changes import CHANGES, changed, without_direct
 from metainfl.oracle.estimands import Estimand
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.facts import facts
+from metainfl.oracle.rows import row_words
 from metainfl.oracle.scales import scale_words
 from metainfl.oracle.spectral import solver_words
 from metainfl.oracle.variants import VARIANTS, Variant, solve
@@ -23,10 +26,14 @@ from metainfl_reference.errors import TruthError
 
 Array = np.ndarray
 UNKNOWN = "no known variant"
+BLOWN_UP = 1e6  # relative errors above this are rounding multiplied
 
 
-def diagnose(every: Sequence[Evidence], estimand: Estimand) -> str:
-    """Words for what the answers equal; `no known variant` and the facts otherwise."""
+def diagnose(every: Sequence[Evidence], estimand: Estimand, earlier: Sequence[Case] = ()) -> str:
+    """Words for what the answers equal; `no known variant` and the facts otherwise.
+
+    `earlier`: what the method was asked before, as far as its answers are not among the evidence.
+    """
     wrong = [e for e in every if e.wrong]
     if not wrong:
         return ""
@@ -34,7 +41,7 @@ def diagnose(every: Sequence[Evidence], estimand: Estimand) -> str:
     own = [e for e in every if e.kind in kinds]
     where = "" if len(own) == len(every) else f" (for {', '.join(kinds)})"
     if len({e.case.name for e in wrong}) >= 2:
-        names = _names(own, wrong, estimand)
+        names = _names(own, wrong, estimand, earlier)
         if len(names) == 1:
             return names[0] + where
         if names:
@@ -43,7 +50,9 @@ def diagnose(every: Sequence[Evidence], estimand: Estimand) -> str:
     return "; ".join([UNKNOWN, *found])
 
 
-def _names(own: list[Evidence], wrong: list[Evidence], estimand: Estimand) -> list[str]:
+def _names(
+    own: list[Evidence], wrong: list[Evidence], estimand: Estimand, earlier: Sequence[Case]
+) -> list[str]:
     """Every name that explains all of it; the general ones only where no special one does."""
     if all(not np.linalg.norm(e.got) for e in wrong):
         return ["identically zero (001, eq. 6 is, where L_O reads lam only through theta)"]
@@ -54,7 +63,7 @@ def _names(own: list[Evidence], wrong: list[Evidence], estimand: Estimand) -> li
     names = names or _special(own, wrong, estimand)
     if not names and estimand.linear:
         names = solver_words(wrong, right)
-    return names or _stale(own, wrong) or _rows(wrong)
+    return names or _stale([*(e.case for e in own), *earlier], wrong) or row_words(wrong)
 
 
 def _special(own: list[Evidence], wrong: list[Evidence], estimand: Estimand) -> list[str]:
@@ -64,8 +73,11 @@ def _special(own: list[Evidence], wrong: list[Evidence], estimand: Estimand) -> 
     order = [*wrong[:2], *(e for e in own if not e.wrong), *wrong[2:]]
     for name, f in VARIANTS.items():
         for sign, words in ((1, f"equals {name}"), (-1, f"equals minus {name}")):
-            if _explains(order, partial(_tried, f, estimand=estimand, sign=sign)):
+            plain = partial(_tried, f, estimand=estimand, sign=sign)
+            if _explains(order, plain):
                 names.append(words)
+            elif _explains(order, partial(_without_direct, plain)):
+                names.append(f"{words}, and direct ignored")
     for name in CHANGES:
         for place in range(3):
             if _explains(order, partial(_change, name, place, estimand=estimand)):
@@ -78,9 +90,11 @@ def _explains(order: Sequence[Evidence], rows: Callable[[Evidence], Array | None
     """The rows are the answer wherever they are defined: on two wrong cases at least."""
     seen = set()
     for e in order:
+        if e.wrong and e.off > BLOWN_UP:
+            continue  # rounding multiplied: it says nothing
         found = rows(e)
-        if found is None:
-            continue  # not defined there; two cases must still bear it out
+        if found is None or not (np.linalg.norm(found) or np.linalg.norm(e.got)):
+            continue  # not defined there, or both zero; two cases must still bear it out
         if e.wrong:
             if not e.equals(found):
                 return False
@@ -100,6 +114,11 @@ def _tried(f: Variant, e: Evidence, estimand: Estimand, sign: int = 1) -> Array 
     return _projected(found, e, estimand, sign)
 
 
+def _without_direct(plain: Callable[[Evidence], Array | None], e: Evidence) -> Array | None:
+    """The variant where L_O is taken to read lam through theta alone, at the same lam and Hessian."""
+    return plain(replace(e, case=without_direct(e.case)))
+
+
 def _change(name: str, place: int, e: Evidence, estimand: Estimand) -> Array | None:
     found = [rows for _, rows in changed(e, name)]
     return _projected(found[place], e, estimand) if found else None
@@ -112,35 +131,13 @@ def _projected(found: Array | None, e: Evidence, estimand: Estimand, sign: int =
     return None if value is None else value.reshape(len(value), -1)
 
 
-def _stale(own: list[Evidence], wrong: list[Evidence]) -> list[str]:
+def _stale(seen: Sequence[Case], wrong: list[Evidence]) -> list[str]:
     """The Hessian of a problem seen before."""
     for e in wrong:
-        others = [
-            o.case for o in own if o.case is not e.case and o.want.shape[1] == e.want.shape[1]
-        ]
+        others = [c for c in seen if c is not e.case and c.family.n_meta == e.case.family.n_meta]
         rhs = e.case.cross_derivatives(e.pis)
         if e.got.shape[1] != len(rhs):
             return []
         if not any(e.equals(solve(e.case, c.solution.hessian, rhs)) for c in others):
             return []
     return ["the Hessian of another problem that it saw before (a stale cache)"]
-
-
-def _rows(wrong: list[Evidence]) -> list[str]:
-    """Rows of the truth: left at zero, in another order, or brought to one length."""
-    zero, moved, even = True, True, True
-    for e in wrong:
-        size = np.linalg.norm(e.want, axis=1)
-        empty = np.linalg.norm(e.got, axis=1) == 0
-        kept = np.linalg.norm(e.got[~empty] - e.want[~empty])
-        zero &= bool(empty.any()) and kept <= 1e-9 * np.linalg.norm(e.want)
-        if (size == 0).any():
-            return []
-        gaps = np.linalg.norm(e.got[:, None] - e.want[None], axis=2) / size[None]
-        moved &= bool((gaps.min(axis=1) <= 1e-9).all()) and bool((np.diag(gaps) > 1e-6).any())
-        lengths = np.linalg.norm(e.got, axis=1)
-        turned = np.abs(np.sum(e.got * e.want, axis=1)) >= (1 - 1e-9) * lengths * size
-        even &= bool(turned.all()) and np.ptp(lengths) <= 1e-6 * lengths.max() and len(lengths) > 2
-    out = ["rows left at zero"] if zero else []
-    out += ["rows of the truth, in the wrong order or repeated"] if moved and not zero else []
-    return out + (["each row normalised to the same length"] if even else [])

@@ -14,7 +14,10 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Evidence:
-    """One kind of perturbation on one case; rows `got` and `want` on the scale of the estimand."""
+    """One kind of perturbation on one case; rows `got` and `want` on the scale of the estimand.
+
+    `first`: given when the method was called for the first time.
+    """
 
     case: Case
     kind: str
@@ -23,6 +26,7 @@ class Evidence:
     want: Array
     wrong: bool
     rounding: float
+    first: bool = False
 
     @property
     def off(self) -> float:

@@ -48,6 +48,8 @@ def facts(every: Sequence[Evidence], wrong: Sequence[Evidence]) -> list[str]:
             f"right for {', '.join(sorted(good_kinds))}, wrong for {', '.join(sorted(bad_kinds))}"
         )
     own = [e for e in every if e.kind in bad_kinds]
+    if any(e.first for e in own) and all(e.wrong or e.first for e in own):
+        out.append("right in its first call, wrong in every later one")
     bad = {id(e.case): e.case for e in wrong}
     good = {id(e.case): e.case for e in own if id(e.case) not in bad}
     for words, trait in TRAITS.items():

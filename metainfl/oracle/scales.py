@@ -70,13 +70,12 @@ def _row_words(wrong: Sequence[Evidence]) -> list[str]:
     named: list[dict[str, Array]] = []
     for e in wrong:
         size = np.sum(e.want**2, axis=1)
-        if (size == 0).any():
-            return []
-        f = np.sum(e.got * e.want, axis=1) / size
+        told = size > 1e-24 * size.max()  # padding has no influence, whatever the factor
+        f = np.where(told, np.sum(e.got * e.want, axis=1) / np.where(told, size, 1.0), 0.0)
         if np.linalg.norm(e.got - f[:, None] * e.want) > e.match * np.linalg.norm(e.got):
             return []
-        factors.append(f)
-        named.append(_row_constants(e))
+        factors.append(f[told])
+        named.append({k: v[told] for k, v in _row_constants(e).items()})
     out = []
     for name in named[0]:
         pairs = zip(factors, (n[name] for n in named), strict=True)

@@ -21,6 +21,7 @@ Array = np.ndarray
 DROPPED = "a pseudo-inverse that drops eigenvalues that are not zero"
 FLOORED = "eigenvalues floored, clipped or approximated in part of the spectrum"
 UNFINISHED = "the right Hessian and right-hand side, but a series or iteration that is not done"
+UNREGULARISED = "equals the truth without the outer regulariser in the inverse"
 #: what leaves a kind Hessian's answer right
 OF_THE_SPECTRUM = (DROPPED, FLOORED, UNFINISHED)
 
@@ -70,13 +71,27 @@ def damping(e: Evidence) -> float | None:
 
 def solver_words(wrong: list[Evidence], right: list[Evidence]) -> list[str]:
     """What the solver did, where every failing answer says the same and no right one denies it."""
-    found = [response(e) for e in wrong]
+    told = [e for e in wrong if not _says_nothing(e)]
+    if len({e.case.name for e in told}) < 2:
+        return _damped(wrong)
+    found = [response(e) for e in told]
     if not right:
         return _damped(wrong) or _responses(found) or _ended_early(wrong, right)
-    hardest = max(_condition(e) for e in right)
-    if all(f is not None for f in found) and hardest < min(_condition(e) for e in wrong):
+    kinder = max(map(_condition, right)) < min(map(_condition, told))
+    higher = min(map(_lowest, right)) > max(map(_lowest, told))
+    if all(f is not None for f in found) and (kinder or higher):
         return [words for words in _responses(found) if words in OF_THE_SPECTRUM]
     return _ended_early(wrong, right)
+
+
+def _says_nothing(e: Evidence) -> bool:
+    """No function of H is seen, and none could be: rounding multiplied, or a part of an eigenspace cut."""
+    if response(e) is not None:
+        return False
+    if e.off > 1e6:
+        return True
+    values = parts(e)[0] if e.got.shape[1] == e.case.family.n_meta else np.zeros(0)
+    return bool(len(values)) and _distinct(values) < len(values) and _krylov(e) is None
 
 
 def _condition(e: Evidence) -> float:
@@ -84,11 +99,26 @@ def _condition(e: Evidence) -> float:
     return float(values.max() / values.min())
 
 
+def _lowest(e: Evidence) -> float:
+    return float(parts(e)[0].min())
+
+
 def _damped(wrong: list[Evidence]) -> list[str]:
-    dampings = [damping(e) for e in wrong]
-    if any(d is None for d in dampings):
+    """One damping for all; a blown-up answer says only that a regulariser may be missing."""
+    told = [e for e in wrong if not _blown_up(e)]
+    dampings = [damping(e) for e in told]
+    if len({e.case.name for e in told}) < 2 or any(d is None for d in dampings):
         return []
-    return _damping_words(wrong, np.array(dampings, dtype=float))
+    words = _damping_words(told, np.array(dampings, dtype=float))
+    return words if len(told) == len(wrong) or words == [UNREGULARISED] else []
+
+
+def _blown_up(e: Evidence) -> bool:
+    """H - outer_reg I is singular and the answer rounding multiplied: another solve would have raised."""
+    if e.off < 1e6 or e.got.shape[1] != e.case.family.n_meta:
+        return False
+    values = parts(e)[0]
+    return bool(np.abs(values - e.case.family.d_out).min() <= 1e-9 * values.max())
 
 
 def _responses(found: Sequence[tuple[Array, Array] | None]) -> list[str]:
@@ -120,7 +150,7 @@ def _damping_words(wrong: list[Evidence], d: Array) -> list[str]:
     reg = np.array([e.case.family.d_out for e in wrong])
     mean = np.array([np.trace(e.case.solution.hessian) / e.case.family.n_meta for e in wrong])
     if same(d / reg, -1.0):
-        return ["equals the truth without the outer regulariser in the inverse"]
+        return [UNREGULARISED]
     if same(d / reg, 1.0):
         return ["the truth with the outer regulariser counted twice"]
     if same(d):
@@ -177,8 +207,8 @@ def _krylov(e: Evidence) -> int | None:
         return None
     most = 0
     for i in range(len(e.pis)):
-        if not np.linalg.norm(x[:, i]):
-            continue
+        if np.linalg.norm(x[:, i]) <= 1e-12 * np.linalg.norm(x):
+            continue  # padding: what is there is rounding
         basis = b[:, i : i + 1] / max(float(np.linalg.norm(b[:, i])), 1e-300)
         for m in range(1, distinct):  # noqa: B007
             rest = x[:, i] - basis @ (basis.T @ x[:, i])

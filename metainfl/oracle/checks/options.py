@@ -11,7 +11,9 @@ import torch
 from metainfl.oracle.case import Case
 from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context
+from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.outcome import Failed, Skipped
+from metainfl.oracle.spectral import damping
 from metainfl.oracle.variants import rhs, solve
 from metainfl_reference.generators import small
 
@@ -28,7 +30,38 @@ def damping_is_added_to_the_hessian(ctx: Context) -> None:
             h = case.solution.hessian + d * np.eye(case.family.n_meta)
             want = factor * solve(case, h, rhs(case, pis))
             got = ctx.ask(case, pis, None, **{name: d})
-            ctx.compare(case, pis, got, want, f"damping={d:g} is not (H + damping I)^-1")
+            ctx.compare(case, pis, got, want, f"damping={d:g} is not (H + damping I)^-1",
+                        diagnosis=_damped_otherwise(ctx, name))  # fmt: skip
+
+
+def _damped_otherwise(ctx: Context, option: str) -> str:
+    """What the option adds instead, where two cases and two values of it say the same."""
+    factors: dict[str, list[float]] = {
+        "": [],
+        " times the largest eigenvalue": [],
+        " times the mean eigenvalue": [],
+    }
+    for case, pis in ctx.usable(limit=2)[:2]:
+        own, h = case.cross_derivatives(pis), case.solution.hessian
+        scales = (1.0, float(np.linalg.eigvalsh(h)[-1]), float(np.trace(h)) / len(h))
+        kinds = [p.kind for p in pis]
+        for d in (0.3, 3.0):
+            try:
+                rows = ctx.ask(case, pis, None, **{option: d}) / ctx.factor(case)
+            except Failed:
+                return ""
+            if rows.shape[1] != len(own):
+                return ""
+            seen = Evidence(case, kinds[0], tuple(pis), rows, rows, True, case.rounding(pis))
+            added = damping(seen)
+            if added is None:
+                return ""
+            for scale, found in zip(scales, factors.values(), strict=True):
+                found.append(added / (d * scale))
+    for how, found in factors.items():
+        if np.ptp(found) <= 1e-5 * abs(found[0]):
+            return f"the damping that is asked for enters as {found[0]:.4g} damping{how}"
+    return ""
 
 
 @check("options", "the size of chunks or batches does not change the answer")

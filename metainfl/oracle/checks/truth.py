@@ -10,13 +10,11 @@ from metainfl.oracle.bridge import problem_of
 from metainfl.oracle.case import Case
 from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context, cached_case
-from metainfl.oracle.evidence import Evidence
-from metainfl.oracle.measure import distance, spearman
+from metainfl.oracle.gathered import beside, gathered
+from metainfl.oracle.measure import spearman
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl_reference.conditioned import conditioned
 from metainfl_reference.families import FAMILIES
-
-PLAIN = ("wide", "narrow", "many")  # the designs whose conditioning hides nothing
 
 
 @check("truth", "equals the claimed estimand, exactly known, on every family in the domain", EVERY)
@@ -30,37 +28,6 @@ def agrees_with_the_truth(ctx: Context) -> None:
             ctx.compare(e.case, e.pis, factor * e.got, factor * e.want,
                         f"not {ctx.estimand.words} ({e.kind})", diagnosis=ctx.diagnosis(seen),
                         allowed=ctx.measured_tolerance(e.case, e.pis))  # fmt: skip
-
-
-def gathered(ctx: Context) -> list[Evidence]:
-    """The answers on the drawn cases beside the truth; a second seed where one case alone is wrong."""
-    seen: list[Evidence] = []
-    for turn in (ctx, ctx.reseeded(ctx.seed + 1)):
-        try:
-            cases = turn.space(*PLAIN)
-        except Skipped:
-            if not seen:
-                raise
-            return seen
-        for case, pis in cases:
-            try:
-                got = turn.ask(case, pis) / ctx.factor(case)
-            except Failed:
-                if not any(e.wrong for e in seen):
-                    raise
-                continue  # that it raises elsewhere too is not what is told first
-            for kind in ctx.claim.kinds:
-                rows = [i for i, p in enumerate(pis) if p.kind == kind]
-                if rows:
-                    own = tuple(pis[i] for i in rows)
-                    want = ctx.truth(case, own) / ctx.factor(case)
-                    allowed = ctx.measured_tolerance(case, own)[0]
-                    wrong = not distance(got[rows], want).relative <= allowed
-                    exact = case.rounding(own) if ctx.estimand.linear else case.tolerance()
-                    seen.append(Evidence(case, kind, own, got[rows], want, wrong, exact))
-        if len({e.case.name for e in seen if e.wrong}) != 1:
-            return seen  # all right, or enough to tell one variant from another
-    return seen
 
 
 @check("truth", "the error of lam* + eps * influence falls as eps^2 (no tolerance of taste)")
@@ -136,10 +103,16 @@ def conditioning_sweep(ctx: Context) -> None:
     if ctx.claim.accuracy == "rank":
         raise Skipped("a rank claim makes no statement about values")
     if ctx.estimand.cheap:
-        for case, pis in ctx.space("stiff")[: 3 if ctx.quick else None]:
-            ctx.compare(case, pis, ctx.ask(case, pis), ctx.truth(case, pis),
+        asked = ctx.space("stiff")[: 3 if ctx.quick else None]
+        seen = [e for case, pis in asked for e in beside(ctx, case, pis)]
+        bad = next((e for e in seen if e.wrong), None)
+        if bad is not None:
+            plain, factor = gathered(ctx), ctx.factor(bad.case)
+            kind_ones_are_right = not any(e.wrong for e in plain)
+            ctx.compare(bad.case, bad.pis, factor * bad.got, factor * bad.want,
                         "wrong where it is ill-conditioned",
-                        allowed=ctx.measured_tolerance(case, pis))  # fmt: skip
+                        allowed=ctx.measured_tolerance(bad.case, bad.pis),
+                        diagnosis=ctx.diagnosis([*plain, *seen]) if kind_ones_are_right else "")  # fmt: skip
     if "proximal_ridge" not in ctx.families:
         return
     pairs = ((1e4, 1e4),) if ctx.quick else ((1e1, 1e6), (1e6, 1e1), (1e3, 1e3), (1e5, 1e5))

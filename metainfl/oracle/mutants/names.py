@@ -59,6 +59,7 @@ NAMES: dict[str, str] = {
     "tracin_ideal_as_printed": "the sign is the other one",
     "sign_flipped": "the truth with the sign flipped",
     "factor_two": "the truth times a factor of 2",
+    "forks": "the truth times a factor of 2",
     "factor_half": "the truth times a factor of 1/2",
     "mean_hessian": "a mean over tasks for the sum, beside the regulariser, in the Hessian",
     "scaled_by_tasks": r"the truth scaled by the number of tasks T \(a mean where the sum is",
@@ -68,7 +69,9 @@ NAMES: dict[str, str] = {
     "outer_regulariser_twice": "the truth with the outer regulariser counted twice",
     "hidden_damping": r"the truth with an extra damping of 0\.001",
     "support_sign_as_printed": "the truth with the sign flipped",
-    "forgets_the_task_weight": "task weights taken to be 1, in the right-hand side only",
+    "forgets_the_task_weight": (
+        "task weights taken to be 1, in the right-hand side only|each row without the weight of its task"
+    ),
     "hessian_ignores_weights": "task weights taken to be 1, in the Hessian only",
     "ignores_support_weights": "support weights",
     "counts_absent_tasks": "task",
@@ -111,6 +114,7 @@ NAMES: dict[str, str] = {
     "cg_four": r"an iterative solve that ended after at most \d+ products",
     "cg_one": r"an iterative solve that ended after at most \d+ products",
     "cg_first_column_decides": r"an iterative solve that ended after at most \d+ products",
+    "at_most_p_rows": "rows left at zero",
     "rows_left_at_zero": "rows left at zero",
     "every_second_row_zero": "rows left at zero",
     "rows_reversed": "wrong order",
