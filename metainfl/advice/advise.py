@@ -25,6 +25,7 @@ from metainfl.curvature import exact
 from metainfl.derive.differences import DerivativeErrors, derivative_errors
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
+from metainfl.derive.symmetry import find
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import apply_inverse
 from metainfl.solve import CG, Dense, Solver
@@ -32,6 +33,7 @@ from metainfl.solve.spectrum import lanczos
 
 Progress = Callable[[int, int, str], None]
 DENSE = 2000  # p products and p^3/3 operations: seconds
+FLAT = 1e-6  # of the largest eigenvalue: below, a symmetry is looked for
 STATIONARY = 1e-3  # relative gradient above which lam is called far from stationary
 SAFE = 0.1  # EK-FAC is called safe below this relative residual
 
@@ -56,6 +58,7 @@ class Advice:
     derivatives: DerivativeErrors
     plan: str
     options: dict[str, float]
+    flat: str = ""
 
     @property
     def condition(self) -> float:
@@ -110,6 +113,14 @@ class Advice:
             *(f"warning      {words}" for words in self.warnings),
             f"{self.parameters} meta-parameters, relative gradient {self.residual:.1e}, Hessian between "
             f"{self.low:.3g} and {self.high:.3g} (condition {self.condition:.2g} after damping)",
+            *(
+                [
+                    f"flat         {self.flat}: use problem.replaced(symmetry="
+                    "metainfl.symmetry.find(problem)); all else here is said off them"
+                ]
+                if self.flat
+                else []
+            ),
             f"solver       {self.solver}",
             f"damping      {self.damping:.3g}"
             + (" (none needed)" if not self.damping else " (H is not safely positive definite)"),
@@ -160,6 +171,9 @@ def advise(
     far = far if residual > STATIONARY else ""
     progress(1, stages, f"the spectrum, {min(steps, problem.n_meta)} products{far}")
     s = lanczos(exact(problem), steps)
+    problem, flat = _off_flat(problem, s.low, s.high)
+    if flat:
+        s = lanczos(exact(problem), steps)
     reg = float(torch.as_tensor(problem.outer_reg).min())
     low = s.low if s.whole or not reg else min(s.low, reg)
     floor = math.sqrt(torch.finfo(problem.lam.dtype).eps) * max(
@@ -198,7 +212,19 @@ def advise(
         derivatives=derivatives,
         plan=str(problem.plan),
         options=options,
+        flat=flat,
     )
+
+
+def _off_flat(problem: Problem, low: float, high: float) -> tuple[Problem, str]:
+    """The problem with the symmetry that makes its Hessian singular, where one is found, and its words."""
+    if problem.symmetry is not None or not abs(low) <= FLAT * abs(high):
+        return problem, ""
+    found = find(problem)
+    if found is None:
+        return problem, ""
+    words = f"{found.directions} directions (turns of {', '.join(found.names)}) in which F does not change"
+    return problem.replaced(symmetry=found), words
 
 
 def _measured(problem: Problem, solver: Solver, damping: float) -> float:

@@ -1,4 +1,4 @@
-"""`metainfl advise`: solver, damping and length of a series for a user's own problem."""
+"""`metainfl advise`: for a problem solver, damping and length of a series; for a run what it can answer."""
 
 from __future__ import annotations
 
@@ -11,55 +11,84 @@ import typer
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, writable_file
 from metainfl.commands.target import importable, load, run
+from metainfl.errors import MetainflError
 
 
 def advise(
     target: Annotated[
         str,
         typer.Argument(
-            help="Your problem, or a function that makes it, as package.module:object or "
-            'file.py:object; or "digits" for the built-in digit tasks.'
+            help="Your problem or training run, or a function that makes it (or what `metainfl attribute` "
+            'takes), as package.module:object or file.py:object; or "digits" for the built-in digit tasks.'
         ),
     ],
     error: Annotated[float, typer.Option(help="The relative error you can live with.")] = 1e-2,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Also try the recommendation and measure its error.")
+        bool,
+        typer.Option(
+            "--measure",
+            help="Also try the recommendation and measure its error; of a run remove a few tasks, and train "
+            "again with each change that may make it smoother (three trainings each).",
+        ),
     ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the advice as JSON to this file.")
     ] = None,
     progress: Annotated[bool, typer.Option(help="Show how far it is, on stderr.")] = True,
 ) -> None:
-    """Estimate your Hessian's spectrum and say which solver to use, and whether EK-FAC is safe.
+    """Of a problem: the Hessian's spectrum, which solver to use, and whether EK-FAC is safe. Of a training
+    run: how smooth it is, what its derivative can say, what that costs, and what would make it smoother.
 
-    Exit status: 0, or 2 when the problem cannot be used as given.
+    Exit status: 0, or 2 when problem or run cannot be used as given.
     """
     from metainfl.advice.advise import advise as advice_on
+    from metainfl.advice.run_advice import advise_run
+    from metainfl.derive.problem import Problem
+    from metainfl.errors import Interrupted
 
     writable_file(json_file, "--json")
-    problem = _problem(target)
-    with bar(progress, "stages") as show:
-        found = advice_on(problem, error, measure=measure, progress=show)
+    subject, targets = _subject(target, progress)
+    found: Any
+    try:
+        with bar(progress, "stages") as show:
+            if isinstance(subject, Problem):
+                found = advice_on(subject, error, measure=measure, progress=show)
+            else:
+                found = advise_run(subject, targets, measure=measure, progress=show)
+    except Interrupted as stopped:
+        if stopped.result is not None:
+            print(stopped.result)
+        raise
     print(found)
     if json_file is not None:
         json_file.write_text(json.dumps(found.as_dict(), indent=1) + "\n")
 
 
-def _problem(target: str) -> Any:
+def _subject(target: str, progress: bool) -> tuple[Any, Any]:
+    """A problem, or a finished run with its targets where it has some."""
+    from metainfl.attribution.question import question
     from metainfl.derive.problem import Problem
+    from metainfl.training import Run, train
 
     if target == "digits":
         from metainfl.oracle.case import digits_case
 
-        return digits_case(components=8).problem()
+        return digits_case(components=8).problem(), None
     value = load(target, callable_only=False)
-    if not isinstance(value, Problem) and callable(value):
+    if not isinstance(value, (Problem, Run)) and callable(value):
         folder = str(Path(target.partition(":")[0]).resolve().parent)
         with importable(folder):  # it may import its neighbours only when it is called
             value = run(f"calling {target} without arguments", value)
-    if not isinstance(value, Problem):
+    if isinstance(value, (Problem, Run)):
+        return value, None
+    try:
+        asked = question(value)
+    except MetainflError as error:
         raise Refused(
-            f"{target!r} is a {type(value).__name__}, not a metainfl.Problem; name a problem, or a "
-            "function without arguments that returns one"
-        )
-    return value
+            f"{target!r} gives a {type(value).__name__}; advice is on a metainfl.Problem or a "
+            f"metainfl.training.Run, or a function without arguments that returns one: {error}"
+        ) from None
+    if asked.recipe is not None:
+        assert isinstance(asked.subject, Problem)
+        return train(asked.subject, asked.recipe, progress=progress), asked.targets
+    return asked.subject, asked.targets
