@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from metainfl.derive.loop import stacks
 from metainfl.derive.plan import CHUNKS, Plan, Way
 from metainfl.derive.product import Graph, forward_product, stack_product
 from metainfl.problem import Definition
+
+FEW = 4  # vectors that are tried in one pass
 
 
 def weight_of_a_graph(problem: Definition, lam: Tensor) -> float:
@@ -48,7 +51,40 @@ def measured(problem: Definition, lam: Tensor) -> Plan:
     keep = min(kept, key=lambda t: t[2])[1] if kept else 0
     if math.isnan(weight):
         weight = weight_of_a_graph(problem, lam)
-    return Plan("reverse" if way == "reverse" else "forward", chunk, keep, tuple(timed), weight)
+    plan = Plan("reverse" if way == "reverse" else "forward", chunk, keep, tuple(timed), weight)
+    return replace(plan, together=_together(problem, lam, plan))
+
+
+def _together(problem: Definition, lam: Tensor, plan: Plan) -> bool:
+    """Whether `FEW` vectors differentiated in one pass are faster than one after the other.
+
+    Small layers wait for Python, and batching them is free; large convolutions become grouped ones, which
+    are slower than the same convolutions one by one.
+    """
+    rows = torch.ones_like(lam).expand(FEW, -1) / len(lam) ** 0.5
+    n = min(plan.chunk, problem.tasks.n_tasks)
+    stack = next(stacks(problem, lam, problem.tasks.select(list(range(n))), size=n))
+    if plan.width(n) < FEW:
+        return True  # memory allows few at once, or one
+    try:
+        if plan.mode == "forward":
+            pull = lambda width: forward_product(problem, lam, rows, stack, width)  # noqa: E731
+        else:
+            graph = Graph(problem, lam, stack)
+            pull = lambda width: graph.pull(rows, width)  # noqa: E731
+        return _seconds(lambda: pull(FEW)) <= _seconds(lambda: pull(1))
+    except RuntimeError:
+        return False
+
+
+def _seconds(call: Callable[[], Tensor]) -> float:
+    """The faster of two, once warm."""
+    best = math.inf
+    for turn in range(3):
+        started = time.perf_counter()
+        float(call()[0, 0])
+        best = best if turn == 0 else min(best, time.perf_counter() - started)
+    return best
 
 
 def _forward(problem: Definition, lam: Tensor, rows: Tensor, size: int) -> float:

@@ -12,7 +12,7 @@ For larger ones a product over a few tasks is timed in each way, once (`measure`
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Mode = Literal["forward", "reverse"]
@@ -32,13 +32,38 @@ class Plan:
     timed: tuple[tuple[Way, int, float], ...] = ()
     #: what the gradient's graph of one task weighs; nan: not weighed, and small
     bytes_a_task: float = math.nan
+    #: several vectors in one pass are faster than one after the other
+    together: bool = True
 
     def width(self, n_tasks: int) -> int:
         """Vectors differentiated together with `n_tasks` tasks: bounds what is in flight."""
+        if not self.together:
+            return 1
         most = max(1, 4096 // n_tasks)
         if math.isnan(self.bytes_a_task):
             return most
         return min(most, max(1, int(IN_FLIGHT / (max(self.bytes_a_task, 1) * n_tasks))))
+
+    def with_gradient(self) -> Plan:
+        """The plan where every product comes with the gradient at its lam, as on a run's way back.
+
+        In reverse order the gradient's graph serves the product; in forward order it comes on top.
+        """
+        times = {(way, size): t for way, size, t in self.timed if not math.isnan(t)}
+        graphs = [
+            t - times["kept", size]
+            for (way, size), t in times.items()
+            if way == "reverse" and ("kept", size) in times
+        ]
+        if not graphs:
+            return self
+        costs = {
+            (way, size): t + (min(graphs) if way == "forward" else 0.0)
+            for (way, size), t in times.items()
+            if way != "kept"
+        }
+        way, chunk = min(costs, key=costs.__getitem__)
+        return replace(self, mode="reverse" if way == "reverse" else "forward", chunk=chunk)
 
     def __str__(self) -> str:
         """`forward, 4 tasks at a time; graphs kept, 4 at a time (of 9 ways timed; slowest ...)`."""
@@ -47,6 +72,8 @@ class Plan:
             text += f"; graphs kept, {self.kept} at a time"
         if not math.isnan(self.bytes_a_task):
             text += f", {self.bytes_a_task / 2**20:.3g} MiB a task"
+        if not self.together:
+            text += ", vectors one by one"
         times = [t for *_, t in self.timed if not math.isnan(t)]
         if len(times) < 2:
             return text

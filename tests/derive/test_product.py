@@ -8,7 +8,8 @@ from metainfl.curvature import exact
 from metainfl.derive.batching import saved_bytes
 from metainfl.derive.cross import columns
 from metainfl.derive.loop import stacks
-from metainfl.derive.product import Graph, Tape
+from metainfl.derive.plan import Plan
+from metainfl.derive.product import Graph, Tape, fresh
 from metainfl.errors import InvalidProblem, NotDerived
 from metainfl.oracle import small_case
 from metainfl_reference.families import FAMILIES
@@ -152,3 +153,35 @@ def test_vectors_in_flight_are_bounded_by_what_their_graphs_weigh(monkeypatch):
         for mode in ("forward", "reverse"):
             found = problem.replaced(product=mode).hessian_product(problem.lam, v)
             assert_close(found, want, 1e-12)
+
+
+def test_the_plan_of_a_run_counts_the_gradient_once_or_twice():
+    """Guards a run's way back planned as if its gradients cost nothing: forward order needs them apart."""
+    timed = (
+        ("forward", 1, 3.5),
+        ("reverse", 1, 3.9),
+        ("kept", 1, 2.8),
+        ("reverse", 4, 4.1),
+        ("kept", 4, 3.0),
+    )
+    alone = Plan("forward", 1, 1, timed)
+    both = alone.with_gradient()
+    assert (both.mode, both.chunk) == ("reverse", 1)
+    far = Plan("forward", 1, 1, (("forward", 1, 2.0), ("reverse", 1, 3.9), ("kept", 1, 2.8)))
+    assert far.with_gradient() == far
+    assert Plan("forward", 16, 0).with_gradient() == Plan("forward", 16, 0)
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_vectors_in_one_pass_or_one_by_one(mode, together):
+    """Guards an answer that depends on how its vectors are passed."""
+    problem = small_case("maml_softmax", 2).problem()
+    rows = torch.randn(
+        5, problem.n_meta, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
+    plan = Plan(mode, 4, 4 if mode == "reverse" else 0, together=together)
+    assert plan.width(4) == (1024 if together else 1)
+    assert_close(
+        fresh(problem, problem.lam, rows.T, plan), problem.hessian(problem.lam) @ rows.T, 1e-12
+    )
