@@ -94,6 +94,10 @@ class NotConverged(MetainflError, ArithmeticError):
         self.result = result
 
 
+class WorkerLost(MetainflError, RuntimeError):
+    """Worker processes were killed again and again; finished work is in the store."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during an iterative solve. `result` holds what it had."""
 

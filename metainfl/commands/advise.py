@@ -85,8 +85,8 @@ def _subject(target: str, progress: bool) -> tuple[Any, Any]:
         asked = question(value)
     except MetainflError as error:
         raise Refused(
-            f"{target!r} gives a {type(value).__name__}; advice is on a metainfl.Problem or a "
-            f"metainfl.training.Run, or a function without arguments that returns one: {error}"
+            f"{target!r} is a {type(value).__name__}, not a metainfl.Problem or a metainfl.training.Run; "
+            f"name one, or a function without arguments that returns one, or what attribute takes ({error})"
         ) from None
     if asked.recipe is not None:
         assert isinstance(asked.subject, Problem)

@@ -35,6 +35,9 @@ def attribute(
         int, typer.Option(min=0, help="More training runs, for intervals of the scores.")
     ] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Removals at once.")] = 1,
+    backend: Annotated[
+        str, typer.Option(help="Where they run: loky (here), dask, dask=tcp://host:port, or ray.")
+    ] = "loky",
     image: Annotated[
         str | None, typer.Option(help="Shape of an instance as a picture: HxW or CxHxW.")
     ] = None,
@@ -51,13 +54,14 @@ def attribute(
     """
     from metainfl.attribution import attribute as answer
     from metainfl.attribution.pictures import shape_of
+    from metainfl.scale.pool import backend as pool
 
     if not minutes > 0:
         raise Refused(f"minutes must be positive, got {minutes:g}", param_hint="--minutes")
     with new_folder(out, "--out"):
         question = asked(target, targets, data)
         shape = shape_of(question.tasks, _shape(image) or question.image)
-    with bar(progress, "stages") as show:
+    with bar(progress, "stages") as show, pool(backend, jobs):
         found = answer(
             question,
             reruns=reruns,

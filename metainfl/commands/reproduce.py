@@ -31,6 +31,9 @@ def reproduce(
         int | None, typer.Option(min=1, help="Seeds; fewer than three decide nothing.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Seeds at once.")] = 1,
+    backend: Annotated[
+        str, typer.Option(help="Where they run: loky (here), dask, dask=tcp://host:port, or ray.")
+    ] = "loky",
     markdown: Annotated[bool, typer.Option(help="Print the verdicts as a Markdown table.")] = False,
     progress: Annotated[bool, typer.Option(help="Show how far it is, on stderr.")] = True,
 ) -> None:
@@ -46,6 +49,7 @@ def reproduce(
     from metainfl.experiments.reproduce import results
     from metainfl.report.environment import environment
     from metainfl.report.reproduce_page import page
+    from metainfl.scale.pool import backend as pool
 
     if not names:
         _listed(EXPERIMENTS)
@@ -58,7 +62,7 @@ def reproduce(
     writable_folder(out, "--out")
     done = []
     for name in chosen:
-        with bar(progress, f"seeds of {name}") as show:
+        with bar(progress, f"seeds of {name}") as show, pool(backend, jobs):
             done.append(run(name, size=size, out=out, seeds=seeds, data=data, jobs=jobs, tell=show))
         (out / "index.html").write_text(page(results(out), out, environment()), encoding="utf-8")
     _verdicts(done, markdown)

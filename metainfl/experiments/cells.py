@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import joblib
 import torch
 
 from metainfl.experiments.experiment import Cell, Experiment
+from metainfl.scale.pool import Call, unordered
 
 Tell = Callable[[int, int, str], None]
 
@@ -30,8 +30,9 @@ def cells(
     out = {s: kept for s in seeds if (kept := _read(paths[s], experiment)) is not None}
     left = [s for s in seeds if s not in out]
     tell(len(out), len(seeds), f"seed {left[0]}" if left else "done")
-    work = (joblib.delayed(_one)(experiment.name, size, s, data, jobs > 1) for s in left)
-    for seed, found in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(work):
+    calls: list[Call] = [(_one, (experiment.name, size, s, data, jobs > 1)) for s in left]
+    for k, found in unordered(calls, jobs):
+        seed = left[k]
         half = paths[seed].with_suffix(".part")
         half.write_text(json.dumps({"version": experiment.version, "cell": found}) + "\n")
         half.replace(paths[seed])
@@ -41,12 +42,12 @@ def cells(
     return [out[s] for s in seeds]
 
 
-def _one(name: str, size: str, seed: int, data: Path | None, alone: bool) -> tuple[int, Cell]:
+def _one(name: str, size: str, seed: int, data: Path | None, alone: bool) -> Cell:
     from metainfl.experiments.registry import find
 
     if alone:
         torch.set_num_threads(1)
-    return seed, find(name).cell(size, seed, data)
+    return find(name).cell(size, seed, data)
 
 
 def _read(path: Path, experiment: Experiment) -> Cell | None:

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 
 from metainfl.errors import InvalidOption, NotFinite
 from metainfl.games.game import Array, Masks, checked
 from metainfl.games.memo import Memo, key
+from metainfl.scale.pool import ordered
 from metainfl.training.progress import bar
 
 #: told (values done, values in all, what is being computed)
@@ -93,8 +93,7 @@ class Utility:
         """The function's values, in order, as they come."""
         if self.jobs == 1 or len(masks) < 2:
             return (self.function(m.copy()) for m in masks)
-        parallel = joblib.Parallel(n_jobs=self.jobs, return_as="generator")
-        return parallel(joblib.delayed(self.function)(m) for m in masks)
+        return ordered([(self.function, (m,)) for m in masks], self.jobs)
 
     def _finite(self, name: str, value: Any) -> Array:
         out = np.array(value, dtype=float)

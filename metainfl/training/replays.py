@@ -7,13 +7,13 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import joblib
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
 from metainfl.problem.perturbation import Perturbation
+from metainfl.scale.pool import Call, unordered
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.program import Program
 from metainfl.training.reweight import multiplied
@@ -44,13 +44,10 @@ def replayed(
     left = [i for i in range(len(perturbations)) if i not in out]
     tell(len(out), "")
     threads = torch.get_num_threads()
-    work = (
-        joblib.delayed(_one)(
-            program, steps, perturbations[i], factor, i, threads if jobs == 1 else 1
-        )
-        for i in left
-    )
-    for i, lam in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(work):
+    own = threads if jobs == 1 else 1
+    calls: list[Call] = [(_one, (program, steps, perturbations[i], factor, own)) for i in left]
+    for k, lam in unordered(calls, jobs):
+        i = left[k]
         if store is not None:
             path = store / name(perturbations[i])
             half = path.with_suffix(".part")
@@ -61,15 +58,13 @@ def replayed(
     return torch.stack([out[i] for i in range(len(perturbations))])
 
 
-def _one(
-    program: Program, steps: int, p: Perturbation, factor: float, i: int, threads: int
-) -> tuple[int, Tensor]:
+def _one(program: Program, steps: int, p: Perturbation, factor: float, threads: int) -> Tensor:
     before = torch.get_num_threads()
     try:
         if threads != before:
             torch.set_num_threads(threads)
         other = program.with_tasks(multiplied(program.problem.tasks, {p: factor}))
-        return i, other.run_to(steps).lam
+        return other.run_to(steps).lam
     finally:
         if threads != before:
             torch.set_num_threads(before)

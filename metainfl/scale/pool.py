@@ -1,0 +1,116 @@
+"""Where independent work is done: joblib's own processes, a dask cluster, or Ray.
+
+    with backend("dask", jobs=8):  ...          a cluster of 8 processes here, for what is called within
+    with backend("dask=tcp://host:8786"):  ...  a cluster that runs already
+Everything that reruns, plays or removes goes through `unordered`: it hands results over as they come, so that
+each is stored at once, and does again what a killed worker had in hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from metainfl.errors import InvalidOption, WorkerLost
+
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+BACKENDS = ("loky", "dask", "ray")
+LOSSES = 10  # workers that may die before the work is given up
+
+
+def unordered(calls: Sequence[Call], jobs: int) -> Iterator[tuple[int, Any]]:
+    """(place in `calls`, result), in the order in which they are done; `jobs` at once.
+
+    Raises `WorkerLost` after `LOSSES` workers were killed; what was handed over until then is the caller's.
+    """
+    left = dict(enumerate(calls))
+    for lost in range(LOSSES + 1):
+        try:
+            for i, found in _once(left, jobs):
+                del left[i]
+                yield i, found
+            return
+        except TerminatedWorkerError as error:
+            if lost == LOSSES:
+                raise WorkerLost(
+                    f"{LOSSES} worker processes were killed, the last with {len(left)} of {len(calls)} "
+                    "pieces of work to do (out of memory?): what is done is kept where a store is given; use "
+                    "fewer jobs, and call again"
+                ) from error
+
+
+def ordered(calls: Sequence[Call], jobs: int) -> Iterator[Any]:
+    """Results in the order of `calls`; what comes early waits."""
+    waiting: dict[int, Any] = {}
+    turn = 0
+    for i, found in unordered(calls, jobs):
+        waiting[i] = found
+        while turn in waiting:
+            yield waiting.pop(turn)
+            turn += 1
+
+
+def _once(left: dict[int, Call], jobs: int) -> Iterator[tuple[int, Any]]:
+    work = [joblib.delayed(_placed)(i, f, *args) for i, (f, args) in left.items()]
+    pool = joblib.Parallel(n_jobs=jobs)
+    if getattr(pool._backend, "supports_return_generator", False):
+        yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
+        return
+    size = max(1, pool._effective_n_jobs())  # a backend that hands over nothing before all is done
+    for a in range(0, len(work), size):
+        yield from pool(work[a : a + size])
+
+
+def _placed(i: int, f: Callable[..., Any], *args: Any) -> tuple[int, Any]:
+    return i, f(*args)
+
+
+@contextmanager
+def backend(name: str = "loky", jobs: int = 1) -> Iterator[None]:
+    """Within, work with `jobs` above 1 is done there; `InvalidOption` for what is unknown or missing."""
+    kind, _, address = name.partition("=")
+    if kind not in BACKENDS:
+        raise InvalidOption(f"the backend is one of {', '.join(BACKENDS)}, got {name!r}")
+    if address and kind == "loky":
+        raise InvalidOption("loky has no address: its processes run here")
+    if kind == "loky":
+        with joblib.parallel_config(backend="loky"):
+            yield
+    elif kind == "dask":
+        with _dask(address, jobs), joblib.parallel_config(backend="dask"):
+            yield
+    else:
+        _ray(address, jobs)
+        with joblib.parallel_config(backend="ray"):
+            yield
+
+
+@contextmanager
+def _dask(address: str, jobs: int) -> Iterator[None]:
+    try:
+        from dask.distributed import Client, LocalCluster
+    except ImportError as error:
+        raise InvalidOption("dask is not installed: pip install 'metainfl[pools]'") from error
+    if address:
+        with Client(address):
+            yield
+        return
+    options: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(n_workers=jobs, **options) as cluster, Client(cluster):
+        yield
+
+
+def _ray(address: str, jobs: int) -> None:
+    try:
+        import ray
+        from ray.util.joblib import register_ray
+    except ImportError as error:
+        raise InvalidOption("Ray is not installed: pip install ray") from error
+    if not ray.is_initialized():
+        where = {"address": address} if address else {"num_cpus": jobs, "include_dashboard": False}
+        ray.init(log_to_driver=False, **where)
+    register_ray()

@@ -1,0 +1,91 @@
+"""Pools: the same numbers wherever the work is done, and nothing lost when workers are killed."""
+
+import os
+import signal
+
+import joblib
+import numpy as np
+import pytest
+
+from metainfl.errors import InvalidOption, WorkerLost
+from metainfl.scale import pool
+from metainfl.scale.pool import backend, ordered, unordered
+
+
+def square(x):
+    return x * x
+
+
+def killed_once(folder, x):
+    """Kills its own process the first time that it is asked for x."""
+    mark = folder / f"{x}"
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x * x
+
+
+def always_killed(x):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+CALLS = [(square, (x,)) for x in range(7)]
+WANT = [x * x for x in range(7)]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_in_both_orders(jobs):
+    assert dict(unordered(CALLS, jobs)) == dict(enumerate(WANT))
+    assert list(ordered(CALLS, jobs)) == WANT
+    assert list(ordered([], jobs)) == []
+
+
+@pytest.mark.slow
+def test_ten_killed_workers_lose_nothing(tmp_path):
+    """Guards a pool that is broken for good, or work that is done twice over, once a worker is gone."""
+    done = {x for x in range(30) if x >= 10}
+    for x in done:
+        (tmp_path / f"{x}").touch()
+    calls = [(killed_once, (tmp_path, x)) for x in range(30)]
+    found = dict(unordered(calls, 2))
+    assert found == {x: x * x for x in range(30)}
+
+
+@pytest.mark.slow
+def test_work_that_always_kills_is_given_up(monkeypatch):
+    monkeypatch.setattr(pool, "LOSSES", 1)
+    with pytest.raises(WorkerLost, match="1 worker processes were killed"):
+        list(unordered([(always_killed, (0,)), (always_killed, (1,))], 2))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_of_two_processes_gives_the_same():
+    pytest.importorskip("distributed")
+    with backend("dask", jobs=2):
+        assert (
+            joblib.parallel.get_active_backend()[0].__class__.__name__ == "DaskDistributedBackend"
+        )
+        assert list(ordered(CALLS, 2)) == WANT
+        assert dict(unordered(CALLS, 2)) == dict(enumerate(WANT))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_games_values_on_a_cluster():
+    """Guards a game that knows only its own processes."""
+    pytest.importorskip("distributed")
+    from metainfl.games import Utility
+
+    weights = np.array([1.0, 2.0, 4.0])
+    masks = np.array([[0, 0, 0], [1, 0, 1], [1, 1, 1]], dtype=bool)
+    with backend("dask", jobs=2):
+        got = Utility(weights.dot, 3, jobs=2).many(masks)
+    assert np.array_equal(got, masks @ weights)
+
+
+def test_backends_that_are_not_there_are_refused():
+    with pytest.raises(InvalidOption, match="one of loky, dask, ray"), backend("slurm"):
+        pass
+    with pytest.raises(InvalidOption, match="no address"), backend("loky=tcp://here:1"):
+        pass
