@@ -103,6 +103,11 @@ Cook's distance | implicit.cook.cook_distance | minimiser | shift' H shift / p
 FI | implicit.influence_measure.influence_measure | minimiser | length of d L_t/d input in the output's metric
 FI-util | implicit.influence_measure.fi_util | minimiser | the same of a mean over targets
 """,
+    "methods/implicit/test_fi_active.py": """
+FI-active | implicit.fi_active.fi_active | minimiser | FI of labelled data on a predicted label
+KFSVD | implicit.kfsvd.kfsvd | minimiser | approximates FI
+FI-active, forest | implicit.fi_active.predicted_ranks | values | approximates ranks of FI-active
+""",
     "methods/implicit/test_bald.py": """
 BALD | implicit.bald.bald | minimiser | information of a label about lam
 """,

@@ -11,7 +11,7 @@ squared. Cost: one right-hand side a feature of each datum, and a derivative of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Unpack
 
 import torch
@@ -26,7 +26,16 @@ from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import Perturbation, shift
 from metainfl.problem.tasks import Tasks
 
+#: shifts of all data, features a datum, how -> d lam/d omega (d, p) of each
+Turn = Callable[[Problem, Sequence[Perturbation], Sequence[int], How], Sequence[Tensor]]
 RCOND = 1e-10  # G has rank K - 1 at most: what is below this share of its largest eigenvalue is rounding
+
+
+def influenced(
+    problem: Problem, moves: Sequence[Perturbation], widths: Sequence[int], how: How
+) -> Sequence[Tensor]:
+    """D lam/d omega = -H^{-1} d_x d_lam L, exactly."""
+    return influence(problem, moves, **how).value.split(list(widths))
 
 
 def influence_measure(
@@ -43,7 +52,7 @@ def influence_measure(
     `InvalidProblem` for a loss that is no cross-entropy.
     """
     slopes = problem.task_gradients(problem.lam, targets)
-    return _measured(problem, instances, slopes, rcond, how)
+    return measured(problem, instances, slopes, rcond, how)
 
 
 def fi_util(
@@ -56,12 +65,18 @@ def fi_util(
 ) -> Tensor:
     """FI-util (n,): of the mean loss over the targets (004, Algorithm 1, with 1/|V| and not 1/n)."""
     slopes = problem.task_gradients(problem.lam, targets).mean(0, keepdim=True)
-    return _measured(problem, instances, slopes, rcond, how)[:, 0]
+    return measured(problem, instances, slopes, rcond, how)[:, 0]
 
 
-def _measured(
-    problem: Problem, instances: Sequence[Perturbation], slopes: Tensor, rcond: float, how: How
+def measured(
+    problem: Problem,
+    instances: Sequence[Perturbation],
+    slopes: Tensor,
+    rcond: float,
+    how: How,
+    turn: Turn = influenced,
 ) -> Tensor:
+    """FI (n, m) on losses of the given slopes (m, p); `turn` gives d lam/d omega, one block a datum."""
     if problem.outer_loss is not cross_entropy:
         raise InvalidProblem("FI needs class probabilities: an outer loss of cross_entropy")
     wrong = [p for p in instances if p.kind != "query"]
@@ -76,7 +91,7 @@ def _measured(
         for p, d in zip(instances, widths, strict=True)
         for a in range(d)
     ]
-    turned = influence(problem, moves, **how).value.split(widths)
+    turned = turn(problem, moves, widths, how)
     rows = [
         _one(problem, p, moved, moved @ slopes.T, rcond)
         for p, moved in zip(instances, turned, strict=True)
