@@ -16,6 +16,8 @@ from metainfl.errors import InvalidOption
 from metainfl.problem.tasks import Tasks
 from metainfl.training import Recipe, Run, train
 
+__all__ = ["Plan", "plan"]
+
 TRIED = 4  # steps that are taken to measure one
 REPEATS = 3  # of which the fastest counts
 

@@ -17,6 +17,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from metainfl.errors import InvalidOption, WorkerLost
 
+__all__ = ["backend", "ordered", "unordered"]
+
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 BACKENDS = ("loky", "dask", "ray")
 LOSSES = 10  # workers that may die before the work is given up
