@@ -24,7 +24,8 @@ from metainfl.derive.product import Tape
 from metainfl.errors import InvalidProblem, NotDerived
 from metainfl.problem.model import FromModule
 
-STEPS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
+STEPS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e2, 1e3)  # the last two for single precision inside a model
+ASIDE = 1e-3  # of |lam|/sqrt(p): far enough from a kink that lam sits on
 ENOUGH = 1e-7  # no smaller h is tried once two derivatives agree to this
 WRONG = 1e-2  # kinks and rounding stay below, wrong derivatives above
 
@@ -34,7 +35,7 @@ CAUSES = {
     "torch.no_grad() or .data inside forward or a loss); write it in plain torch operations, or freeze "
     "what should not be differentiated (requires_grad_(False))",
     "single": "a Hessian product is not the derivative of the gradient: an operation of the model or of a "
-    "loss has wrong second derivatives",
+    "loss has wrong second derivatives, or .detach() or torch.no_grad() hides a part of it",
     "batched": "products of many vectors at once differ, those of one vector agree: an operation of the "
     "model or of a loss has a wrong batching rule",
     "kept": "products from a kept graph differ, others agree: an operation of the model or of a loss is "
@@ -83,6 +84,15 @@ def derivative_errors(problem: Problem, probes: int = 3, seed: int = 0) -> Deriv
         NotDerived,
     ):  # a constant of the model or of a loss is of the problem's own precision
         return _errors(few, problem.plan.kept, probes, seed)
+
+
+def aside(problem: Problem, seed: int = 0) -> Problem:
+    """The problem a little beside its lam: there a kink that lam sits on (biases at zero) is none."""
+    lam = problem.lam
+    draw = torch.Generator().manual_seed(seed)
+    v = torch.randn(len(lam), generator=draw, dtype=torch.float64).to(lam)
+    size = max(float(lam.norm()) / math.sqrt(len(lam)), 1e-3)
+    return problem.replaced(lam=lam + ASIDE * size * v)
 
 
 def check_derivatives(problem: Problem) -> DerivativeErrors:

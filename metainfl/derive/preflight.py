@@ -7,7 +7,9 @@ from torch import Tensor
 from torch.func import vmap
 
 from metainfl.adaptation import Proximal, Unrolled
+from metainfl.derive.differences import aside, check_derivatives
 from metainfl.derive.loop import stacks
+from metainfl.derive.own_code import own_code
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.problem import Loss, Tasks, TaskView, cross_entropy
@@ -35,6 +37,9 @@ def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
     for name, before, now in buffers:
         if not torch.equal(before, now):
             raise InvalidProblem(f"buffer {name!r} of the module changes in forward; call .eval()")
+    if not problem.derivatives_hold and own_code(problem):
+        check_derivatives(aside(problem))
+    problem.derivatives_hold = True
 
 
 def _labels(problem: Problem, tasks: Tasks, ways: int, what: str) -> None:

@@ -38,6 +38,8 @@ class Problem(Definition):
     """
 
     _plan: Plan | None = None
+    #: gradients were compared with differences here (`preflight`), or need not be
+    derivatives_hold: bool = False
     #: how far the last `solve` got, and why it stopped
     minimisation: Minimisation | None = None
 
@@ -65,7 +67,7 @@ class Problem(Definition):
         other = super().replaced(**changes)
         parts = {"model", "adaptation", "inner_loss", "outer_loss", "product", "chunk"}
         if not set(changes) & parts:
-            other._plan = self._plan
+            other._plan, other.derivatives_hold = self._plan, self.derivatives_hold
         return other
 
     # -- all tasks -----------------------------------------------------------------------------
