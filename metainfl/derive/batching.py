@@ -39,7 +39,7 @@ def saved_bytes(output: Tensor) -> int:
         for name in names[kind]:
             value = getattr(node, name)
             for t in value if isinstance(value, (tuple, list)) else (value,):
-                if isinstance(t, Tensor):
+                if isinstance(t, Tensor) and not t._is_zerotensor():  # a zero that is not stored
                     storage = t.untyped_storage()
                     storages[storage.data_ptr()] = storage.nbytes()
         todo += [after for after, _ in node.next_functions]

@@ -60,7 +60,8 @@ def stacks(
             kept = whole and problem.at(lam)
             state = problem.memory.recall(lam, tasks, problem.adaptation) if kept else None
             if state is None:
-                state = problem.adaptation.prepare(problem.setting, lam, view)
+                with named():
+                    state = problem.adaptation.prepare(problem.setting, lam, view)
                 if kept:
                     problem.memory.keep(lam, tasks, problem.adaptation, state)
             yield Stack(view, batch.w[part], state, places[part])

@@ -76,6 +76,23 @@ def embedding_bag(
     return total / present.sum(1, keepdim=True).clamp(min=1) if mode == "mean" else total
 
 
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """One-hot vectors (..., num_classes): torch's own looks at its input, which cannot be batched."""
+    if num_classes < 1:
+        raise InvalidProblem(
+            "F.one_hot in a model or loss needs num_classes: tasks may not see every class"
+        )
+    plain = tensor
+    while torch._C._functorch.is_functorch_wrapped_tensor(plain):
+        plain = torch._C._functorch.get_unwrapped(plain)
+    low, high = (int(plain.min()), int(plain.max())) if plain.numel() else (0, 0)
+    if low < 0 or high >= num_classes:
+        raise InvalidProblem(
+            f"F.one_hot of {num_classes} classes was given classes {low} to {high}"
+        )
+    return (tensor[..., None] == torch.arange(num_classes, device=tensor.device)).long()
+
+
 def _refuse(max_norm: float | None, scale_grad_by_freq: bool) -> None:
     if max_norm is not None:
         raise InvalidProblem(
@@ -92,4 +109,5 @@ def _refuse(max_norm: float | None, scale_grad_by_freq: bool) -> None:
 EMBEDDING: dict[Any, Callable[..., Any]] = {
     F.embedding: embedding,
     F.embedding_bag: embedding_bag,
+    F.one_hot: one_hot,
 }
