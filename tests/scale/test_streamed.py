@@ -1,0 +1,88 @@
+"""Scores on disk: the numbers of memory, block by block, resumed where they were left."""
+
+import numpy as np
+import pytest
+import torch
+
+import metainfl as mi
+from metainfl.errors import InvalidOption
+from metainfl.oracle import small_case
+from metainfl.scale import streamed as room
+from metainfl.scale.streamed import streamed
+from metainfl.training import SGD, Recipe, train
+
+
+def subjects():
+    problem = small_case("maml_softmax", 1).problem()
+    recipe = Recipe(optimiser=SGD(momentum=0.5), rate=0.05, steps=5, batch_size=2)
+    start = torch.zeros(problem.n_meta, dtype=torch.float64)
+    return {"problem": problem, "run": train(problem, recipe, start=start, progress=False)}
+
+
+PIS = [mi.task(0), mi.query(1, 0), mi.support(2, 1)]
+
+
+@pytest.mark.parametrize("kind", ["problem", "run"])
+@pytest.mark.parametrize("block", [1, 2, 100])
+def test_the_file_holds_what_memory_would(kind, block, tmp_path):
+    subject = subjects()[kind]
+    own = subject if kind == "problem" else subject.program.problem
+    targets = own.tasks
+    if kind == "problem":
+        want = mi.scores(subject, PIS, targets).value
+    else:
+        want = subject.scores(targets, PIS).value
+    got = streamed(subject, PIS, targets, tmp_path / "s.npy", block=block)
+    assert got.shape == (3, targets.n_tasks) and not got.flags.writeable
+    assert np.abs(got - want.numpy()).max() <= 1e-13 * float(want.abs().max())
+    raw = np.load(tmp_path / "s.npy", mmap_mode="r")
+    assert raw.shape == (targets.n_tasks, 3) and raw.dtype == np.float64
+
+
+def test_a_killed_call_goes_on(tmp_path, monkeypatch):
+    """Guards work that is done again, and rows that were never written."""
+    run = subjects()["run"]
+    targets, asked = run.program.problem.tasks, []
+    plain = room._of
+
+    def counted(subject, pis, some, how):
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        asked.append(some.n_tasks)
+        return plain(subject, pis, some, how)
+
+    monkeypatch.setattr(room, "_of", counted)
+    with pytest.raises(KeyboardInterrupt):
+        streamed(run, PIS, targets, tmp_path / "s.npy", block=1)
+    monkeypatch.setattr(room, "_of", plain)
+    got = streamed(run, PIS, targets, tmp_path / "s.npy", block=1)
+    assert asked == [1, 1]
+    assert np.allclose(got, run.scores(targets, PIS).value.numpy(), rtol=1e-12)
+
+
+def test_another_question_is_refused(tmp_path):
+    run, problem = subjects()["run"], subjects()["problem"]
+    path = tmp_path / "s.npy"
+    targets = problem.tasks
+    streamed(run, PIS, targets, path)
+    for other in (
+        lambda: streamed(problem, PIS, targets, path),
+        lambda: streamed(run, PIS[:2], targets, path),
+        lambda: streamed(run, PIS, targets.select([0, 1]), path),
+        lambda: streamed(run.replay({mi.task(0): 0.5}), PIS, targets, path),
+    ):
+        with pytest.raises(InvalidOption, match="another run, problem"):
+            other()
+    (tmp_path / "mine.npy").write_text("mine")
+    with pytest.raises(InvalidOption, match="was not begun"):
+        streamed(run, PIS, targets, tmp_path / "mine.npy")
+    with pytest.raises(InvalidOption, match="takes no damping"):
+        streamed(run, PIS, targets, tmp_path / "other.npy", damping=1.0)
+
+
+def test_precision_is_lost_only_where_asked(tmp_path):
+    problem = subjects()["problem"]
+    got = streamed(problem, PIS, problem.tasks, tmp_path / "s.npy", dtype="float32")
+    assert got.dtype == np.float32
+    want = mi.scores(problem, PIS, problem.tasks).value.numpy()
+    assert 0 < np.abs(got - want).max() < 1e-6 * np.abs(want).max()
