@@ -55,9 +55,11 @@ def attribute(
     from metainfl.attribution import attribute as answer
     from metainfl.attribution.pictures import shape_of
     from metainfl.scale.pool import backend as pool
+    from metainfl.scale.pool import checked
 
     if not minutes > 0:
         raise Refused(f"minutes must be positive, got {minutes:g}", param_hint="--minutes")
+    checked(backend)
     with new_folder(out, "--out"):
         question = asked(target, targets, data)
         shape = shape_of(question.tasks, _shape(image) or question.image)

@@ -50,6 +50,7 @@ def reproduce(
     from metainfl.report.environment import environment
     from metainfl.report.reproduce_page import page
     from metainfl.scale.pool import backend as pool
+    from metainfl.scale.pool import checked
 
     if not names:
         _listed(EXPERIMENTS)
@@ -59,6 +60,7 @@ def reproduce(
         raise Refused(
             f"there is no size {size!r}; there are {', '.join(SIZES)}", param_hint="--size"
         )
+    checked(backend)
     writable_folder(out, "--out")
     done = []
     for name in chosen:

@@ -8,6 +8,7 @@ each is stored at once, and does again what a killed worker had in hand.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = ["backend", "ordered", "unordered"]
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 BACKENDS = ("loky", "dask", "ray")
+PATIENCE = 10  # seconds that a scheduler has to answer
 LOSSES = 10  # workers that may die before the work is given up
 
 
@@ -74,11 +76,7 @@ def _placed(i: int, f: Callable[..., Any], *args: Any) -> tuple[int, Any]:
 @contextmanager
 def backend(name: str = "loky", jobs: int = 1) -> Iterator[None]:
     """Within, work with `jobs` above 1 is done there; `InvalidOption` for what is unknown or missing."""
-    kind, _, address = name.partition("=")
-    if kind not in BACKENDS:
-        raise InvalidOption(f"the backend is one of {', '.join(BACKENDS)}, got {name!r}")
-    if address and kind == "loky":
-        raise InvalidOption("loky has no address: its processes run here")
+    kind, address = checked(name)
     if kind == "loky":
         with joblib.parallel_config(backend="loky"):
             yield
@@ -91,14 +89,35 @@ def backend(name: str = "loky", jobs: int = 1) -> Iterator[None]:
             yield
 
 
+def checked(name: str) -> tuple[str, str]:
+    """Kind and address of a backend that is known and installed; nothing is started."""
+    kind, _, address = name.partition("=")
+    if kind not in BACKENDS:
+        raise InvalidOption(f"the backend is one of {', '.join(BACKENDS)}, got {name!r}")
+    if address and kind == "loky":
+        raise InvalidOption("loky has no address: its processes run here")
+    for module, found, what in (
+        ("distributed", "dask", "'metainfl[pools]'"),
+        ("ray", "ray", "ray"),
+    ):
+        if kind == found and importlib.util.find_spec(module) is None:
+            raise InvalidOption(f"{kind} is not installed: pip install {what}")
+    return kind, address
+
+
 @contextmanager
 def _dask(address: str, jobs: int) -> Iterator[None]:
-    try:
-        from dask.distributed import Client, LocalCluster
-    except ImportError as error:
-        raise InvalidOption("dask is not installed: pip install 'metainfl[pools]'") from error
+    from dask.distributed import Client, LocalCluster
+
     if address:
-        with Client(address):
+        try:
+            client = Client(address, timeout=PATIENCE)
+        except (OSError, ValueError) as error:
+            raise InvalidOption(
+                f"no dask scheduler answers at {address} within {PATIENCE} s ({error}); start one with `dask "
+                "scheduler`, or leave the address out for a cluster here"
+            ) from error
+        with client:
             yield
         return
     options: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None}
@@ -107,11 +126,9 @@ def _dask(address: str, jobs: int) -> Iterator[None]:
 
 
 def _ray(address: str, jobs: int) -> None:
-    try:
-        import ray
-        from ray.util.joblib import register_ray
-    except ImportError as error:
-        raise InvalidOption("Ray is not installed: pip install ray") from error
+    import ray
+    from ray.util.joblib import register_ray
+
     if not ray.is_initialized():
         where = {"address": address} if address else {"num_cpus": jobs, "include_dashboard": False}
         ray.init(log_to_driver=False, **where)

@@ -59,6 +59,8 @@ BAD = {
     "advice on a model that fails": ("advise model.py:problem", "KeyError: 'layer' ({}/model.py, line 5)"),
     "an error of 2": ("advise digits --error 2", "lies between 0 and 1, got 2.0"),
     "advice to nowhere": ("advise digits --json /proc/x.json", "cannot write /proc/x.json"),
+    "an unknown backend": ("attribute digits --backend slurm", "one of loky, dask, ray, got 'slurm'"),
+    "an unknown backend again": ("reproduce 001-table1 --backend x", "one of loky, dask, ray"),
     "an unknown question": ("bench nosuch", "no question 'nosuch'; there are parts"),
     "an unknown family there": ("bench parts --families nosuch", "there are single_ridge, single_"),
     "a question without families": ("bench cost --families x", "have no families"),

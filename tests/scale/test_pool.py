@@ -89,3 +89,13 @@ def test_backends_that_are_not_there_are_refused():
         pass
     with pytest.raises(InvalidOption, match="no address"), backend("loky=tcp://here:1"):
         pass
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_that_does_not_answer_is_told(monkeypatch):
+    """Guards thirty lines of another library's complaint."""
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(pool, "PATIENCE", 1)
+    told = pytest.raises(InvalidOption, match="no dask scheduler answers at tcp")
+    with told, backend("dask=tcp://127.0.0.1:9"):
+        pass
