@@ -6,7 +6,7 @@ from metainfl.errors import InvalidOption
 from metainfl.experiments.experiment import Experiment
 from metainfl.experiments.paper_001 import figure1, figure2, table1
 from metainfl.experiments.paper_002 import degraded, gauss_newton, self_rank
-from metainfl.experiments.paper_004 import trimming
+from metainfl.experiments.paper_004 import active, trimming
 
 EXPERIMENTS: dict[str, Experiment] = {
     e.name: e
@@ -18,6 +18,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         degraded.EXPERIMENT,
         gauss_newton.EXPERIMENT,
         trimming.EXPERIMENT,
+        active.EXPERIMENT,
     )
 }
 

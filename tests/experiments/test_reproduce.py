@@ -125,6 +125,9 @@ def test_each_runs_through(name, tmp_path, monkeypatch):
     module = __import__("sys").modules[experiment.cell.__module__]
     if hasattr(module, "setting"):
         monkeypatch.setattr(module, "setting", tiny)
+    elif hasattr(module, "ROUNDS"):
+        monkeypatch.setattr(module, "ROUNDS", 1)
+        monkeypatch.setattr(module, "POOL", 30)
     else:
         monkeypatch.setattr(module, "SIZES", {"linear": (40, 10, 20), "nonlinear": (40, 10, 20)})
     found = reproduce(name, out=tmp_path, seeds=3)
