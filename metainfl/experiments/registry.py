@@ -7,6 +7,7 @@ from metainfl.experiments.experiment import Experiment
 from metainfl.experiments.paper_001 import figure1, figure2, table1
 from metainfl.experiments.paper_002 import degraded, gauss_newton, self_rank
 from metainfl.experiments.paper_004 import active, trimming
+from metainfl.experiments.trained import gaps
 
 EXPERIMENTS: dict[str, Experiment] = {
     e.name: e
@@ -19,6 +20,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         gauss_newton.EXPERIMENT,
         trimming.EXPERIMENT,
         active.EXPERIMENT,
+        gaps.EXPERIMENT,
     )
 }
 

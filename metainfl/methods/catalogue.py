@@ -103,6 +103,9 @@ Cook's distance | implicit.cook.cook_distance | minimiser | shift' H shift / p
 FI | implicit.influence_measure.influence_measure | minimiser | length of d L_t/d input in the output's metric
 FI-util | implicit.influence_measure.fi_util | minimiser | the same of a mean over targets
 """,
+    "methods/run/test_pbrf.py": """
+PBRF | run.pbrf.responses | run | minimiser of Bregman's divergence without a task
+""",
     "methods/implicit/test_fi_active.py": """
 FI-active | implicit.fi_active.fi_active | minimiser | FI of labelled data on a predicted label
 KFSVD | implicit.kfsvd.kfsvd | minimiser | approximates FI

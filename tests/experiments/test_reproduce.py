@@ -125,6 +125,9 @@ def test_each_runs_through(name, tmp_path, monkeypatch):
     module = __import__("sys").modules[experiment.cell.__module__]
     if hasattr(module, "setting"):
         monkeypatch.setattr(module, "setting", tiny)
+        if hasattr(module, "REMOVED"):
+            monkeypatch.setattr(module, "REMOVED", 4)
+            monkeypatch.setattr(module, "DESCENT", 20)
     elif hasattr(module, "ROUNDS"):
         monkeypatch.setattr(module, "ROUNDS", 1)
         monkeypatch.setattr(module, "POOL", 30)

@@ -132,6 +132,7 @@ OWN = {
     "fast_if": lambda f: near(f, few("maml_softmax")),
     "influence_measure": lambda f: f(few("single_softmax"), QUERIES, few("single_softmax").tasks),
     "fi_util": lambda f: f(few("single_softmax"), QUERIES, few("single_softmax").tasks),
+    "responses": lambda f: f(few("single_softmax"), TASKS, damping=1.0),
     "fi_active": lambda f: f(few("single_softmax"), QUERIES, few("single_softmax").tasks),
     "kfsvd": lambda f: f(few("single_softmax"), QUERIES, few("single_softmax").tasks, rank=2),
     "predicted_ranks": lambda f: f(np.arange(6.0)[:, None], np.arange(6.0), range(6)),

@@ -1,0 +1,115 @@
+"""The proximal Bregman response (Bae et al. 2022, "If Influence Functions are the Answer, Then What is the
+Question?", section 5): what influence functions with Gauss-Newton and damping answer on a trained network.
+
+    lam(z) = argmin  sum_i D_i(lam) - w_z L_z(lam) + (damping/2) |lam - lam_s|^2
+    D_i    = KL(p_i(lam_s) || p_i(lam)):  Bregman's divergence of softmax cross-entropy in the adapted outputs
+lam_s is where training stopped: it minimises sum_i D_i, whether or not it minimises F. `damping` is to hold
+outer_reg too, whose own divergence is outer_reg/2 |lam - lam_s|^2. Sign: removal of z. Scale: parameters.
+Certificate: |gradient|/damping bounds the distance to the minimiser as far as the rest is convex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.func import grad
+
+from metainfl.derive.batching import over_tasks
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidOption, InvalidProblem, NotConverged
+from metainfl.problem import Tasks, TaskView
+from metainfl.problem.losses import cross_entropy
+from metainfl.problem.perturbation import Perturbation
+
+Objective = Callable[[Tensor], Tensor]
+STEPS = 1000
+TOLERANCE = 1e-6  # of the length of the move, by the certificate
+
+
+@dataclass(frozen=True)
+class Response:
+    """lam (p,), and by how much it may be off: |gradient| / damping."""
+
+    lam: Tensor
+    bound: float
+
+
+def pbrf(problem: Problem, removed: Perturbation, *, damping: float) -> Response:
+    """The response at problem.lam to the removal of a task. Losses must be cross-entropy.
+
+    Raises `InvalidProblem`, `InvalidOption`, and `NotConverged` where the bound stays above 1e-6 of the move.
+    """
+    if problem.outer_loss is not cross_entropy:
+        raise InvalidProblem(
+            "this divergence is that of cross-entropy; the outer loss must be that"
+        )
+    if removed.kind != "task":
+        raise InvalidOption(f"tasks can be removed here, not {removed}")
+    if not damping > 0:
+        raise InvalidOption(f"damping must be positive, got {damping}")
+    lam_s = problem.lam
+    outputs, w = adapted_outputs(problem, problem.tasks), problem.tasks.view().query_weight
+    before = outputs(lam_s).detach().log_softmax(-1)
+    weights = problem.tasks.w[:, None] * w
+    one = problem.tasks.select([removed.task])
+    own = adapted_outputs(problem, one)
+    k = removed.task
+
+    def objective(lam: Tensor) -> Tensor:
+        after = outputs(lam).log_softmax(-1)
+        divergence = (weights * (before.exp() * (before - after)).sum(-1)).sum()
+        labels = one.query_y[0]
+        loss = (weights[k] * cross_entropy(own(lam)[0], labels)).sum()
+        return divergence - loss + 0.5 * damping * (lam - lam_s).square().sum()
+
+    found, slope = minimised(objective, lam_s)
+    bound, moved = slope / damping, float((found - lam_s).norm())
+    if not bound <= TOLERANCE * max(moved, 1e-300):
+        raise NotConverged(
+            f"the response to {removed} was found to {bound:.2g} of a move of {moved:.2g}; damp more",
+            found,
+        )
+    return Response(found, bound)
+
+
+def adapted_outputs(problem: Problem, tasks: Tasks) -> Objective:
+    """lam to query outputs (T, n, c), each task through its own adaptation from lam."""
+    view = tasks.view()
+
+    def outputs(lam: Tensor) -> Tensor:
+        state = problem.adaptation.prepare(problem.setting, lam, view)
+
+        def one(task: TaskView, own: object) -> Tensor:
+            found: Tensor = problem.outputs(lam, lam, task, own)
+            return found
+
+        return over_tasks(one, view, state)
+
+    return outputs
+
+
+def minimised(objective: Objective, start: Tensor, *, steps: int = STEPS) -> tuple[Tensor, float]:
+    """A point near `start` (p,) by L-BFGS, and the size of the gradient there."""
+    lam = start.detach().clone().requires_grad_()
+    way = torch.optim.LBFGS(
+        [lam], max_iter=steps, tolerance_grad=1e-14, tolerance_change=0.0, history_size=50,
+        line_search_fn="strong_wolfe",
+    )  # fmt: skip
+
+    def closure() -> Tensor:
+        way.zero_grad()
+        value = objective(lam)
+        value.backward()
+        return value
+
+    way.step(closure)
+    end = lam.detach()
+    return end, float(grad(objective)(end).norm())
+
+
+def responses(problem: Problem, removed: Sequence[Perturbation], *, damping: float) -> Tensor:
+    """lam (n, p) after each removal."""
+    return torch.stack([pbrf(problem, p, damping=damping).lam for p in removed])
