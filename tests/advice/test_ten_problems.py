@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import metainfl as mi
-from metainfl.advice.advise import STATIONARY, advise
+from metainfl.advice.advice import STATIONARY
+from metainfl.advice.advise import advise
 from metainfl.data import digit_tasks
 from metainfl.oracle import small_case
 from metainfl.oracle.bridge import tasks_of

@@ -108,11 +108,11 @@ def conditioning_sweep(ctx: Context) -> None:
         bad = next((e for e in seen if e.wrong), None)
         if bad is not None:
             plain, factor = gathered(ctx), ctx.factor(bad.case)
-            kind_ones_are_right = not any(e.wrong for e in plain)
+            plain_right = not any(e.wrong for e in plain)
             ctx.compare(bad.case, bad.pis, factor * bad.got, factor * bad.want,
                         "wrong where it is ill-conditioned",
                         allowed=ctx.measured_tolerance(bad.case, bad.pis),
-                        diagnosis=ctx.diagnosis([*plain, *seen]) if kind_ones_are_right else "")  # fmt: skip
+                        diagnosis=ctx.diagnosis([*plain, *seen]) if plain_right else "")  # fmt: skip
     if "proximal_ridge" not in ctx.families:
         return
     pairs = ((1e4, 1e4),) if ctx.quick else ((1e1, 1e6), (1e6, 1e1), (1e3, 1e3), (1e5, 1e5))
