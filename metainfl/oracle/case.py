@@ -82,6 +82,11 @@ class Case:
         """Condition number of the total Hessian off its flat directions."""
         return self.solution.certificate.condition
 
+    @property
+    def stretch(self) -> float:
+        """A claimed tolerance is about problems of condition 100: others multiply it."""
+        return max(1.0, self.condition / 100)
+
     @cached_property
     def inner_condition(self) -> float:
         """Largest condition number of an inner problem."""

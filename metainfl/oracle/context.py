@@ -215,7 +215,8 @@ class Context:
         """Allowed relative error of anything asked of this case, and where it comes from."""
         rounding = case.tolerance(dtype)
         if isinstance(self.claim.accuracy, float) and self.claim.accuracy > rounding:
-            return self.claim.accuracy, "claimed"
+            own = case.stretch if self.estimand.evidence == "run" else 1.0
+            return min(self.claim.accuracy * own, 1.0), "claimed"
         return rounding, "16 p eps cond(H) cond(inner), and the truth's own bound"
 
     def measured_tolerance(
@@ -235,7 +236,7 @@ class Context:
             return min(allowed, 1.0), source
         rounding = case.rounding(pis, dtype)
         if isinstance(self.claim.accuracy, float):
-            claimed = self.claim.accuracy * max(1.0, case.condition / 100)
+            claimed = self.claim.accuracy * case.stretch
             if dtype != torch.float64:  # what is differenced in float64 is good to less in float32
                 claimed = max(claimed, float(torch.finfo(dtype).eps) ** 0.4)
             if claimed > rounding:

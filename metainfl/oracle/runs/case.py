@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,12 +13,14 @@ import torch
 from metainfl.oracle.bridge import run_of, to_truth
 from metainfl.oracle.case import Array, Asked, Case
 from metainfl.oracle.estimands.running import KnownRun
-from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.perturbation import Perturbation, task
 from metainfl.problem.tasks import Tasks
 from metainfl_reference.episodes import Weights
 from metainfl_reference.estimands import trajectory
 from metainfl_reference.family import Family
 from metainfl_reference.local import TaskData
+
+NUDGE = 1e-7  # far above rounding, far below what bends the run
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,31 @@ class RunCase(Case):
         )
 
     def tolerance(self, dtype: torch.dtype = torch.float64) -> float:
-        """Relative error that rounding alone can cause: 64 p S eps cond(inner), at most 1.
+        """Relative error that rounding alone can cause: 16 p S eps cond(inner) growth, at most 1.
 
         Each of S steps applies p x p products and one inner solve, whose error its condition number
-        multiplies; 64 covers a handful of them, and a growth of states by a few.
+        multiplies; 16 covers a handful of them, and what they leave grows along the run (by 4 at least).
         """
         assert self.recipe is not None
         eps = float(torch.finfo(dtype).eps)
-        return min(1.0, 64 * self.family.n_meta * self.recipe.steps * eps * self.inner_condition)
+        steps = self.family.n_meta * self.recipe.steps
+        return min(1.0, 16 * max(4.0, self.growth) * steps * eps * self.inner_condition)
+
+    @cached_property
+    def growth(self) -> float:
+        """By how much a relative change of the start moves a derivative of the run, relatively."""
+        assert self.recipe is not None and self.start is not None
+        noise = np.random.default_rng(0).standard_normal(len(self.start))
+        other = replace(self, start=np.asarray(self.start) * (1 + NUDGE * noise))
+        pi = [task(self.recipe.batches[0][0])]
+        here, there = (c.truth("run_derivative", pi) for c in (self, other))
+        size = float(np.linalg.norm(here))
+        return float(np.linalg.norm(there - here)) / (NUDGE * size) if size else 1.0
+
+    @property
+    def stretch(self) -> float:
+        """A claimed tolerance is about runs that grow by ten; what differences leave grows as its square."""
+        return max(1.0, (self.growth / 10) ** 2)
 
     def rounding(self, perturbations: Asked, dtype: torch.dtype = torch.float64) -> float:
         """The same, whatever is asked."""

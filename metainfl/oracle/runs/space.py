@@ -21,6 +21,7 @@ from metainfl.oracle.case import small_case
 from metainfl.oracle.runs.case import RunCase
 from metainfl.oracle.space import drawn_case
 from metainfl_reference.episodes import Weights
+from metainfl_reference.errors import TruthError
 from metainfl_reference.estimands.trajectory import Recipe
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -39,6 +40,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "singles": {"momentum": 0.5},
 }  # fmt: skip
 DESIGNS = tuple(RECIPES)
+FAR = 20.0  # times the start's size: further than that no drawn run goes
+ROUGH = 1000.0  # the most by which a change of the start may grow in a derivative
+HALVINGS = 8
 
 
 @lru_cache(maxsize=256)
@@ -59,16 +63,24 @@ def drawn_run(name: str, optimiser: str, seed: int = 0, *, plain: bool = False) 
     last = batches[-1] if optimiser == "singles" else (*used[:2], used[0])
     whole = (*batches[:-1], last)
     rates = np.linspace(0.07, 0.03, len(whole)) * rng.uniform(0.8, 1.2, len(whole))
-    recipe = Recipe(whole, tuple(rates), **RECIPES[optimiser])
     start = rng.standard_normal(base.family.n_meta)
     more = ", plain=True" if plain else ""
     code = f"metainfl.oracle.runs.space.drawn_run({name!r}, {optimiser!r}, {seed}{more})"
-    return RunCase(
-        f"{name}[{seed}], {optimiser}",
-        base.family,
-        code,
-        start,
-        base.weights,
-        base.target_episodes,
-        recipe,
-    )
+    title = f"{name}[{seed}], {optimiser}"
+    for _ in range(HALVINGS):
+        recipe = Recipe(whole, tuple(rates), **RECIPES[optimiser])
+        case = RunCase(title, base.family, code, start, base.weights, base.target_episodes, recipe)
+        if _tame(case):
+            break
+        rates = rates / 2
+    return case
+
+
+def _tame(case: RunCase) -> bool:
+    """A run that keeps near its start and does not multiply what moves it: another would judge rounding."""
+    assert case.start is not None
+    try:
+        far = np.abs(case.truth_run.lam).max() / np.abs(case.start).max()
+        return bool(far <= FAR) and case.growth <= ROUGH
+    except TruthError:
+        return False
