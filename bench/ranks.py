@@ -3,7 +3,7 @@
 The 4-block network of `bench.products` on tasks of 28 x 28, five ways: total-Hessian products over all tasks,
 and a run with its adjoint for one target, by one process and by two that share the loop (gloo, one thread
 each), turn by turn. Throughput is the ratio of median times. In single precision: beside it stands how far
-sums in another order move the answers (in double precision the tests hold them to 1e-12).
+answers differ between turns and processes (in double precision the tests hold them to 1e-12).
 """
 
 import json

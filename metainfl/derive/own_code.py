@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import torch
 from torch import nn
 
 from metainfl.problem import Definition
@@ -17,6 +18,10 @@ from metainfl.problem.losses import Guarded as GuardedLoss
 from metainfl.problem.model import FromModule, Linear, LinearEmbedding
 
 KNOWN = ("torch", "metainfl", "metainfl_reference")
+LAYERS = (
+    "torch.nn.",
+    "metainfl.",
+)  # a scripted or traced module is torch's by type, and a user's by content
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -39,7 +44,8 @@ def _model(model: Any) -> bool:
 
 
 def _layer(layer: nn.Module) -> bool:
-    return _foreign(type(layer)) or any(getattr(layer, name, None) for name in HOOKS)
+    ours = f"{type(layer).__module__}.".startswith(LAYERS)
+    return not ours or any(getattr(layer, name, None) for name in HOOKS)
 
 
 def _function(f: Any) -> bool:
@@ -49,7 +55,7 @@ def _function(f: Any) -> bool:
         f = f.func
     if isinstance(f, nn.Module):
         return any(map(_layer, f.modules()))
-    return _foreign(f)
+    return isinstance(f, torch.jit.ScriptFunction) or _foreign(f)
 
 
 def _foreign(thing: Any) -> bool:

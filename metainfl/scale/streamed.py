@@ -27,7 +27,7 @@ from metainfl.influence.scores import scores
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.training import Run
-from metainfl.training.fingerprint import fingerprint
+from metainfl.training.fingerprint import adaptation_text, fingerprint
 from metainfl.training.progress import bar
 
 __all__ = ["streamed"]
@@ -104,6 +104,14 @@ def _question(
         h.update(f"{fingerprint(subject.program)} {subject.done}".encode())
     else:
         add(subject.lam)
+        model = getattr(subject.setting.model, "module", subject.setting.model)
+        losses = (subject.setting.inner_loss, subject.outer_loss)
+        named = [getattr(f, "__name__", type(f).__name__) for f in losses]
+        h.update(repr((type(model).__name__, named, adaptation_text(subject.adaptation))).encode())
+        if isinstance(model, torch.nn.Module):
+            h.update(str(model).encode())
+            for _, t in sorted(model.state_dict().items()):
+                add(t)
         parts = {k: getattr(v, "__name__", None) or repr(v) for k, v in how.items()}
         h.update(repr((str(subject.outer_reg), subject.direct, sorted(parts.items()))).encode())
         for _, batch in subject.tasks.groups():

@@ -28,18 +28,21 @@ def fingerprint(program: Program) -> str:
                 _add(h, p)
     own = (program.batches, program.rates, program.recipe.optimiser, program.recipe.clip)
     more = (program.recipe.reduction, program.start.steps, _text(problem.outer_reg), problem.direct)
-    parts = (type(problem.adaptation).__name__, *_plain(problem.adaptation))
+    parts = adaptation_text(problem.adaptation)
     h.update(repr((own, more, parts)).encode())
     return h.hexdigest()[:32]
 
 
-def _plain(adaptation: object) -> list[str]:
-    """The adaptation's own numbers."""
-    return [
-        f"{k}={_text(v)}"
-        for k, v in sorted(vars(adaptation).items())
-        if isinstance(v, (int, float, str, Tensor))
-    ]
+def adaptation_text(adaptation: object) -> tuple[str, ...]:
+    """The adaptation's kind, and its own numbers."""
+    return (
+        type(adaptation).__name__,
+        *(
+            f"{k}={_text(v)}"
+            for k, v in sorted(vars(adaptation).items())
+            if isinstance(v, (int, float, str, Tensor))
+        ),
+    )
 
 
 def _text(value: object) -> str:

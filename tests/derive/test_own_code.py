@@ -1,5 +1,7 @@
 """Code whose backward is no derivative is refused before it is used, wherever it stands; the rest is not."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,16 @@ from metainfl.derive.own_code import own_code
 from metainfl.errors import InvalidProblem
 from metainfl.training import Recipe, train
 from metainfl.training.networks import mlp
+from tests.derive.test_differences import Reversed, StraightThrough
+
+
+class Scripted(nn.Module):
+    """Holds a scripted module: torch's by type, a user's by content."""
+
+    def __new__(cls):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return nn.Sequential(torch.jit.script(nn.Linear(4, 3)))
 
 
 class Function(nn.Module):
@@ -22,32 +34,6 @@ class Function(nn.Module):
         return self.last(self.f(self.first(x)))
 
 
-class StraightThrough(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x):
-        return x.sign()
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        pass
-
-    @staticmethod
-    def backward(ctx, g):
-        return g
-
-
-class Reversed(StraightThrough):
-    @staticmethod
-    def forward(x):
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx, g):
-        return -g
-
-
 def norm_without_gradient(h):
     with torch.no_grad():
         size = h.norm()
@@ -57,7 +43,7 @@ def norm_without_gradient(h):
 WRONG = {
     "detached difference": lambda h: h - h.detach() + h.detach().tanh(),
     "detached maximum that matters": lambda h: (h - h.amax(1, keepdim=True).detach()).exp(),
-    "straight-through sign": StraightThrough.apply,
+    "straight-through sigmoid": StraightThrough.apply,
     "reversed gradient": Reversed.apply,
     "norm under no_grad": norm_without_gradient,
 }
@@ -147,6 +133,7 @@ def test_only_code_of_ones_own_is_differenced():
     )
     assert own_code(ours.replaced(outer_loss=lambda o, y: mi.cross_entropy(o, y)))
     assert own_code(problem_with(Function(torch.tanh)))
+    assert own_code(problem_with(Scripted()))
     net = nn.Sequential(nn.Linear(4, 3))
     net[0].register_forward_hook(lambda m, i, o: 2 * o)
     assert own_code(problem_with(net))

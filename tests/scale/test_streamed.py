@@ -73,6 +73,14 @@ def test_another_question_is_refused(tmp_path):
     ):
         with pytest.raises(InvalidOption, match="another run, problem"):
             other()
+    other = tmp_path / "of_problem.npy"
+    streamed(problem, PIS, targets, other)
+    rate = problem.adaptation.rate
+    changed = problem.replaced(adaptation=mi.Unrolled(problem.adaptation.steps, 0.5 * rate))
+    with pytest.raises(
+        InvalidOption, match="another run, problem"
+    ):  # the same lam, another learner
+        streamed(changed, PIS, targets, other, allow_nonstationary=True)
     (tmp_path / "mine.npy").write_text("mine")
     with pytest.raises(InvalidOption, match="was not begun"):
         streamed(run, PIS, targets, tmp_path / "mine.npy")

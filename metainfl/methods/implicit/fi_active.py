@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from sklearn.ensemble import RandomForestRegressor
 from torch import Tensor
-from torch.func import grad
+from torch.func import jacrev
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
@@ -71,8 +71,7 @@ def predicted_slopes(problem: Problem, pool: Tasks) -> Tensor:
             own: Tensor = problem.outer_loss(outputs, label.to(outputs.dtype))
             return own
 
-        n = task.query_x.shape[1]
-        rows.append(torch.stack([grad(lambda at, j=j, f=losses: f(at)[j])(lam) for j in range(n)]))
+        rows.append(jacrev(losses)(lam))
     return torch.stack(rows)
 
 

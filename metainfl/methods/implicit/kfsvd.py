@@ -48,9 +48,11 @@ def truncated(
 ) -> Sequence[Tensor]:
     """D lam/d omega (d, m) of each datum, its mixed derivative cut."""
     examined(problem, moves, **how)
-    out = []
-    for own in columns(problem, moves).split(list(widths)):  # one datum's (d, m) at a time
+    left, right = [], []
+    for own in columns(problem, moves).split(list(widths)):  # (d, m) of each datum
         v, s, u = torch.linalg.svd(own, full_matrices=False)
-        solved = apply_inverse(problem, u[:rank].T, **how).solution
-        out.append(-(v[:, :rank] * s[:rank]) @ solved.T)
-    return out
+        left.append(v[:, :rank] * s[:rank])
+        right.append(u[:rank])
+    solved = apply_inverse(problem, torch.cat(right).T, **how).solution.T
+    pieces = solved.split([len(u) for u in right])
+    return [-v @ x for v, x in zip(left, pieces, strict=True)]

@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.func import grad
 
 from metainfl.derive.batching import over_tasks
+from metainfl.derive.loop import without_padding
+from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidProblem, NotConverged
 from metainfl.problem import Tasks, TaskView
@@ -50,18 +52,24 @@ def pbrf(problem: Problem, removed: Perturbation, *, damping: float) -> Response
         raise InvalidOption(f"tasks can be removed here, not {removed}")
     if not damping > 0:
         raise InvalidOption(f"damping must be positive, got {damping}")
+    if problem.direct:
+        raise InvalidProblem("direct has no divergence here: set it to 0")
+    if len(list(problem.tasks.groups())) > 1:
+        raise InvalidProblem(
+            "tasks of several sizes cannot be answered here; give those of one size"
+        )
+    preflight(problem, problem.tasks)
     lam_s = problem.lam
     outputs, w = adapted_outputs(problem, problem.tasks), problem.tasks.view().query_weight
     before = outputs(lam_s).detach().log_softmax(-1)
     weights = problem.tasks.w[:, None] * w
-    one = problem.tasks.select([removed.task])
-    own = adapted_outputs(problem, one)
-    k = removed.task
+    k, whole = removed.task, without_padding(problem.tasks.view())
+    own = adapted_outputs(problem, problem.tasks.select([k]))
 
     def objective(lam: Tensor) -> Tensor:
         after = outputs(lam).log_softmax(-1)
         divergence = (weights * (before.exp() * (before - after)).sum(-1)).sum()
-        labels = one.query_y[0]
+        labels = whole.query_y[k]
         loss = (weights[k] * cross_entropy(own(lam)[0], labels)).sum()
         return divergence - loss + 0.5 * damping * (lam - lam_s).square().sum()
 
@@ -77,7 +85,7 @@ def pbrf(problem: Problem, removed: Perturbation, *, damping: float) -> Response
 
 def adapted_outputs(problem: Problem, tasks: Tasks) -> Objective:
     """lam to query outputs (T, n, c), each task through its own adaptation from lam."""
-    view = tasks.view()
+    view = without_padding(tasks.view())
 
     def outputs(lam: Tensor) -> Tensor:
         state = problem.adaptation.prepare(problem.setting, lam, view)

@@ -102,7 +102,11 @@ class RunCase(Case):
 
     @property
     def stretch(self) -> float:
-        """A claimed tolerance is about runs that grow by ten; what differences leave grows as its square."""
+        """What a claimed tolerance is multiplied by: it is about runs that grow by ten.
+
+        What differences leave holds one derivative more than they estimate twice over, and grows as the
+        square. Ten is a choice, as the claim is; it lets the seeds that were tried pass, and proves nothing.
+        """
         return max(1.0, (self.growth / 10) ** 2)
 
     def rounding(self, perturbations: Asked, dtype: torch.dtype = torch.float64) -> float:

@@ -83,3 +83,24 @@ def test_one_response_a_removal():
     problem = somewhere("single_softmax")
     both = responses(problem, [mi.task(1), mi.task(0)], damping=1.0)
     assert_close(both[0], pbrf(problem, mi.task(1), damping=1.0).lam, 0)
+
+
+def test_padding_is_not_read_and_direct_is_refused():
+    """Guards what an instance of weight 0 holds, and a term of the loss that has no divergence."""
+    problem = somewhere("maml_softmax").replaced(inner_loss=cross_entropy)
+    t = problem.tasks
+    v = t.view().query_weight.clone()
+    v[0, -1] = 0.0
+    x = t.query_x.clone()
+    plain = problem.replaced(tasks=mi.Tasks(t.support_x, t.support_y, x, t.query_y, query_weight=v))
+    x = x.clone()
+    x[0, -1] = 1e200  # its losses overflow
+    padded = problem.replaced(
+        tasks=mi.Tasks(t.support_x, t.support_y, x, t.query_y, query_weight=v)
+    )
+    want, got = (
+        pbrf(p.replaced(direct=0.0), mi.task(0), damping=50.0).lam for p in (plain, padded)
+    )
+    assert_close(got, want, 1e-9)
+    with pytest.raises(InvalidProblem, match="direct"):
+        pbrf(plain.replaced(direct=0.3), mi.task(0), damping=50.0)
