@@ -27,7 +27,8 @@ from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verd
 from metainfl.experiments.networks import damping, setting
 from metainfl.experiments.statistics import interval, paired, rank_agreement
 from metainfl.influence.implicit import influence
-from metainfl.methods.run.pbrf import adapted_outputs, minimised, responses
+from metainfl.methods.run.descent import minimised
+from metainfl.methods.run.pbrf import adapted_outputs, responses
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import Perturbation, task
 from metainfl.solve import CG

@@ -10,24 +10,22 @@ Certificate: |gradient|/damping bounds the distance to the minimiser as far as t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.func import grad
 
 from metainfl.derive.batching import over_tasks
 from metainfl.derive.loop import without_padding
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidProblem, NotConverged
+from metainfl.methods.run.descent import Objective, minimised, polished
 from metainfl.problem import Tasks, TaskView
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import Perturbation
 
-Objective = Callable[[Tensor], Tensor]
-STEPS = 1000
 TOLERANCE = 1e-6  # of the length of the move, by the certificate
 
 
@@ -73,7 +71,7 @@ def pbrf(problem: Problem, removed: Perturbation, *, damping: float) -> Response
         loss = (weights[k] * cross_entropy(own(lam)[0], labels)).sum()
         return divergence - loss + 0.5 * damping * (lam - lam_s).square().sum()
 
-    found, slope = minimised(objective, lam_s)
+    found, slope = polished(objective, minimised(objective, lam_s)[0])
     bound, moved = slope / damping, float((found - lam_s).norm())
     if not bound <= TOLERANCE * max(moved, 1e-300):
         raise NotConverged(
@@ -97,25 +95,6 @@ def adapted_outputs(problem: Problem, tasks: Tasks) -> Objective:
         return over_tasks(one, view, state)
 
     return outputs
-
-
-def minimised(objective: Objective, start: Tensor, *, steps: int = STEPS) -> tuple[Tensor, float]:
-    """A point near `start` (p,) by L-BFGS, and the size of the gradient there."""
-    lam = start.detach().clone().requires_grad_()
-    way = torch.optim.LBFGS(
-        [lam], max_iter=steps, tolerance_grad=1e-14, tolerance_change=0.0, history_size=50,
-        line_search_fn="strong_wolfe",
-    )  # fmt: skip
-
-    def closure() -> Tensor:
-        way.zero_grad()
-        value = objective(lam)
-        value.backward()
-        return value
-
-    way.step(closure)
-    end = lam.detach()
-    return end, float(grad(objective)(end).norm())
 
 
 def responses(problem: Problem, removed: Sequence[Perturbation], *, damping: float) -> Tensor:

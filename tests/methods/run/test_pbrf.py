@@ -79,6 +79,22 @@ def test_what_it_refuses():
         pbrf(somewhere("single_softmax", 30.0), mi.task(0), damping=1e-13)
 
 
+def test_small_moves_are_found_to_rounding():
+    """Guards an end where a line search no longer sees the value fall: the root of eps, which is not small
+    beside what a datum among many moves. 1e-12: |gradient|/damping of rounding, a thousandfold."""
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(40, 3, 4, generator=draw, dtype=torch.float64)
+    y = torch.eye(3, dtype=torch.float64)[torch.randint(3, (40, 3), generator=draw)]
+    tasks = mi.Tasks(x[:, :0], y[:, :0], x, y)
+    problem = mi.Problem(
+        mi.Linear(4, 3), tasks, mi.NoAdaptation(), inner_loss=mi.cross_entropy, outer_reg=1.0
+    )
+    problem.solve()
+    for damping in (1.0, 100.0):
+        found = pbrf(problem, mi.task(6), damping=damping)
+        assert found.bound < 1e-12 < 1e-3 * float((found.lam - problem.lam).norm())
+
+
 def test_one_response_a_removal():
     problem = somewhere("single_softmax")
     both = responses(problem, [mi.task(1), mi.task(0)], damping=1.0)
