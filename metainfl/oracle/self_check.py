@@ -26,7 +26,10 @@ NEEDS_HARDWARE = ("other_device",)
 
 @dataclass
 class SelfCheck:
-    """`kills[mutant]` names the checks that failed it; `alarms` are failures of right methods."""
+    """`kills[mutant]` names the checks that failed it; `alarms` are failures of right methods.
+
+    A check that stopped by a fault of the oracle's own is an alarm too, whoever was judged.
+    """
 
     kills: dict[str, list[str]] = field(default_factory=dict)
     alarms: dict[str, list[Outcome]] = field(default_factory=dict)
@@ -80,9 +83,11 @@ def self_check(
     for done, ((name, seed), outcomes) in enumerate(zip(work, results, strict=True)):
         progress(done, len(work), f"{name}, seed {seed}")
         failed = [o for o in outcomes if o.status == "fail"]
+        broken = [o for o in outcomes if o.cause == "oracle"]  # a check that stopped judged nobody
+        alarms = broken + (failed if name in RIGHT else [])
+        if alarms:
+            out.alarms[f"{name}, seed {seed}"] = alarms
         if name in RIGHT:
-            if failed:
-                out.alarms[f"{name}, seed {seed}"] = failed
             continue
         out.kills[name] = [o.check for o in failed]
         named = [o.diagnosis for o in failed if o.diagnosis]

@@ -1,5 +1,6 @@
 """Claims about training runs: right methods hold, each slip is named, each law of a run has a use."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -8,7 +9,7 @@ from metainfl.methods.run import hydra, sgd_influence, tracin, tracin_ideal
 from metainfl.oracle import check_method
 from metainfl.oracle.checks import CHECKS, checks_for
 from metainfl.oracle.mutants import MUTANTS
-from metainfl.oracle.runs.space import DESIGNS, drawn_run
+from metainfl.oracle.runs.space import DESIGNS, FAR, drawn_run
 from metainfl.oracle.runs.variants import SLIPS, Slip, backwards, seeds_of
 from metainfl_reference.families import FAMILIES
 from tests.helpers import assert_close
@@ -141,3 +142,23 @@ def test_drawn_runs_cover_what_they_say():
     with pytest.raises(mi.MetainflError):
         sgd_influence(run, [mi.task(0)], case.target_tasks(run))
     assert torch.isfinite(run.lam).all()
+
+
+def test_a_check_that_stops_by_the_oracles_own_fault_is_an_alarm(monkeypatch):
+    """Guards a self-check that passes because a check judged nobody: an exception of the oracle's own counts
+    as a check that was not made, and not made for any method is no check at all."""
+    from metainfl.oracle import self_check as room
+    from metainfl.oracle.outcome import Outcome
+
+    stopped = Outcome("agrees_with_the_truth", "skip", "the oracle itself stopped", cause="oracle")
+    monkeypatch.setattr(room, "Parallel", lambda **_: lambda work: ([stopped] for _ in work))
+    found = room.self_check(mutants=[], seeds=[0])
+    assert found.right_runs == len(found.alarms) and not found.passed
+
+
+@pytest.mark.parametrize("optimiser", DESIGNS)
+def test_drawn_runs_stay_near_their_start(optimiser):
+    """Guards draws whose outputs saturate: what is left of their slopes is rounding, and would be judged."""
+    for seed in range(3):
+        case = drawn_run("proximal_softmax", optimiser, seed)
+        assert np.abs(case.truth_run.lam).max() <= FAR * np.abs(case.start).max()

@@ -40,7 +40,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "singles": {"momentum": 0.5},
 }  # fmt: skip
 DESIGNS = tuple(RECIPES)
-FAR = 20.0  # times the start's size: further than that no drawn run goes
+FAR = 6.0  # times the start's size: further out, outputs saturate and what is left of slopes is rounding
 ROUGH = 1000.0  # the most by which a change of the start may grow in a derivative
 HALVINGS = 8
 
