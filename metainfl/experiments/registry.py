@@ -5,8 +5,8 @@ from __future__ import annotations
 from metainfl.errors import InvalidOption
 from metainfl.experiments.experiment import Experiment
 from metainfl.experiments.paper_001 import figure1, figure2, table1
-from metainfl.experiments.paper_002 import degraded, gauss_newton, self_rank
-from metainfl.experiments.paper_004 import active, trimming
+from metainfl.experiments.paper_002 import convolution, degraded, gauss_newton, noise, self_rank
+from metainfl.experiments.paper_004 import active, images, trimming
 from metainfl.experiments.trained import gaps
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -18,8 +18,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         self_rank.EXPERIMENT,
         degraded.EXPERIMENT,
         gauss_newton.EXPERIMENT,
+        noise.EXPERIMENT,
+        convolution.EXPERIMENT,
         trimming.EXPERIMENT,
         active.EXPERIMENT,
+        images.EXPERIMENT,
         gaps.EXPERIMENT,
     )
 }

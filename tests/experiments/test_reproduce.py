@@ -131,8 +131,16 @@ def test_each_runs_through(name, tmp_path, monkeypatch):
     elif hasattr(module, "ROUNDS"):
         monkeypatch.setattr(module, "ROUNDS", 1)
         monkeypatch.setattr(module, "POOL", 30)
-    else:
+    elif name == "004-images":
+        from metainfl.experiments.paper_004 import pools
+
+        few = {"pool": 40, "test": 40, "rounds": 1, "steps": 4}
+        monkeypatch.setattr(pools, "SIZES", {**pools.SIZES, **few})
+    elif "linear" in module.SIZES:
         monkeypatch.setattr(module, "SIZES", {"linear": (40, 10, 20), "nonlinear": (40, 10, 20)})
+    else:
+        few = {"tasks": 16, "tests": 8, "hidden": 4, "steps": 6}
+        monkeypatch.setattr(module, "SIZES", few)
     found = reproduce(name, out=tmp_path, seeds=3)
     assert len(found["claims"]) == len(experiment.claims) and all(
         t["rows"] for t in found["tables"]

@@ -64,14 +64,14 @@ class Treatments:
         """Name -> what stands for H^-1, applied to columns."""
         d = damping(self.run)
         out: dict[str, Callable[[Tensor], Tensor]] = {
-            "exact": lambda b: _filtered(self.spectrum, b, lambda v: 1 / v),
-            "pruned, all": lambda b: _filtered(self.spectrum, b, _positive),
+            "exact": lambda b: filtered(self.spectrum, b, lambda v: 1 / v),
+            "pruned, all": lambda b: filtered(self.spectrum, b, _positive),
         }
         for n in KEPT:
-            out[f"pruned, {n}"] = lambda b, n=n: _filtered(self.spectrum, b, _largest(n))  # type: ignore[misc]
+            out[f"pruned, {n}"] = lambda b, n=n: filtered(self.spectrum, b, largest(n))  # type: ignore[misc]
         for n in KEPT:
-            out[f"Gauss-Newton, {n}"] = lambda b, n=n: _filtered(self.gauss_newton, b, _largest(n))  # type: ignore[misc]
-        out["damped"] = lambda b: _filtered(self.spectrum, b, lambda v: 1 / (v + d))
+            out[f"Gauss-Newton, {n}"] = lambda b, n=n: filtered(self.gauss_newton, b, largest(n))  # type: ignore[misc]
+        out["damped"] = lambda b: filtered(self.spectrum, b, lambda v: 1 / (v + d))
         out["dot product"] = lambda b: b
         return out
 
@@ -82,9 +82,10 @@ class Treatments:
         return {n: self.trained @ f(slopes) for n, f in self.inverses().items()}
 
 
-def _filtered(
+def filtered(
     spectrum: tuple[Tensor, Tensor], b: Tensor, response: Callable[[Tensor], Tensor]
 ) -> Tensor:
+    """Columns b (p, m) by a matrix whose eigenvalues go through `response`."""
     values, vectors = spectrum
     return vectors @ (response(values)[:, None] * (vectors.T @ b))
 
@@ -94,7 +95,9 @@ def _positive(v: Tensor) -> Tensor:
     return torch.where(v > floor, 1 / v.clamp_min(float(floor)), 0 * v)
 
 
-def _largest(n: int) -> Callable[[Tensor], Tensor]:
+def largest(n: int) -> Callable[[Tensor], Tensor]:
+    """Inverses of the n largest eigenvalues, ascending; 0 for the rest."""
+
     def response(v: Tensor) -> Tensor:
         out = _positive(v)
         out[: max(0, len(v) - n)] = 0

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,18 +20,14 @@ from metainfl.adaptation import NoAdaptation
 from metainfl.data import pixels, read_digits
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
+from metainfl.experiments.paper_004.buying import WAYS, Parts, better, curve, mean_after
 from metainfl.experiments.paper_004.trimming import single
 from metainfl.experiments.statistics import interval, paired
-from metainfl.methods.implicit.bald import bald, laplace
-from metainfl.methods.implicit.fi_active import fi_active, predicted_slopes
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.model import Linear
-from metainfl.problem.perturbation import query
 
-WAYS = ("FI", "BALD", "IV", "random", "margin")
 FIRST, POOL, VALID, TEST = 20, 200, 100, 400
 ROUNDS, BOUGHT, COMPONENTS, CLASSES = 5, 10, 16, 10
-Parts = dict[str, tuple[Tensor, Tensor]]
 
 
 def drawn(seed: int) -> Parts:
@@ -52,75 +47,17 @@ def drawn(seed: int) -> Parts:
 
 def cell(size: str, seed: int, data: Path | None) -> Cell:
     """Accuracy after each round (6,), by way of choosing."""
-    return {way: _curve(way, drawn(seed), seed) for way in WAYS}
+    made = {"rounds": ROUNDS, "bought": BOUGHT, "seed": seed}
+    return {way: curve(way, drawn(seed), _trained, **made) for way in WAYS}
 
 
-def _curve(way: str, parts: Parts, seed: int) -> list[float]:
-    (x, y), (px, py) = parts["labelled"], parts["pool"]
-    rng, accuracy = np.random.default_rng(seed), []
-    for turn in range(ROUNDS + 1):
-        problem = _trained(x, y)
-        out = parts["test"][0] @ problem.lam.reshape(COMPONENTS, CLASSES)
-        accuracy.append(float((out.argmax(1) == parts["test"][1].argmax(1)).double().mean()))
-        if turn == ROUNDS:
-            break
-        chosen = torch.argsort(_values(way, problem, px, parts, rng), descending=True)[:BOUGHT]
-        rest = torch.ones(len(px), dtype=torch.bool)
-        rest[chosen] = False
-        x, y = torch.cat([x, px[chosen]]), torch.cat([y, py[chosen]])
-        px, py = px[rest], py[rest]
-    return accuracy
-
-
-def _trained(x: Tensor, y: Tensor) -> Problem:
+def _trained(x: Tensor, y: Tensor) -> tuple[Problem, Callable[[Tensor], Tensor]]:
     problem = Problem(
         Linear(COMPONENTS, CLASSES), single(x, y), NoAdaptation(), inner_loss=cross_entropy,
         outer_reg=0.1,
     )  # fmt: skip
     problem.solve(x.new_zeros(COMPONENTS * CLASSES), progress=False)
-    return problem
-
-
-def _values(
-    way: str, problem: Problem, px: Tensor, parts: Parts, rng: np.random.Generator
-) -> Tensor:
-    """What is bought first, largest first; labels of the pool are not read."""
-    if way == "random":
-        return torch.tensor(rng.random(len(px)))
-    pool = single(px, px.new_zeros(len(px), CLASSES))
-    if way == "FI":
-        labelled = [query(0, j) for j in range(problem.tasks.query_x.shape[1])]
-        return fi_active(problem, labelled, pool, trim=0.1)[0]
-    if way == "IV":
-        slope = problem.task_gradients(problem.lam, single(*parts["valid"]))[0]
-        turned = torch.linalg.solve(problem.hessian(problem.lam), slope)
-        return predicted_slopes(problem, pool)[0] @ turned  # weight on it lowers the loss by this
-    if way == "BALD":
-        lams = laplace(problem, 100, seed=int(rng.integers(2**31)))
-        outputs = px @ lams.reshape(-1, COMPONENTS, CLASSES)
-        return bald(outputs.softmax(-1))
-    first, second = (px @ problem.lam.reshape(COMPONENTS, CLASSES)).softmax(1).topk(2).values.T
-    return second - first
-
-
-def mean_after(cells: Sequence[Cell], way: str) -> list[float]:
-    """Mean accuracy over the rounds after buying, one a seed."""
-    return [float(np.mean(c[way][1:])) for c in cells]
-
-
-def better(other: str) -> Callable[[Sequence[Cell]], Verdict]:
-    """Whether FI-active is above another way, over all rounds."""
-
-    def judge(cells: Sequence[Cell]) -> Verdict:
-        gap = paired(mean_after(cells, "FI"), mean_after(cells, other))
-        last = paired([c["FI"][-1] for c in cells], [c[other][-1] for c in cells])
-        word = (
-            "holds" if gap.low > 0 else "does not hold" if gap.high <= 0 else "cannot be told here"
-        )
-        why = f"Mean accuracy over five rounds; after the last: {last}."
-        return Verdict(word, f"difference {gap}", why)  # type: ignore[arg-type]
-
-    return judge
+    return problem, lambda inputs: inputs
 
 
 def alike(cells: Sequence[Cell]) -> Verdict:

@@ -1,0 +1,93 @@
+"""002, section 5.2: training tasks of which one in eight is noise, and networks that fit them more or less.
+
+    plain          nothing against overfitting
+    rotations      every task as eight copies, each turned by its own angle; a task's score is its group's
+    weight decay   an outer regulariser, outer_reg/2 |lam|^2 a batch
+each by MAML and by prototypes. Tests are tasks of no noise, of other images than any training task.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from metainfl.adaptation import Prototypes, Unrolled
+from metainfl.data import episodes, pixels, read_digits, read_omniglot, split_classes
+from metainfl.data.augment import rotated_copies
+from metainfl.data.degrade import concatenated, noise_tasks
+from metainfl.derive.problem import Problem
+from metainfl.problem.losses import cross_entropy
+from metainfl.problem.tasks import Tasks
+from metainfl.training import Adam, Recipe, Run, train
+from metainfl.training.networks import mlp
+
+LEARNERS = ("MAML", "prototypes")
+REGIMES = ("plain", "rotations", "weight decay")
+ANGLES, DECAY = 8, 0.1
+SHOTS, QUERIES = 2, 4
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Images of tasks (T, n, 1, h, w), the noise last; tests; the side of an image; widths and steps."""
+
+    tasks: Tasks
+    normal: int
+    tests: Tasks
+    mean: Tensor
+    hidden: int
+    steps: int
+    seed: int
+
+
+def mixed(
+    size: str, seed: int, data: Path | None, *, tasks: int = 64, tests: int = 32, hidden: int = 16,
+    steps: int = 800,
+) -> Mixed:  # fmt: skip
+    """Small: scikit-learn's digits. Paper: Omniglot at 14 x 14, tests of other characters."""
+    if size == "small":
+        read = read_digits()
+        half = torch.arange(len(read.labels)) % 2 == 0
+        known, unknown = (replace(read, x=read.x[m], labels=read.labels[m]) for m in (half, ~half))
+        inputs, side = pixels, 8
+    else:
+        known, unknown = split_classes(read_omniglot(data), (0.8, 0.2), seed=seed)
+        inputs, side = partial(pixels, size=14, invert=True), 14
+        tasks, tests, hidden, steps = 16 * tasks, 4 * tests, 4 * hidden, 10 * steps
+    noise = tasks // 8
+    ways = {"ways": 5, "shots": SHOTS, "queries": QUERIES, "inputs": inputs}
+    real = episodes(known, tasks - noise, seed=seed, **ways)
+    random = noise_tasks(noise, (1, side, side), shots=SHOTS, queries=QUERIES, seed=seed)
+    drawn = concatenated(real, random)
+    fresh = episodes(unknown, tests, seed=100_000 + seed, **ways)
+    return Mixed(drawn, tasks - noise, fresh, inputs(known.x).mean(0), hidden, steps, seed)
+
+
+def trained(m: Mixed, learner: str, regime: str) -> tuple[Run, Tensor]:
+    """The run, and the task (T',) that each training task of it belongs to."""
+    if regime == "rotations":
+        turned = rotated_copies(m.tasks, ANGLES, seed=m.seed, keep=True)
+        tasks, group = turned.tasks, turned.group
+    else:
+        tasks, group = m.tasks, torch.arange(m.tasks.n_tasks)
+    proto = learner == "prototypes"
+    outputs = m.hidden if proto else 5
+    problem = Problem(
+        mlp((m.mean.numel(), m.hidden, outputs), activation="tanh", seed=m.seed),
+        flat(m, tasks),
+        Prototypes() if proto else Unrolled(1, 0.1),
+        inner_loss=cross_entropy,
+        outer_reg=DECAY if regime == "weight decay" else 0.0,
+    )
+    recipe = Recipe(optimiser=Adam(), rate=0.01, steps=m.steps, batch_size=16, seed=m.seed)
+    return train(problem, recipe, progress=False), group
+
+
+def flat(m: Mixed, tasks: Tasks) -> Tasks:
+    """Images less their mean, as vectors."""
+    x = {n: (getattr(tasks, n) - m.mean).flatten(2) for n in ("support_x", "query_x")}
+    return replace(tasks, **x)

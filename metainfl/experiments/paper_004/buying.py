@@ -1,0 +1,92 @@
+"""Buying labels: a pool, a model that is trained again after each purchase, and what is bought first.
+
+    FI       FI-active of each pool input, mean of the middle 80 % over the labelled data
+    BALD     information of the label, under Laplace's posterior of 100 draws
+    IV       influence value of the pool input with its predicted label, on validation data
+    random   chance;   margin   the smallest gap between the two likeliest classes, which 004 leaves out
+Labels of the pool are not read before they are bought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metainfl.derive.problem import Problem
+from metainfl.experiments.experiment import Cell, Verdict
+from metainfl.experiments.paper_004.trimming import single
+from metainfl.experiments.statistics import paired
+from metainfl.methods.implicit.bald import bald, laplace
+from metainfl.methods.implicit.fi_active import fi_active, predicted_slopes
+from metainfl.problem.perturbation import query
+
+WAYS = ("FI", "BALD", "IV", "random", "margin")
+Parts = dict[str, tuple[Tensor, Tensor]]
+#: inputs and one-hot labels -> a linear problem at its minimiser, and what it reads of other inputs
+Trained = Callable[[Tensor, Tensor], tuple[Problem, Callable[[Tensor], Tensor]]]
+
+
+def curve(
+    way: str, parts: Parts, trained: Trained, *, rounds: int, bought: int, seed: int
+) -> list[float]:
+    """Accuracy on the test data before and after each round (rounds + 1,)."""
+    (x, y), (px, py) = parts["labelled"], parts["pool"]
+    rng, accuracy = np.random.default_rng(seed), []
+    for turn in range(rounds + 1):
+        problem, read = trained(x, y)
+        out = problem.setting.model(problem.lam, read(parts["test"][0]))
+        accuracy.append(float((out.argmax(1) == parts["test"][1].argmax(1)).double().mean()))
+        if turn == rounds:
+            break
+        valid = read(parts["valid"][0]), parts["valid"][1]
+        chosen = torch.argsort(values(way, problem, read(px), valid, rng), descending=True)[:bought]
+        rest = torch.ones(len(px), dtype=torch.bool)
+        rest[chosen] = False
+        x, y = torch.cat([x, px[chosen]]), torch.cat([y, py[chosen]])
+        px, py = px[rest], py[rest]
+    return accuracy
+
+
+def values(
+    way: str, problem: Problem, px: Tensor, valid: tuple[Tensor, Tensor], rng: np.random.Generator
+) -> Tensor:
+    """What is bought first, largest first, of the inputs px (n, d) that the problem's model reads."""
+    model, lam, classes = problem.setting.model, problem.lam, valid[1].shape[1]
+    if way == "random":
+        return torch.tensor(rng.random(len(px)))
+    pool = single(px, px.new_zeros(len(px), classes))
+    if way == "FI":
+        labelled = [query(0, j) for j in range(problem.tasks.query_x.shape[1])]
+        return fi_active(problem, labelled, pool, trim=0.1)[0]
+    if way == "IV":
+        slope = problem.task_gradients(lam, single(*valid))[0]
+        turned = torch.linalg.solve(problem.hessian(lam), slope)
+        return predicted_slopes(problem, pool)[0] @ turned  # weight on it lowers the loss by this
+    if way == "BALD":
+        lams = laplace(problem, 100, seed=int(rng.integers(2**31)))
+        return bald(torch.stack([model(v, px).softmax(-1) for v in lams]))
+    first, second = model(lam, px).softmax(1).topk(2).values.T
+    return second - first
+
+
+def mean_after(cells: Sequence[Cell], way: str) -> list[float]:
+    """Mean accuracy over the rounds after buying, one a seed."""
+    return [float(np.mean(c[way][1:])) for c in cells]
+
+
+def better(other: str) -> Callable[[Sequence[Cell]], Verdict]:
+    """Whether FI-active is above another way, over all rounds."""
+
+    def judge(cells: Sequence[Cell]) -> Verdict:
+        gap = paired(mean_after(cells, "FI"), mean_after(cells, other))
+        last = paired([c["FI"][-1] for c in cells], [c[other][-1] for c in cells])
+        word = (
+            "holds" if gap.low > 0 else "does not hold" if gap.high <= 0 else "cannot be told here"
+        )
+        why = f"Mean accuracy over five rounds; after the last: {last}."
+        return Verdict(word, f"difference {gap}", why)  # type: ignore[arg-type]
+
+    return judge
