@@ -42,10 +42,11 @@ def _rank(a, b):
 
 
 def cost(method, trial):
-    """Cost at the first size, in units of the default ground, and at the sizes of each axis."""
+    """Cost at the first size, in units of the same ground, and at the sizes of each axis."""
     if trial.sized is None:
         return {"cost": None, "spent": {}}
-    spent, unit = {}, 1.0 if trial.count else _seconds(trial.sized().unit)
+    spent, first = {}, {"n": trial.axes["n"][0]}
+    unit = 1.0 if trial.count else _seconds(trial.sized(**first).unit)
     for axis, sizes in trial.axes.items():
         grounds = [trial.sized(**{axis: s}) for s in sizes]
         spent[axis] = [
@@ -96,19 +97,17 @@ def _seconds(call):
     return best
 
 
-def measured(entry, trial):
-    """One row of the table; an estimator that refuses says so in it."""
+def measured(entry, trial, known=None):
+    """One row of the table; costs as in `known`, where given. An estimator that refuses says so in it."""
     method = entry.load()
     row = {
-        "name": entry.name,
-        "place": entry.place,
-        "reads": entry.reads,
-        "estimand": entry.estimand,
+        "name": entry.name, "place": entry.place, "reads": entry.reads, "estimand": entry.estimand,
         "unit": trial.unit,
-    }
+    }  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return {**row, **accuracy(method, trial), **cost(method, trial)}
+            spent = {k: known[k] for k in ("cost", "spent")} if known else cost(method, trial)
+            return {**row, **accuracy(method, trial), **spent}
         except MetainflError as error:
             return {**row, "refused": f"{type(error).__name__}: {error}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import torch
 
 from bench.estimators.grounds import Minimised, ground, numpy
@@ -89,14 +90,21 @@ def own_of(trial: Trial, own, effect=None) -> Trial:
     return replace(trial, own=own, effect=effect)
 
 
-def newton_shift(g):
-    """lam* less where one Newton step leads."""
-    return g.case.solution.lam - g.truth("newton")
+def leading(g):
+    """d lam*/d weight on the ten leading eigenvectors of H."""
+    values, vectors = np.linalg.eigh(g.case.solution.hessian)
+    u = vectors[:, -10:]
+    return -(u @ ((u.T @ g.case.cross_derivatives(g.asked)) / values[-10:, None])).T
 
 
-def newton_distance(g):
+def removed_shift(g):
+    """lam* less lam* without."""
+    return g.case.solution.lam - g.truth("removal")
+
+
+def removed_distance(g):
     """shift' H shift / p."""
-    shift = newton_shift(g)
+    shift = removed_shift(g)
     return ((shift @ g.case.solution.hessian) * shift).sum(axis=1) / shift.shape[1]
 
 
@@ -111,17 +119,17 @@ TRIALS = {
     "task_if_gamma": at(),
     "direct_if": at("proximal_ridge", own="direct", direct=0.5),
     "tlxml": at(),
-    "tlxml_pruned": at(made=lambda m: m(10)),
+    "tlxml_pruned": own_of(at(made=lambda m: m(10)), leading, rows),
     "tlxml_gauss_newton": at(),
     "task_if_paper": at(PROXIMAL),
     "instance_if_frozen": at(PROXIMAL, kind="support"),
     "inner_if": at(PROXIMAL, own="inner", effect=None, kind="support"),
     "task_if_ekfac": at(PROXIMAL, made=lambda m: m()),
-    "arnoldi_if": at(made=lambda m: m(10)),
+    "arnoldi_if": own_of(at(made=lambda m: m(10)), leading, rows),
     "lissa_if": at(made=lambda m: m(4)),
     "fast_if": at(own="score", effect=scores, call=near, axes="npm"),
     "relatif": at(own="relative_score", effect=scores, call=to_targets, axes="npm"),
     "renormalised_if": at(own="renormalised_score", effect=scores, call=to_targets, axes="npm"),
-    "cook_shift": own_of(at(own=None), newton_shift, rows),
-    "cook_distance": own_of(at(own=None, effect=None), newton_distance),
+    "cook_shift": own_of(at(own=None), removed_shift, rows),
+    "cook_distance": own_of(at(own=None, effect=None), removed_distance),
 }

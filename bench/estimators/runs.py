@@ -112,7 +112,7 @@ def strong(method, g):
 TRIALS = {
     "tracin": along("tracin"),
     "tracin_ideal": along("ideal_tracin", batch=1),
-    "tracin_cp": along(),
+    "tracin_cp": along("tracin"),
     "tracin_last": Trial(
         partial(ground, Texts), asked, None, helped, network, SIZES, "training runs"
     ),
@@ -120,14 +120,14 @@ TRIALS = {
     "tracin_we": on(Texts),
     "vae_tracin": on(Pictures),
     "tracin_ad": on(Pictures, lambda f, g: f(g.run, g.targets).tail, None),
-    "gas": along(),
+    "gas": along(None),
     "expected": Trial(partial(ground, Texts), over_three_seeds, None, helped),
     "hydra": along(),
     "hydra_fast": along(),
     "sgd_influence": along(),
     "source": along(call=lambda f, g: asked(f, g, segments=2, checkpoints=2)),
     "task_if_at_end": along(call=strong),
-    "gradient_dot": along(),
+    "gradient_dot": along(None),
     "gradient_norm": along(None),
     "training_loss": along(None),
 }

@@ -11,14 +11,15 @@ HEAD = (
 )  # fmt: skip
 
 WORDS = """\
-off by               relative error against its own estimand, from the reference; a dash: what it computes is
-                     its estimand by definition, which its test holds to another route
+off by               relative error against what "estimates" says, from the reference (an approximation:
+                     against what it approximates; a shift: against exact removal); a dash: it defines what
+                     it computes, and its test holds that to another route
 rank                 Spearman with its own estimand;  with removal: with the loss of two targets after exact
                      removal (solving, running or fitting again) minus before
 cost                 at the smallest size, in the unit beside it; games: values of subsets asked for
 growth               exponent of the cost between the last two of three sizes; games: values of subsets asked
                      for at 8, 10 and 12 players (256 draws where an estimator draws; none is asked for twice)
-one more target      as a share of the cost for one; a dash: dot products with what is there
+one more target      as a share of the cost for one; a dash: one answer for all of them, or not measured
 """
 
 

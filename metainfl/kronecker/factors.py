@@ -44,20 +44,26 @@ def blocks(
     noise: Tensor,
 ) -> tuple[Block, ...]:
     """One block a layer, from instances x, y (n, ...) with weights w (n,). Can be batched over tasks."""
+    x, y = (_that_count(t, w) for t in (x, y))
     zeros = layers.offsets(x)
     outputs, inputs = layers.run(theta, x, zeros)
     columns = output_factors(loss, outputs, y, recipe.fisher, noise)
     pull = vjp(lambda *offsets: layers.run(theta, x, offsets)[0], *zeros)[1]
     slopes = vmap(pull, in_dims=2)(columns)  # (k, n, out) a layer
-    out = []
+    out, tiny = [], torch.finfo(w.dtype).tiny  # no weight at all: no factors, and S = 0
     for a, g in zip(inputs, slopes, strict=True):
         la, qa = torch.linalg.eigh(torch.einsum("n,na,nb->ab", w, a, a))
-        lg, qg = torch.linalg.eigh(torch.einsum("n,kna,knb->ab", w, g, g) / w.sum())
+        lg, qg = torch.linalg.eigh(torch.einsum("n,kna,knb->ab", w, g, g) / w.sum().clamp(min=tiny))
         values = la[:, None] * lg
         if recipe.corrected:
             values = torch.einsum("n,na,knb->ab", w, (a @ qa).square(), (g @ qg).square())
         out.append((qa, qg, values.clamp(min=0)))
     return tuple(out)
+
+
+def _that_count(t: Tensor, w: Tensor) -> Tensor:
+    """Zeros where the weight is 0: whatever stands there, its square times 0 is 0."""
+    return torch.where((w != 0).reshape(-1, *[1] * (t.ndim - 1)), t, torch.zeros_like(t))
 
 
 def apply(

@@ -162,7 +162,7 @@ leave-m-out | game.leave_m_out.leave_m_out | game | v(N) - v(N - group)
 Downsampling | game.downsampling.downsampling | game | mean with minus mean without
 Feldman-Zhang | game.feldman_zhang.feldman_zhang | game | expected removal
 memorisation | game.memorisation.memorisation | game | expected removal on itself
-consistency profile | game.consistency.consistency_profile | game | expected value without a player
+consistency profile | game.consistency.consistency_profile | game | mean value of m players
 C-score | game.consistency.c_score | game | mean consistency
 Shapley | game.shapley_exact.shapley | game | Shapley value
 Shapley by permutations | game.shapley_permutations.shapley_permutations | game | Shapley value

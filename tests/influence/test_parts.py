@@ -196,6 +196,10 @@ def test_tlxml_forms_agree_where_gauss_newton_is_exact(name):
     truth = case.truth("derivative", pis)
     assert_close(tlxml(problem, pis), truth, 1e-11)
     assert_close(tlxml_gauss_newton(problem, pis), truth, 1e-10)
+    away = problem.replaced(lam=problem.lam + 1)
+    with pytest.raises(mi.NotStationary):  # as `influence` does, not a number without a word
+        tlxml_gauss_newton(away, pis)
+    assert tlxml_gauss_newton(away, pis, allow_nonstationary=True).shape == truth.shape
     assert_close(tlxml_pruned(problem.n_meta)(problem, pis), truth, 1e-10)
     pruned = tlxml_pruned(2)(problem, pis).numpy()
     assert np.linalg.matrix_rank(pruned) == 2

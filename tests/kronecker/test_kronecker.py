@@ -191,3 +191,30 @@ def test_inner_if_and_refusals():
     with pytest.raises(mi.InvalidProblem, match=r"linear layers; '0\.bias'"):
         kronecker(problem, Recipe())
     assert exact(network_problem(mi.squared)).size == 24
+
+
+def test_absurd_padding_does_not_count():
+    """Guards 0 times the square of something absurd, and a task without any weight, whose factors are 0."""
+    problem = network_problem(mi.cross_entropy)
+    t = problem.tasks
+    w, x, y = t.query_weight.clone(), t.query_x.clone(), t.query_y.clone()
+    w[:, -1] = 0
+    plain = problem.replaced(tasks=t.reweighted(query=w))
+    x[:, -1], y[:, -1] = 1e200, 1e200
+    padded = problem.replaced(tasks=mi.Tasks(t.support_x, t.support_y, x, y, t.w, query_weight=w))
+    eye = torch.eye(problem.n_meta, dtype=torch.float64)
+    for fisher in FISHERS:
+        want, got = (kronecker(p, Recipe(fisher)) @ eye for p in (plain, padded))
+        assert_close(got, want, 1e-14)
+    case = small_case("proximal_softmax")
+    inner = case.problem()
+    u = inner.tasks.support_weight.clone()
+    u[1] = 0
+    inner = inner.replaced(tasks=inner.tasks.reweighted(support=u))
+    setting, view = inner.setting, inner.tasks.view()
+    _, found = ApproximateProximal(inner.adaptation.inner_reg, KroneckerInverse()).prepare(
+        setting, inner.lam, view
+    )
+    q = found.shape[1]
+    want = torch.eye(q, dtype=torch.float64) / inner.adaptation.inner_reg
+    assert_close(found[1], want, 1e-14)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.func import jacrev
 
+from metainfl.derive.loop import without_padding
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidProblem
 from metainfl.influence.how import How
@@ -101,11 +102,11 @@ def measured(
 
 def _one(problem: Problem, p: Perturbation, moved: Tensor, b: Tensor, rcond: float) -> Tensor:
     """b' G^+ b (m,) of one datum; `moved` is d lam/d omega (d, p)."""
-    task = problem.tasks.select([p.task])
-    lam = problem.lam
-    state = tuple(s[0] for s in problem.adaptation.prepare(problem.setting, lam, task.view()))
-    view = type(task.view())(*(t[0] for t in task.view()))
-    x0 = view.query_x[p.instance]
+    lam, raw = problem.lam, problem.tasks.select([p.task]).view()
+    whole = without_padding(raw)
+    state = tuple(s[0] for s in problem.adaptation.prepare(problem.setting, lam, whole))
+    view = type(whole)(*(t[0] for t in whole))
+    x0 = raw.query_x[0, p.instance]
 
     def log_probabilities(at: Tensor, x: Tensor) -> Tensor:
         places = torch.arange(len(view.query_x), device=x.device) == p.instance
@@ -116,8 +117,9 @@ def _one(problem: Problem, p: Perturbation, moved: Tensor, b: Tensor, rcond: flo
     through_lam, through_x = jacrev(log_probabilities, argnums=(0, 1))(lam, x0)
     scores = moved @ through_lam.T + through_x.reshape(len(through_lam), -1).T  # (d, K)
     prob = log_probabilities(lam, x0).exp()
-    metric = (scores * prob) @ scores.T
-    values, vectors = torch.linalg.eigh((metric + metric.T) / 2)
-    kept = values > rcond * values[-1]
+    # a root of G: its rank is at most K - 1, and singular values lose half of the digits that G's would
+    vectors, roots, _ = torch.linalg.svd(scores * prob.sqrt(), full_matrices=False)
+    floor = max(rcond**0.5, 32 * torch.finfo(roots.dtype).eps) * roots[0]
+    kept = (roots > floor) & (torch.arange(len(roots), device=roots.device) < len(prob) - 1)
     inside = vectors[:, kept].T @ b
-    return (inside.square() / values[kept, None]).sum(0)
+    return (inside / roots[kept, None]).square().sum(0)

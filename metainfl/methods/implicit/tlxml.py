@@ -16,6 +16,7 @@ from metainfl.curvature.gauss_newton import factors
 from metainfl.derive.cross import columns
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
+from metainfl.influence.how import examined
 from metainfl.methods.claim import Claim
 from metainfl.methods.method import Method
 from metainfl.problem.perturbation import Perturbation
@@ -36,11 +37,16 @@ def tlxml_pruned(keep: int) -> Method:
 
 
 def tlxml_gauss_newton(
-    problem: Problem, perturbations: Sequence[Perturbation], *, buffer: int = 1024
+    problem: Problem,
+    perturbations: Sequence[Perturbation],
+    *,
+    buffer: int = 1024,
+    allow_nonstationary: bool = False,
 ) -> Tensor:
     """-(V V')^+ D L_j (n, p) with about `buffer` columns kept; -(V V' + outer_reg I)^-1 D L_j where there
-    is an outer regulariser, whose p directions count as no columns.
+    is an outer regulariser, whose p directions count as no columns. Raises what `influence` raises.
     """
+    examined(problem, perturbations, allow_nonstationary=allow_nonstationary)
     v, rhs = buffered(factors(problem), buffer), columns(problem, perturbations).T
     reg = problem.outer_reg
     if isinstance(

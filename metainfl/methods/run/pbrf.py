@@ -3,6 +3,7 @@ Question?", section 5): what influence functions with Gauss-Newton and damping a
 
     lam(z) = argmin  sum_i D_i(lam) - w_z L_z(lam) + (damping/2) |lam - lam_s|^2
     D_i    = KL(p_i(lam_s) || p_i(lam)):  Bregman's divergence of softmax cross-entropy in the adapted outputs
+             (times the sum of an instance's targets)
 lam_s is where training stopped: it minimises sum_i D_i, whether or not it minimises F. `damping` is to hold
 outer_reg too, whose own divergence is outer_reg/2 |lam - lam_s|^2. Sign: removal of z. Scale: parameters.
 Certificate: |gradient|/damping bounds the distance to the minimiser as far as the rest is convex.
@@ -62,11 +63,13 @@ def pbrf(problem: Problem, removed: Perturbation, *, damping: float) -> Response
     before = outputs(lam_s).detach().log_softmax(-1)
     weights = problem.tasks.w[:, None] * w
     k, whole = removed.task, without_padding(problem.tasks.view())
+    # cross-entropy with a vector of targets is their sum times that with a distribution
+    mass = whole.query_y.sum(-1) if whole.query_y.is_floating_point() else torch.ones_like(w)
     own = adapted_outputs(problem, problem.tasks.select([k]))
 
     def objective(lam: Tensor) -> Tensor:
         after = outputs(lam).log_softmax(-1)
-        divergence = (weights * (before.exp() * (before - after)).sum(-1)).sum()
+        divergence = (weights * mass * (before.exp() * (before - after)).sum(-1)).sum()
         labels = whole.query_y[k]
         loss = (weights[k] * cross_entropy(own(lam)[0], labels)).sum()
         return divergence - loss + 0.5 * damping * (lam - lam_s).square().sum()

@@ -109,3 +109,34 @@ def test_what_it_cannot_measure_is_told():
     ridge = small_case("single_ridge").problem()
     with pytest.raises(InvalidProblem, match="class probabilities"):
         fi_util(ridge, [mi.query(0, 0)], ridge.tasks)
+
+
+def test_single_precision_keeps_its_digits():
+    """Guards a cut of G's eigenvalues below what float32 can tell from zero: its K-th, which is zero, was
+    inverted, and FI came out a millionfold. 1e-3: sqrt(eps) of a root's square, over gaps of this case."""
+    problem = small_case("single_softmax").problem()
+    asked, tests = [mi.query(0, 1), mi.query(2, 0)], problem.tasks.select([0, 1])
+    want = influence_measure(problem, asked, tests)
+    single = problem.replaced(tasks=problem.tasks.to(dtype=torch.float32))
+    got = influence_measure(single, asked, tests.to(dtype=torch.float32), allow_nonstationary=True)
+    assert got.dtype == torch.float32
+    assert_close(got.double(), want, 1e-3)
+
+
+def test_padding_is_not_read():
+    """Guards absurd values of weight 0, which reach an inner solve where they are not taken out."""
+    case = small_case("proximal_softmax")
+    problem = case.problem()
+    t = problem.tasks
+    own = t.query_weight.clone()
+    own[:, -1] = 0
+    small = problem.replaced(tasks=t.reweighted(query=own))
+    small.solve()
+    x = t.query_x.clone()
+    x[:, -1] = 1e200
+    padded = mi.Tasks(t.support_x, t.support_y, x, t.query_y, t.w, t.support_weight, own)
+    big = small.replaced(tasks=padded, lam=small.lam)
+    asked, tests = [mi.query(0, 1)], t.select([1])
+    assert_close(
+        influence_measure(big, asked, tests), influence_measure(small, asked, tests), 1e-10
+    )

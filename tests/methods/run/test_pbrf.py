@@ -95,6 +95,20 @@ def test_small_moves_are_found_to_rounding():
         assert found.bound < 1e-12 < 1e-3 * float((found.lam - problem.lam).norm())
 
 
+def test_targets_of_mass_two_are_weights_of_two():
+    """Guards a divergence that leaves the targets' sum out: twice a distribution is twice the weight."""
+    problem = somewhere("single_softmax")
+    t = problem.tasks
+    double = mi.Tasks(t.support_x, t.support_y, t.query_x, 2 * t.query_y, t.w)
+    heavy = mi.Tasks(
+        t.support_x, t.support_y, t.query_x, t.query_y, t.w, query_weight=2 * t.query_weight
+    )
+    got, want = (
+        pbrf(problem.replaced(tasks=k), mi.task(1), damping=1.0).lam for k in (double, heavy)
+    )
+    assert_close(got, want, 1e-9)
+
+
 def test_one_response_a_removal():
     problem = somewhere("single_softmax")
     both = responses(problem, [mi.task(1), mi.task(0)], damping=1.0)
