@@ -105,4 +105,4 @@ def _bytes(text: str) -> Tensor:
 def _add(h: object, tasks: Tasks) -> None:
     for _, batch in tasks.groups():
         for t in (*batch.view(), batch.w):
-            h.update(t.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())  # type: ignore[attr-defined]
+            h.update(t.detach().cpu().contiguous().view(torch.uint8).numpy().data)  # type: ignore[attr-defined]

@@ -51,11 +51,11 @@ def stacks(
         if skip >= behind - first:
             skip -= behind - first
             continue
-        filled = without_padding(batch.view())
+        every = batch.view()
         whole = own and behind - first == tasks.n_tasks <= size and not skip
         for start in range(first + skip, behind, size):
             part = slice(start, min(start + size, behind))
-            view = TaskView(*(t[part] for t in filled))
+            view = without_padding(TaskView(*(t[part] for t in every)))
             # all tasks in one stack, where influences are taken: prepared once and kept
             kept = whole and problem.at(lam)
             state = problem.memory.recall(lam, tasks, problem.adaptation) if kept else None

@@ -57,7 +57,7 @@ def identity_of(problem: Problem, *more: Any) -> str:
     for t in things:
         if isinstance(t, Tensor):
             h.update(repr((tuple(t.shape), t.dtype)).encode())
-            h.update(t.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+            h.update(t.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
         elif isinstance(t, (int, float, str, tuple, type(None))):
             h.update(repr(t).encode())
         else:

@@ -190,6 +190,12 @@ class Tasks:
             lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None)
         )
 
+    def owned(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Tasks:
+        """A copy that nobody else holds, moved as by `to`."""
+        return self.to(device, dtype)._mapped(torch.clone)
+
     def _mapped(self, f: Callable[[Tensor], Tensor]) -> Tasks:
         """f applied to every tensor, which were checked when these tasks were made."""
         new = object.__new__(Tasks)

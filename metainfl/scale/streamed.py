@@ -98,7 +98,7 @@ def _question(
 ) -> str:
     h = hashlib.sha256(repr((dtype, block, [str(p) for p in perturbations])).encode())
     add: Callable[[Tensor], None] = lambda t: h.update(  # noqa: E731
-        t.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
+        t.detach().cpu().contiguous().view(torch.uint8).numpy().data
     )
     if isinstance(subject, Run):
         h.update(f"{fingerprint(subject.program)} {subject.done}".encode())

@@ -51,4 +51,4 @@ def _text(value: object) -> str:
 
 def _add(h: Any, t: Tensor) -> None:
     h.update(repr((tuple(t.shape), t.dtype)).encode())
-    h.update(t.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    h.update(t.detach().cpu().contiguous().view(torch.uint8).numpy().data)

@@ -127,7 +127,7 @@ class Program:
 def _own(problem: Problem, recipe: Recipe) -> Problem:
     """A copy that nobody else holds, in the recipe's dtype and on its device."""
     dtype = None if recipe.dtype is None else DTYPES[recipe.dtype]
-    tasks = problem.tasks.to(recipe.device, dtype)._mapped(torch.clone)
+    tasks = problem.tasks.owned(recipe.device, dtype)
     like = tasks.like
     try:
         model, adaptation = copy.deepcopy((problem.setting.model, problem.adaptation))
