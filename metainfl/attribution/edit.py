@@ -11,6 +11,7 @@ from torch import Tensor
 from metainfl.attribution.kept import trained
 from metainfl.attribution.question import Question
 from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidOption
 from metainfl.influence.removal import resolved
 from metainfl.problem.perturbation import Perturbation, group
 
@@ -26,6 +27,13 @@ class Edited:
     how: str
 
 
+def something_left(question: Question, what: Sequence[Perturbation]) -> Perturbation:
+    """All of `what` as one; `InvalidOption` where no task would be left."""
+    if {p.task for p in what if p.kind == "task"} >= set(range(question.tasks.n_tasks)):
+        raise InvalidOption("every task would be removed: nothing is left to train on; keep some")
+    return group(what)
+
+
 def without(
     question: Question,
     what: Sequence[Perturbation],
@@ -38,7 +46,7 @@ def without(
 
     Raises `NotStationary` for a problem that is at no minimiser and comes without a recipe.
     """
-    removed = group(what)
+    removed = something_left(question, what)
     subject = question.subject
     tell(0, 2, "training" if question.recipe else "looking at what was given")
     if question.recipe is not None:

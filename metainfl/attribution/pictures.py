@@ -22,7 +22,8 @@ def shape_of(tasks: Tasks, image: Sequence[int] | None) -> tuple[int, ...] | Non
     own = tuple(tasks.select([0]).query_x.shape[2:])
     if image is not None:
         shape = tuple(int(n) for n in image)
-        if len(shape) not in (2, 3) or int(np.prod(shape)) != int(np.prod(own)):
+        wrong = len(shape) not in (2, 3) or min(shape) < 1
+        if wrong or int(np.prod(shape)) != int(np.prod(own)):
             raise InvalidOption(
                 f"an instance has shape {own}, {int(np.prod(own))} numbers, which are no picture of "
                 f"{'x'.join(map(str, shape))}; give HxW or CxHxW with that many"
@@ -31,6 +32,13 @@ def shape_of(tasks: Tasks, image: Sequence[int] | None) -> tuple[int, ...] | Non
     if len(own) == 3 and own[0] in (1, 3) and min(own[1:]) > 1:
         return own
     return own if len(own) == 2 and min(own) > 3 else None
+
+
+def square(tasks: Tasks) -> str | None:
+    """HxW where instances are vectors of a square number of entries: they may be pictures."""
+    own = tuple(tasks.select([0]).query_x.shape[2:])
+    side = int(np.sqrt(own[0])) if len(own) == 1 else 0
+    return f"{side}x{side}" if side > 3 and side * side == own[0] else None
 
 
 class Pictures:

@@ -78,6 +78,7 @@ def question(value: Any, targets: Tasks | None = None) -> Question:
     found = [p for p in parts[1:] if isinstance(p, Tasks)]
     if len(found) != 1 or len(recipes) > 1 or len(parts) != 1 + len(found) + len(recipes):
         raise InvalidProblem(
-            f"whose loss is asked about? Give the targets, tasks that training has not seen: {FORMS}"
+            "whose loss is asked about? Give the targets, tasks that training has not seen (on the command "
+            f"line also by --targets file.py:object): {FORMS}"
         )
     return Question(parts[0], found[0], recipes[0] if recipes else None)

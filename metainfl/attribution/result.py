@@ -46,7 +46,8 @@ class Confirmation:
             self.reruns.true[:n].mean(1, keepdim=True),
         )
         error = (single.predicted - single.true).norm() / single.true.norm()
-        return f"{single}; predictions off by {float(error):.0%} of the true changes"
+        more = f", and the {len(self.together)} most harmful at once" if self.together else ""
+        return f"{single}; predictions off by {float(error):.0%} of the true changes (one by one{more})"
 
 
 @dataclass(frozen=True)

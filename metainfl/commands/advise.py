@@ -46,6 +46,8 @@ def advise(
     from metainfl.derive.problem import Problem
     from metainfl.errors import Interrupted
 
+    if not 0 < error < 1:
+        raise Refused(f"an error lies between 0 and 1, got {error:g}", param_hint="--error")
     writable_file(json_file, "--json")
     subject, targets = _subject(target, progress)
     found: Any

@@ -23,7 +23,8 @@ def attribute(
         ),
     ] = "digits",
     targets: Annotated[
-        str | None, typer.Option(help="Target tasks as file.py:object, if the question has none.")
+        str | None,
+        typer.Option(help="Target tasks as file.py:object, in place of the question's own."),
     ] = None,
     out: Annotated[
         Path, typer.Option(help="Folder for page, tables and what is kept to go on from.")
@@ -53,7 +54,7 @@ def attribute(
     command goes on. Exit status: 0, or 2 when the question cannot be answered as given.
     """
     from metainfl.attribution import attribute as answer
-    from metainfl.attribution.pictures import shape_of
+    from metainfl.attribution.pictures import shape_of, square
     from metainfl.scale.pool import backend as pool
     from metainfl.scale.pool import checked
 
@@ -78,6 +79,8 @@ def attribute(
         )
     write(found, question, shape, out, top, target)
     _print(found, top)
+    if shape is None and (guess := square(question.tasks)):
+        print(f"instances are shown as numbers; if they are pictures, add --image {guess}")
     print(f"page with pictures: {out / 'index.html'}")
 
 

@@ -21,7 +21,8 @@ def edit(
         typer.Option(help="What to leave out: tasks 3,17; instances support:3.1 or query:3.1."),
     ],
     targets: Annotated[
-        str | None, typer.Option(help="Target tasks as file.py:object, if the question has none.")
+        str | None,
+        typer.Option(help="Target tasks as file.py:object, in place of the question's own."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the new meta-parameters.")] = Path("edited"),
     data: Annotated[
@@ -35,13 +36,14 @@ def edit(
     again. Writes lam.safetensors (lam, and the one before) and edit.json, and prints each target's loss
     before and after. Exit status: 0, or 2 when it cannot be done as given.
     """
-    from metainfl.attribution.edit import without
+    from metainfl.attribution.edit import something_left, without
     from metainfl.report.tables import Grid, short, show
     from metainfl.scale.saved import save_tensors
 
     what = removals(remove)
     with new_folder(out, "--out"):
         question = asked(target, targets, data)
+        something_left(question, what)
     with bar(progress, "stages") as tell:
         done = without(question, what, store=out, progress=progress, tell=tell)
     save_tensors(out / "lam.safetensors", lam=done.lam, before=done.before)

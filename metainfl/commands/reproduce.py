@@ -52,14 +52,14 @@ def reproduce(
     from metainfl.scale.pool import backend as pool
     from metainfl.scale.pool import checked
 
-    if not names:
-        _listed(EXPERIMENTS)
-        return
-    chosen = list(EXPERIMENTS) if names == ["all"] else [find(n).name for n in names]
     if size not in SIZES:
         raise Refused(
             f"there is no size {size!r}; there are {', '.join(SIZES)}", param_hint="--size"
         )
+    if not names:
+        _listed(EXPERIMENTS)
+        return
+    chosen = list(EXPERIMENTS) if names == ["all"] else [find(n).name for n in names]
     checked(backend)
     writable_folder(out, "--out")
     done = []

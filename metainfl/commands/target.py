@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,12 +27,13 @@ def load(target: str, *, callable_only: bool = True) -> Any:
     file = where.endswith(".py")
     if file and not Path(where).is_file():
         raise Refused(f"there is no file {where}; check the path, seen from {Path.cwd()}")
+    if not file and Path(where).is_file():
+        raise Refused(f"{where} is no Python file; name one that ends in .py")
     module = run(f"importing {where}", _from_file if file else _from_name, where)
     value: Any = module
     for part in name.split("."):
         if not hasattr(value, part):
-            have = ", ".join(n for n in vars(module) if not n.startswith("_")) or "nothing"
-            raise Refused(f"{where} has no {name!r}; it has {have[:300]}")
+            raise Refused(f"{where} has no {name!r}; it has {_own(module, name)[:300]}")
         value = getattr(value, part)
     if callable_only and not callable(value):
         raise Refused(
@@ -39,6 +41,17 @@ def load(target: str, *, callable_only: bool = True) -> Any:
             "with __call__"
         )
     return value
+
+
+def _own(module: ModuleType, like: str) -> str:
+    """Names that the module defines itself, those like the one asked for first."""
+    names = [
+        n for n, v in vars(module).items()
+        if not n.startswith("_") and not isinstance(v, ModuleType)
+        and getattr(v, "__module__", module.__name__) == module.__name__
+    ]  # fmt: skip
+    close = get_close_matches(like, names, n=3)
+    return ", ".join(close + [n for n in names if n not in close]) or "nothing of its own"
 
 
 def run(doing: str, call: Callable[..., Any], *arguments: Any) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -48,7 +49,10 @@ def find(word: str = "") -> list[Entry]:
     low = word.lower()
     found = [e for e in ENTRIES if low in f"{e.name} {e.place} {e.estimand}".lower()]
     if not found:
-        raise InvalidOption(f"no estimator is called {word!r}; `metainfl methods` lists all")
+        names = [n for e in ENTRIES for n in (e.name, e.place.rpartition(".")[2])]
+        near = get_close_matches(word, names, n=2)
+        meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+        raise InvalidOption(f"no estimator is called {word!r}{meant}; `metainfl methods` lists all")
     return found
 
 

@@ -90,7 +90,7 @@ def _one(i: Mapping[str, Any]) -> str:
     words = f"{i['label']}, score {short(i['score'])}"
     if i["picture"] is None:
         return f"<p class='fact'>{escape(words)}: {escape(i['facts'])}</p>"
-    alt = escape(f"{i['what']}, {words}")
+    alt = escape(f"{i['what']}: {i.get('target', i['label'])}, score {short(i['score'])}")
     return (
         f"<figure class='small'><img src='{i['picture']}' alt='{alt}' title='{alt}' loading='lazy'>"
         f"<figcaption>{escape(i['label'])}<br>{short(i['score'])}</figcaption></figure>"
@@ -100,7 +100,7 @@ def _one(i: Mapping[str, Any]) -> str:
 def _instances(listed: Sequence[Mapping[str, Any]], heading: str) -> str:
     if not listed:
         return ""
-    named = [dict(i, label=f"{i['what']}: {i['label']}") for i in listed]
+    named = [dict(i, target=i["label"], label=f"{i['what']}: {i['label']}") for i in listed]
     return f"<h3>{heading}</h3>{_strip(named)}"
 
 

@@ -320,7 +320,7 @@ class Run:
         if self.recipe.batch_size is None and starts is None:
             raise InvalidRecipe(
                 "this recipe draws nothing from its seed (all tasks at every step, or batches given), so "
-                "every seed gives the same run: give batch_size, or starts"
+                "every seed gives the same run: leave seeds out, or give a batch_size, or several starts"
             )
         return [
             train(

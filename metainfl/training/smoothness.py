@@ -36,7 +36,7 @@ class Smoothness:
         """The number, and what it means."""
         head = f"metasmoothness {self.value:.2f} (h = {self.h:g})"
         if self.value >= HIGH:
-            return f"{head}: smooth; the derivative predicts changes of this size"
+            return f"{head}: smooth; the derivative predicts small changes, and how large ones rank"
         if self.is_prediction:
             return f"{head}: partly smooth; confirm the derivative by a few reruns (reruns=) before using it"
         return (
