@@ -15,6 +15,8 @@ from metainfl.derive.loop import together
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidRecipe
+from metainfl.methods.used_last import layer_of, used_last
+from metainfl.problem import FromModule
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check
@@ -102,13 +104,13 @@ def decay(run: Run) -> float:
 
 
 def last_layer(problem: Problem) -> Tensor:
-    """Mask (p,) of the parameters of the module that comes last in the model."""
-    shapes = getattr(problem.setting.model, "shapes", None)
-    if shapes is None or problem.n_meta != problem.setting.model.n_params:
+    """Mask (p,) of the parameters of the layer that the model's forward pass uses last."""
+    model = problem.setting.model
+    if not isinstance(model, FromModule) or problem.n_meta != model.n_params:
         raise InvalidOption(
             "the last layer is known where lam is the parameters of a torch.nn.Module; give `parameters`, "
             f"a mask ({problem.n_meta},)"
         )
-    layer = list(shapes)[-1].rpartition(".")[0]
-    parts = [torch.full((s.numel(),), n.rpartition(".")[0] == layer) for n, s in shapes.items()]
+    layer = used_last(problem)
+    parts = [torch.full((s.numel(),), layer_of(n) == layer) for n, s in model.shapes.items()]
     return torch.cat(parts)

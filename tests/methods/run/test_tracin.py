@@ -6,6 +6,7 @@ import torch
 import metainfl as mi
 from metainfl.errors import InvalidOption, InvalidRecipe
 from metainfl.methods.run import tracin, tracin_cp, tracin_ideal, tracin_last, tracin_rp
+from metainfl.methods.run.reading import last_layer
 from metainfl.methods.run.tracin_cp import represented
 from metainfl.methods.run.tracin_rp import sketched
 from metainfl.training import SGD, Adam, Recipe, train
@@ -151,6 +152,35 @@ def test_last_layer_and_masks():
     plain, _ = twins("maml_softmax", "Adam")
     with pytest.raises(InvalidOption, match="last layer"):
         tracin_last(plain, tasks(plain), plain.program.problem.tasks.select([0]))
+
+
+class HeadFirst(torch.nn.Module):
+    """Its head is registered before its body; weights of the head by a parametrisation."""
+
+    def __init__(self):
+        super().__init__()
+        self.out, self.body = torch.nn.Linear(4, 3), torch.nn.Linear(5, 4)
+        torch.nn.utils.parametrizations.weight_norm(self.out)
+
+    def forward(self, x):
+        return self.out(torch.tanh(self.body(x)))
+
+
+def test_the_last_layer_is_the_one_used_last():
+    """Guards the order of registration taken for the order of use, and parts of a layer left out."""
+    torch.manual_seed(0)
+    net = HeadFirst().double()
+    base = network()
+    problem = mi.Problem(
+        net, base.tasks, base.adaptation, inner_loss=mi.cross_entropy, outer_reg=0.01
+    )
+    names = mi.FromModule(net).shapes
+    want = [torch.full((s.numel(),), n.startswith("out.")) for n, s in names.items()]
+    assert torch.equal(last_layer(problem), torch.cat(want))
+    run = train(problem, Recipe(rate=0.1, batches=[[0], [1]]), progress=False)
+    target = problem.tasks.select([5])
+    found = tracin_last(run, tasks(run), target)
+    assert_close(found[:, 0], by_hand(run, target, torch.cat(want).double()), 1e-13)
 
 
 def test_sketches_are_unbiased_with_the_variance_stated():
