@@ -14,7 +14,8 @@ from torch.func import grad, jacfwd, jvp, vmap
 from metainfl.derive.loop import each
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
-from metainfl.problem import Tasks, TaskView
+from metainfl.problem import Perturbation, Tasks, TaskView
+from metainfl.problem.weights import check
 
 
 def parameters(problem: Problem, tasks: Tasks | None = None, lam: Tensor | None = None) -> Tensor:
@@ -28,7 +29,11 @@ def parameters(problem: Problem, tasks: Tasks | None = None, lam: Tensor | None 
 
 
 def inner_influence(problem: Problem, task: int) -> Tensor:
-    """d theta_k/du_j at fixed lam, one row a support instance (n_s, q): inner-IF."""
+    """d theta_k/du_j at fixed lam, one row a support instance (n_s, q): inner-IF.
+
+    Rows of instances of weight 0 (padding) are those of another instance of the task, and mean nothing.
+    """
+    check(problem.tasks, [Perturbation("task", task)])
     lam = problem.lam
 
     def one(view: TaskView, state: Any) -> Tensor:

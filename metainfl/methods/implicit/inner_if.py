@@ -15,10 +15,15 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.influence.adapted import inner_influence
 from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.weights import check
 
 
 def inner_if(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
-    """d theta/d u of the task that each support instance belongs to (n, q)."""
+    """d theta/d u of the task that each support instance belongs to (n, q).
+
+    Raises `InvalidProblem` for what names no support instance, or one of weight 0.
+    """
+    check(problem.tasks, perturbations)
     for p in perturbations:
         if p.kind != "support":
             raise InvalidProblem(f"inner-IF is of support instances; {p} is not one")
