@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.func import grad
 
 from metainfl.derive.batching import over_tasks
 from metainfl.derive.loop import without_padding
@@ -26,6 +27,7 @@ from metainfl.methods.run.descent import Objective, minimised, polished
 from metainfl.problem import Tasks, TaskView
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.weights import check
 
 TOLERANCE = 1e-6  # of the length of the move, by the certificate
 
@@ -41,7 +43,8 @@ class Response:
 def pbrf(problem: Problem, removed: Perturbation, *, damping: float) -> Response:
     """The response at problem.lam to the removal of a task. Losses must be cross-entropy.
 
-    Raises `InvalidProblem`, `InvalidOption`, and `NotConverged` where the bound stays above 1e-6 of the move.
+    A task without a pull on lam there (of weight 0, say) leaves it as it is: bound 0. Raises
+    `InvalidProblem`, `InvalidOption`, and `NotConverged` where the bound stays above 1e-6 of the move.
     """
     if problem.outer_loss is not cross_entropy:
         raise InvalidProblem(
@@ -49,6 +52,7 @@ def pbrf(problem: Problem, removed: Perturbation, *, damping: float) -> Response
         )
     if removed.kind != "task":
         raise InvalidOption(f"tasks can be removed here, not {removed}")
+    check(problem.tasks, [removed])
     if not damping > 0:
         raise InvalidOption(f"damping must be positive, got {damping}")
     if problem.direct:
@@ -67,12 +71,17 @@ def pbrf(problem: Problem, removed: Perturbation, *, damping: float) -> Response
     mass = whole.query_y.sum(-1) if whole.query_y.is_floating_point() else torch.ones_like(w)
     own = adapted_outputs(problem, problem.tasks.select([k]))
 
+    def loss(lam: Tensor) -> Tensor:
+        each: Tensor = cross_entropy(own(lam)[0], whole.query_y[k])
+        return (weights[k] * each).sum()
+
+    if not grad(loss)(lam_s).any():  # lam_s minimises the rest
+        return Response(lam_s, 0.0)
+
     def objective(lam: Tensor) -> Tensor:
         after = outputs(lam).log_softmax(-1)
         divergence = (weights * mass * (before.exp() * (before - after)).sum(-1)).sum()
-        labels = whole.query_y[k]
-        loss = (weights[k] * cross_entropy(own(lam)[0], labels)).sum()
-        return divergence - loss + 0.5 * damping * (lam - lam_s).square().sum()
+        return divergence - loss(lam) + 0.5 * damping * (lam - lam_s).square().sum()
 
     found, slope = polished(objective, minimised(objective, lam_s)[0])
     bound, moved = slope / damping, float((found - lam_s).norm())
@@ -102,4 +111,5 @@ def adapted_outputs(problem: Problem, tasks: Tasks) -> Objective:
 
 def responses(problem: Problem, removed: Sequence[Perturbation], *, damping: float) -> Tensor:
     """lam (n, p) after each removal."""
+    check(problem.tasks, removed)
     return torch.stack([pbrf(problem, p, damping=damping).lam for p in removed])

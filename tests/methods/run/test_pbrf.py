@@ -79,6 +79,30 @@ def test_what_it_refuses():
         pbrf(somewhere("single_softmax", 30.0), mi.task(0), damping=1e-13)
 
 
+def test_what_has_no_pull_moves_nothing():
+    """Guards a move of 0 taken for one that was not found: a task of weight 0, or all its queries."""
+    problem = somewhere("single_softmax")
+    none = torch.ones_like(problem.tasks.w)
+    none[1] = 0
+    queries = problem.tasks.view().query_weight.clone()
+    queries[1] = 0
+    for given in ({"task": none}, {"query": queries}):
+        still = problem.replaced(tasks=problem.tasks.reweighted(**given))
+        found = pbrf(still, mi.task(1), damping=1.0)
+        assert torch.equal(found.lam, still.lam) and found.bound == 0
+        assert not torch.equal(pbrf(still, mi.task(0), damping=1.0).lam, still.lam)
+
+
+def test_places_are_named():
+    """Guards the last task removed for -1, and torch's own errors."""
+    problem = somewhere("single_softmax")
+    for k in (-1, 9):
+        with pytest.raises(InvalidProblem, match="tasks run from 0"):
+            pbrf(problem, mi.task(k), damping=1.0)
+    with pytest.raises(InvalidProblem, match="no perturbations"):
+        responses(problem, [], damping=1.0)
+
+
 def test_small_moves_are_found_to_rounding():
     """Guards an end where a line search no longer sees the value fall: the root of eps, which is not small
     beside what a datum among many moves. 1e-12: |gradient|/damping of rounding, a thousandfold."""
