@@ -1,5 +1,7 @@
 """Every entry of the catalogue imports, is named in its test, and is called here on a small problem."""
 
+import inspect
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from tests.training.helpers import network
 ROOT = Path(__file__).parent.parent.parent
 TASKS = [mi.task(0), mi.task(2)]
 QUERIES = [mi.query(0, 0), mi.query(1, 2)]
+SUPPORTS = [mi.support(0, 1)]
 
 
 @cache
@@ -118,9 +121,9 @@ OWN = {
     "task_if_ekfac": lambda f: f()(few("proximal_softmax"), TASKS),
     "task_if_paper": lambda f: f(few("proximal_softmax"), TASKS),
     "instance_if_query": lambda f: f(few("maml_softmax"), QUERIES),
-    "instance_if_support": lambda f: f(few("maml_softmax"), [mi.support(0, 1)]),
-    "instance_if_frozen": lambda f: f(few("proximal_softmax"), [mi.support(0, 1)]),
-    "inner_if": lambda f: f(few("proximal_softmax"), [mi.support(0, 1)]),
+    "instance_if_support": lambda f: f(few("maml_softmax"), SUPPORTS),
+    "instance_if_frozen": lambda f: f(few("proximal_softmax"), SUPPORTS),
+    "inner_if": lambda f: f(few("proximal_softmax"), SUPPORTS),
     "direct_if": lambda f: f(pulled(), TASKS),
     "source": lambda f: f(*asked(), segments=1, checkpoints=1),
     "task_if_at_end": lambda f: f(*asked(), damping=20.0),
@@ -167,19 +170,43 @@ HOW = {
 }
 
 
+def called(entry):
+    method = entry.load()
+    name = entry.place.rpartition(".")[2]
+    if isinstance(method, Method) and name not in OWN:
+        return method(few("maml_softmax"), TASKS)
+    return (OWN.get(name) or HOW[entry.reads])(method)
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.place)
 def test_an_entry_is_called(entry):
     """Guards a name that no longer imports, or an estimator that answers with NaN, or with nothing."""
-    method = entry.load()
-    name = entry.place.rpartition(".")[2]
-    call = OWN.get(name) or HOW[entry.reads]
-    if isinstance(method, Method) and name not in OWN:
-        got = method(few("maml_softmax"), TASKS)
-    else:
-        got = call(method)
-    got = np.asarray(got)
+    got = np.asarray(called(entry))
     assert got.size and np.isfinite(got).all()
     assert got.any(), "all zero"
+
+
+def asks(entry):
+    """Whether it is asked about a list of perturbations."""
+    method = entry.load()
+    names = {"perturbations", "instances", "labelled", "removed", "pis"}
+    return isinstance(method, Method) or bool(names & set(inspect.signature(method).parameters))
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if asks(e)], ids=lambda e: e.place)
+def test_an_entry_refuses_what_names_nothing(entry, monkeypatch):
+    """Guards the last task or instance given for -1, and torch's own errors for places beyond the end or
+    for an empty list."""
+    places = [(-1, 0), (99, 0), (0, -1), (0, 99), None]
+    for at in places:
+        lists = {"TASKS": mi.query, "QUERIES": mi.query, "SUPPORTS": mi.support}
+        for name, kind in lists.items():
+            wrong = [kind(*at)] if at else []
+            if name == "TASKS" and at and at[1] == 0:
+                wrong = [mi.task(at[0])]
+            monkeypatch.setattr(sys.modules[__name__], name, wrong)
+        with pytest.raises((mi.InvalidProblem, mi.InvalidOption)):
+            called(entry)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.place)

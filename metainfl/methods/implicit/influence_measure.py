@@ -26,6 +26,7 @@ from metainfl.influence.implicit import influence
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import Perturbation, shift
 from metainfl.problem.tasks import Tasks
+from metainfl.problem.weights import check
 
 #: shifts of all data, features a datum, how -> d lam/d omega (d, p) of each
 Turn = Callable[[Problem, Sequence[Perturbation], Sequence[int], How], Sequence[Tensor]]
@@ -50,7 +51,7 @@ def influence_measure(
     """FI (n, m) of shifts of query instances on the losses of target tasks, >= 0; `how` as in `influence`.
 
     A target of several query instances is their sum. Raises `InvalidOption` for what is no query instance,
-    `InvalidProblem` for a loss that is no cross-entropy.
+    `InvalidProblem` for a place that is not there and a loss that is no cross-entropy.
     """
     slopes = problem.task_gradients(problem.lam, targets)
     return measured(problem, instances, slopes, rcond, how)
@@ -86,6 +87,7 @@ def measured(
         raise InvalidOption(
             f"FI is of query instances, and {what}; name them by metainfl.query(k, j)"
         )
+    check(problem.tasks, [shift("query", p.task, p.instance, 0) for p in instances])
     widths = [problem.tasks.select([p.task]).query_x.shape[2:].numel() for p in instances]
     moves = [
         shift("query", p.task, p.instance, a)
