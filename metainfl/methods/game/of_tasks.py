@@ -23,6 +23,7 @@ from metainfl.games.solved import solved
 from metainfl.methods.claim import claims
 from metainfl.methods.game import banzhaf, downsampling, feldman_zhang, leave_one_out, shapley
 from metainfl.problem import Perturbation, Tasks
+from metainfl.problem.weights import check
 
 TASKS = ("task",)
 #: families of a closed form; elsewhere solving again may leave the branch that removal follows
@@ -36,6 +37,7 @@ def _values(
     targets: Tasks,
 ) -> Tensor:
     """The rows of the estimate that are asked for (n, targets)."""
+    check(problem.tasks, perturbations)
     players = Players(problem.tasks).players
     for p in perturbations:
         if p not in players:

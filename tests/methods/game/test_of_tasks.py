@@ -43,6 +43,8 @@ def test_tasks_that_do_not_count_are_no_players():
     for p in (mi.task(1), mi.group([mi.task(0), mi.task(2)]), mi.query(0, 0)):
         with pytest.raises(mi.InvalidOption, match="no player"):
             of_tasks.shapley_of_tasks(less, [p], target)
+    with pytest.raises(mi.InvalidProblem, match="no perturbations"):
+        of_tasks.shapley_of_tasks(less, [], target)
 
 
 def test_without_a_closed_form_every_subset_is_solved():
