@@ -20,7 +20,8 @@ from metainfl.experiments.experiment import Cell, Verdict
 from metainfl.experiments.paper_004.trimming import single
 from metainfl.experiments.statistics import paired
 from metainfl.methods.implicit.bald import bald, laplace
-from metainfl.methods.implicit.fi_active import fi_active, predicted_slopes
+from metainfl.methods.implicit.fi_active import fi_active
+from metainfl.methods.implicit.predicted_slopes import predicted_slopes
 from metainfl.problem.perturbation import query
 
 WAYS = ("FI", "BALD", "IV", "random", "margin")

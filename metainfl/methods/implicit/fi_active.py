@@ -11,20 +11,20 @@ changes no rank). Sign: never negative. Cost: FI of all labelled data, once for 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 import torch
 from sklearn.ensemble import RandomForestRegressor
 from torch import Tensor
-from torch.func import jacrev
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import How
 from metainfl.methods.implicit.influence_measure import RCOND, measured
+from metainfl.methods.implicit.predicted_slopes import predicted_slopes
 from metainfl.problem.perturbation import Perturbation
-from metainfl.problem.tasks import Tasks, TaskView
+from metainfl.problem.tasks import Tasks
 
 
 def fi_active(
@@ -41,12 +41,19 @@ def fi_active(
 
     labelled    query instances of the problem, `metainfl.query(k, j)`
     aggregate   "mean", or a quantile in [0, 1];   trim   share left out at each end before the mean
-    `how` as in `influence`. Raises what `influence_measure` raises.
+    `how` as in `influence`. Raises what `influence_measure` raises, `InvalidTasks` where the pool's tasks
+    differ in their numbers of query instances, `NotFinite` where a slope is not.
     """
     if not 0 <= trim < 0.5:
         raise InvalidOption(f"trim is a share below a half at each end, got {trim}")
     if aggregate != "mean" and not (isinstance(aggregate, float) and 0 <= aggregate <= 1):
-        raise InvalidOption(f'aggregate is "mean" or a quantile in [0, 1], got {aggregate!r}')
+        raise InvalidOption(
+            f'aggregate is "mean" or a quantile, a float in [0, 1], got {aggregate!r}'
+        )
+    if isinstance(aggregate, float) and trim:
+        raise InvalidOption(
+            f"a quantile is not trimmed: give trim={trim} with aggregate='mean', or no trim"
+        )
     slopes = predicted_slopes(problem, pool)
     each = measured(problem, labelled, slopes.flatten(0, 1), rcond, how).sort(dim=0).values
     if isinstance(aggregate, float):
@@ -57,39 +64,33 @@ def fi_active(
     return found.reshape(slopes.shape[:2])
 
 
-def predicted_slopes(problem: Problem, pool: Tasks) -> Tensor:
-    """D loss(x, predicted label) of every query instance (T, n, p), each through its task's adaptation."""
-    lam, rows = problem.lam, []
-    for k in range(pool.n_tasks):
-        task = pool.select([k])
-        state = tuple(s[0] for s in problem.adaptation.prepare(problem.setting, lam, task.view()))
-        view = type(task.view())(*(t[0] for t in task.view()))
-
-        def losses(at: Tensor, view: TaskView = view, state: Any = state) -> Tensor:
-            outputs = problem.outputs(at, at, view, state)
-            label = torch.nn.functional.one_hot(outputs.detach().argmax(-1), outputs.shape[-1])
-            own: Tensor = problem.outer_loss(outputs, label.to(outputs.dtype))
-            return own
-
-        rows.append(jacrev(losses)(lam))
-    return torch.stack(rows)
-
-
 def predicted_ranks(
     features: np.ndarray, known: np.ndarray, where: Sequence[int], *, seed: int = 0
 ) -> np.ndarray:
     """Ranks (n,), 0 the largest, from values `known` at the places `where`, learned over features (n, d).
 
-    Those that are known keep their order among themselves: all known, the ranks are exact.
+    Those that are known keep their order among themselves: all known, the ranks are exact. Raises
+    `InvalidOption` for places that are not rows of features, or twice, and for what is not finite.
     """
-    order = np.asarray(where)
-    if len(known) != len(order) or len(set(order.tolist())) != len(order) or not len(order):
-        raise InvalidOption("give one value for each of the places, each place once")
+    features, known, order = np.asarray(features), np.asarray(known), np.asarray(where)
+    if known.shape != order.shape or order.ndim != 1 or not len(order):
+        raise InvalidOption(
+            f"give one value for each of the places, each place once: got values {known.shape}, places "
+            f"{order.shape}"
+        )
+    n = len(features)
+    rows = order.dtype.kind in "iu" and bool(((order >= 0) & (order < n)).all())
+    if not rows or len(set(order.tolist())) != len(order):
+        raise InvalidOption(f"places are rows of the features, 0 to {n - 1}, each place once")
+    for name, given in (("features", features), ("known", known)):
+        if not np.isfinite(given).all():
+            at = np.argwhere(~np.isfinite(given))[0].tolist()
+            raise InvalidOption(f"{name} is not finite at index {at}: leave that place out")
     rank = np.empty(len(order))
-    rank[np.argsort(-np.asarray(known), kind="stable")] = np.arange(len(order)) / len(order)
+    rank[np.argsort(-known, kind="stable")] = np.arange(len(order)) / len(order)
     forest = RandomForestRegressor(random_state=seed).fit(features[order], rank)
     guess = forest.predict(features)
     guess[order] = rank
-    ranks = np.empty(len(features), dtype=int)
-    ranks[np.argsort(guess, kind="stable")] = np.arange(len(features))
+    ranks = np.empty(n, dtype=int)
+    ranks[np.argsort(guess, kind="stable")] = np.arange(n)
     return ranks

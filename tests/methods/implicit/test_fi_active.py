@@ -54,6 +54,40 @@ def test_it_is_fi_on_the_predicted_label_aggregated(name):
         fi_active(problem, ASKED, pool, trim=0.5)
 
 
+def test_pools_and_options_that_do_not_fit_are_named():
+    """Guards an option that is ignored, torch's own errors, and NaN that would be ranked."""
+    problem = small_case("single_softmax").problem()
+    pool = pool_of(problem)
+    with pytest.raises(InvalidOption, match="not trimmed"):
+        fi_active(problem, ASKED, pool, aggregate=1.0, trim=0.3)
+    with pytest.raises(InvalidOption, match="a float"):
+        fi_active(problem, ASKED, pool, aggregate=1)
+    fields = ("support_x", "support_y", "query_x", "query_y")
+    one, two = ({n: getattr(pool, n)[k] for n in fields} for k in range(2))
+    shorter = two | {n: two[n][:1] for n in fields[2:]}
+    with pytest.raises(mi.InvalidTasks, match=r"pool\.groups"):
+        fi_active(problem, ASKED, mi.Tasks.ragged([one, shorter]))
+    wide = torch.cat([pool.query_x, pool.query_x], dim=2)
+    with pytest.raises(mi.InvalidProblem, match="shapes"):
+        fi_active(problem, ASKED, mi.Tasks(wide[:, :0], pool.query_y[:, :0], wide, pool.query_y))
+    huge = pool.query_x.clone()
+    huge[1, 0] = 1e308
+    far = mi.Tasks(pool.support_x, pool.support_y, huge, pool.query_y)
+    with pytest.raises(mi.NotFinite, match="instance 0 of the pool's task 1"):
+        fi_active(problem.replaced(lam=1e3 * problem.lam), ASKED, far)
+
+
+def test_pools_may_differ_in_their_supports():
+    """Guards a refusal that asks for more than it needs: only query instances stand in the answer's shape."""
+    problem = small_case("maml_softmax").problem()
+    pool = pool_of(problem)
+    fields = ("support_x", "support_y", "query_x", "query_y")
+    one, two = ({n: getattr(pool, n)[k] for n in fields} for k in range(2))
+    shorter = two | {n: two[n][:-1] for n in fields[:2]}
+    found = fi_active(problem, ASKED, mi.Tasks.ragged([one, shorter]))
+    assert_close(found[:1], fi_active(problem, ASKED, pool)[:1], 1e-12)
+
+
 def test_all_singular_values_give_fi():
     problem = small_case("single_softmax").problem()
     targets = problem.tasks.select([0, 1])
@@ -93,3 +127,21 @@ def test_ranks_of_a_forest():
     assert np.array_equal(np.argsort(guess[some]), np.argsort(exact[some]))
     with pytest.raises(InvalidOption, match="each place once"):
         predicted_ranks(x, value[:2], [1, 1])
+
+
+@pytest.mark.parametrize("where", [[-1, 4], [0, 5], [0.0, 1.0], [[0, 1]], []])
+def test_places_of_ranks_are_rows(where):
+    """Guards one row taken twice, by its number and by its distance from the end, and numpy's own errors."""
+    x = np.arange(5.0)[:, None]
+    with pytest.raises(InvalidOption, match="each place once"):
+        predicted_ranks(x, np.ones(np.shape(where)), where)
+
+
+def test_what_is_not_finite_has_no_rank():
+    """Guards NaN that is ranked last without a word, and features that trees take as missing."""
+    x = np.arange(5.0)[:, None]
+    with pytest.raises(InvalidOption, match=r"known is not finite at index \[1\]"):
+        predicted_ranks(x, np.array([1.0, np.nan]), [0, 3])
+    x[2] = np.nan
+    with pytest.raises(InvalidOption, match=r"features is not finite at index \[2, 0\]"):
+        predicted_ranks(x, np.ones(2), [0, 3])
