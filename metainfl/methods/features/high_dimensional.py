@@ -12,6 +12,7 @@ raises the output. Cost: one product an instance (nuclear: an SVD of theta).
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -37,17 +38,11 @@ def high_dimensional(
     theta (d, c); x (n, d); slopes (n, c) are dl_i/d output with the instance's weight in them. Raises
     `NotStationary` where the parts miss the outputs by more than `rtol` of them: theta is no minimiser.
     """
-    if not strength > 0:
+    if not 0 < strength < math.inf:
         raise InvalidOption(f"the regulariser's strength must be positive, got {strength}")
-    if (
-        theta.ndim != 2
-        or x.shape != (len(slopes), len(theta))
-        or slopes.shape[1:] != theta.shape[1:]
-    ):
-        raise InvalidOption(
-            f"theta (d, c), x (n, d) and slopes (n, c) do not fit: {tuple(theta.shape)}, "
-            f"{tuple(x.shape)}, {tuple(slopes.shape)}"
-        )
+    if not rtol >= 0:
+        raise InvalidOption(f"rtol is a share of the outputs, 0 or more, got {rtol}")
+    _fit(theta, x, slopes, at)
     alpha, wanted = -slopes / strength, at @ theta
     if regulariser == "lasso":  # one kernel an output: |theta| has a column for each
         parts = torch.einsum("nd,dc,md,nc->nmc", x, theta.abs(), at, alpha)
@@ -57,7 +52,7 @@ def high_dimensional(
     else:
         raise InvalidOption(f"regulariser is 'lasso' or 'nuclear', got {regulariser!r}")
     gap = float((parts.sum(0) - wanted).norm())
-    if gap > rtol * float(wanted.norm()):
+    if not gap <= rtol * float(wanted.norm()):
         raise NotStationary(
             f"the parts miss the outputs by {gap / max(float(wanted.norm()), 1e-300):.2g} of them: theta is "
             "no minimiser of sum l + strength r (is the loss a mean? multiply strength by n; an intercept? "
@@ -65,3 +60,21 @@ def high_dimensional(
             residual=gap,
         )
     return parts
+
+
+def _fit(theta: Tensor, x: Tensor, slopes: Tensor, at: Tensor) -> None:
+    """Shapes (d, c), (n, d), (n, c), (m, d), and nothing but finite numbers."""
+    given = {"theta": theta, "x": x, "slopes": slopes, "at": at}
+    if [t.ndim for t in given.values()] != [2] * 4 or not (
+        x.shape == (len(slopes), len(theta))
+        and slopes.shape[1] == theta.shape[1]
+        and at.shape[1] == len(theta)
+    ):
+        raise InvalidOption(
+            "theta (d, c), x (n, d), slopes (n, c) and at (m, d) do not fit: "
+            + ", ".join(str(tuple(t.shape)) for t in given.values())
+        )
+    for name, t in given.items():
+        if not torch.isfinite(t).all():
+            where = torch.nonzero(~torch.isfinite(t))[0].tolist()
+            raise InvalidOption(f"{name} is not finite at index {where}: clean or drop it")

@@ -124,6 +124,31 @@ def test_nuclear_norm_by_soft_thresholding():
     assert_close(parts[3], want, 1e-7)  # square root of eigenvalues that are rounding: sqrt(eps)
 
 
+def test_parts_of_what_is_not_finite_are_refused():
+    """Guards parts of NaN, a check that NaN turns off, and shapes that torch would name or broadcast."""
+    theta, x = torch.tensor([[0.5]]).double(), torch.tensor([[1.0], [1.0]]).double()
+    slopes, at = torch.tensor([[-0.25], [-0.25]]).double(), x[:1]
+    good = {"theta": theta, "x": x, "slopes": slopes, "at": at}
+    for regulariser in ("lasso", "nuclear"):
+        assert_close(
+            high_dimensional(**good, strength=0.5, regulariser=regulariser).sum(), 0.5, 1e-12
+        )
+        for name, t in good.items():
+            bad = t.clone()
+            bad[0, 0] = torch.nan
+            with pytest.raises(mi.InvalidOption, match=rf"^{name} is not finite at index \[0, 0\]"):
+                high_dimensional(**(good | {name: bad}), strength=0.5, regulariser=regulariser)
+    for rtol in (float("nan"), -1.0):
+        with pytest.raises(mi.InvalidOption, match="rtol"):
+            high_dimensional(**(good | {"theta": 2 * theta}), strength=0.5, rtol=rtol)
+    for strength in (float("nan"), float("inf"), 0.0):
+        with pytest.raises(mi.InvalidOption, match="strength"):
+            high_dimensional(**good, strength=strength)
+    for wrong in ({"at": torch.ones(1, 2).double()}, {"at": at[0]}, {"slopes": slopes[:, 0]}):
+        with pytest.raises(mi.InvalidOption, match="do not fit"):
+            high_dimensional(**(good | wrong), strength=0.5)
+
+
 def test_head_of_a_network():
     """Guards the layout of the head: its influence is the reference's on the features, bias as one more."""
     draw = torch.Generator().manual_seed(0)
