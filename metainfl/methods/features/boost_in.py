@@ -20,7 +20,7 @@ from metainfl.methods.features.boosted import Boosted
 
 def boost_in(boosted: Boosted, x: Any, y: Any) -> Tensor:
     """Sums over rounds at targets x (m, d), y (m,): (n, m)."""
-    at, target = boosted.leaf(x), boosted.targets(y)
+    at, target = boosted.asked(x, y)
     out = boosted.w.new_zeros(len(boosted.w), len(at))
     for r, (f, there, value, down) in enumerate(boosted.rounds(boosted.w, at)[:-1]):
         leaf, here = boosted.leaves[:, r], at[:, r]

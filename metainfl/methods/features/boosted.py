@@ -18,6 +18,7 @@ from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegress
 from torch import Tensor
 
 from metainfl.errors import InvalidOption
+from metainfl.methods.features import table
 
 CLIP = float(np.finfo(np.float32).eps)  # scikit-learn's, of a prior
 
@@ -61,17 +62,24 @@ class Boosted:
 
     def targets(self, y: Any) -> Tensor:
         """Targets as the loss reads them (n,): 0 and 1 for classes."""
-        y = np.asarray(y)
-        if self.logistic:
-            if not np.isin(y, self.model.classes_).all():
-                raise InvalidOption(f"classes are {list(self.model.classes_)}")
-            y = y == self.model.classes_[1]
-        return torch.tensor(y.astype(float), dtype=torch.float64)
+        if not self.logistic:
+            return torch.tensor(table.numbers(y), dtype=torch.float64)
+        y, classes = table.column(y), self.model.classes_
+        if not np.isin(y, classes).all():
+            raise InvalidOption(f"classes are {list(classes)}")
+        return torch.tensor(y == classes[1], dtype=torch.float64)
 
     def leaf(self, x: Any) -> Tensor:
         """Which node of each tree holds each row of x (n, rounds)."""
-        x = np.asarray(x, dtype=np.float32)  # what the trees compare with
-        return torch.tensor(np.stack([t.apply(x) for t in self.trees], axis=1))
+        rows = table.inputs(x, self.model.n_features_in_)
+        return torch.tensor(np.stack([t.apply(rows) for t in self.trees], axis=1))
+
+    def asked(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
+        """Leaves (m, rounds) and targets (m,) of what an estimator is asked about."""
+        at, target = self.leaf(x), self.targets(y)
+        if len(at) != len(target):
+            raise InvalidOption(f"x has {len(at)} rows, y {len(target)}: give one target a row")
+        return at, target
 
     def start(self, w: Tensor) -> Tensor:
         """f_0, a scalar."""

@@ -18,6 +18,6 @@ from metainfl.methods.features.boosted import Boosted
 
 def leaf_influence(boosted: Boosted, x: Any, y: Any) -> Tensor:
     """Derivatives at targets x (m, d), y (m,): (n, m)."""
-    at, target = boosted.leaf(x), boosted.targets(y)
+    at, target = boosted.asked(x, y)
     rows: Tensor = jacrev(lambda w: boosted.loss(boosted.raw(w, at), target))(boosted.w)
     return rows.T.detach()

@@ -12,12 +12,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metainfl.errors import InvalidOption
 from metainfl.methods.features.boosted import Boosted
 
 
 def leaf_refit(boosted: Boosted, x: Any, y: Any) -> Tensor:
-    """Loss after the removal of each training row minus before, at targets x (m, d), y (m,): (n, m)."""
-    at, target = boosted.leaf(x), boosted.targets(y)
+    """Loss after the removal of each training row minus before, at targets x (m, d), y (m,): (n, m).
+
+    Raises `InvalidOption` where a model with a start of its own was fitted to one row: nothing is left.
+    """
+    if len(boosted.w) == 1 and boosted.model.init is None:
+        raise InvalidOption(
+            "the model was fitted to one row: without it there is no mean to start from, so it has no "
+            "removal; fit to two rows or more, or with init='zero'"
+        )
+    at, target = boosted.asked(x, y)
     before = boosted.loss(boosted.raw(boosted.w, at), target)
     out = boosted.w.new_empty(len(boosted.w), len(at))
     for i in range(len(boosted.w)):

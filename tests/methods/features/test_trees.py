@@ -110,6 +110,61 @@ def test_a_row_alone_in_its_leaf():
     assert torch.isfinite(boost_in(boosted, x, y)).all()
 
 
+WRONG = {
+    "one target for three": (lambda x, y: (x, y[:1]), "x has 3 rows, y 1"),
+    "a column": (lambda x, y: (x, y[:, None]), r"\(m,\), got \(3, 1\)"),
+    "a single number": (lambda x, y: (x, 1.0), r"\(m,\), got \(\)"),
+    "NaN in x": (lambda x, y: (np.where(x == 1, np.nan, x), y), "x is not finite at index"),
+    "beyond float32": (lambda x, y: (x + 1e39, y), "too large for float32"),
+    "one feature": (lambda x, y: (x[:, :1], y), r"\(m, 2\)"),
+    "no rows": (lambda x, y: (x[:0], y[:0]), r"\(m, 2\)"),
+    "words": (lambda x, y: ([["a", "b"]] * 3, y), "array of numbers"),
+}
+
+
+@pytest.mark.parametrize("logistic", [False, True])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_targets_that_do_not_fit_are_refused(logistic, wrong):
+    """Guards targets that are broadcast, or values of a target that is not there, from every estimator."""
+    x, y, w = cells(logistic)
+    boosted = Boosted(fitted(logistic, x, y, w), x, y, w)
+    change, words = WRONG[wrong]
+    at = x[[0, 6, 12]]
+    tx, ty = change(at, y[[0, 6, 12]])
+    for method in (leaf_refit, leaf_influence, boost_in):
+        with pytest.raises(mi.InvalidOption, match=words):
+            method(boosted, tx, ty)
+    if tx is not at:
+        with pytest.raises(mi.InvalidOption, match=words):
+            trex(boosted, tx)
+
+
+def test_targets_that_are_no_number_or_class_are_refused():
+    """Guards NaN that is passed on as a value."""
+    for logistic, bad, words in (
+        (False, np.nan, r"y is not finite at index \[1\]"),
+        (True, 2, "classes"),
+    ):
+        x, y, w = cells(logistic)
+        boosted = Boosted(fitted(logistic, x, y, w), x, y, w)
+        for method in (leaf_refit, leaf_influence, boost_in):
+            with pytest.raises(mi.InvalidOption, match=words):
+                method(boosted, x[:2], np.array([0, bad]))
+    with pytest.raises(mi.InvalidOption, match=r"\(m,\), got \(20, 1\)"):
+        Boosted(boosted.model, x, y[:, None], w)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_model_of_one_row():
+    """Guards 0/0 in f_0: without its only row nothing is left, unless the start is 0, which is then all."""
+    x, y = np.array([[1.0, 2.0]]), np.array([3.0])
+    with pytest.raises(mi.InvalidOption, match="one row"):
+        leaf_refit(Boosted(GradientBoostingRegressor(n_estimators=2).fit(x, y), x, y), x, y)
+    model = GradientBoostingRegressor(n_estimators=2, init="zero").fit(x, y)
+    found = leaf_refit(Boosted(model, x, y), x, y)
+    assert_close(found, [[0.5 * 9 - loss_of(model, x, y, False)[0]]], 1e-12)
+
+
 def test_trex_is_scikit_learn_s_kernel_ridge():
     """Guards the kernel and that parts add up; the gap to the model falls with the regulariser."""
     x, y, w = cells(False)
