@@ -17,6 +17,7 @@ from torch import Tensor
 from metainfl.derive.loop import together
 from metainfl.errors import MetainflError
 from metainfl.problem.perturbation import Perturbation, parts
+from metainfl.problem.tasks import Tasks
 from metainfl.training import places
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.joint import Variables
@@ -30,17 +31,22 @@ Tell = Callable[[int, int], None]
 class Sensitivities:
     """d(seed . lam_S)/d(variable), rows for m seeds.
 
-    value   variable -> (m, T) for "task_weight", (m, T, n, ...) for a field of `TaskView`
+    value   variable -> (m, T) for "task_weight", (m, T, n, ...) for a field of `TaskView`; for ragged tasks
+            in the first places of an array as large as the largest task's
     start   in lam_0 (m, p);   moments   in the optimiser's moments at the start (m, p) each
+    tasks   those that the run was trained on
     """
 
     value: Variables
     start: Tensor
     moments: tuple[Tensor, ...]
+    tasks: Tasks
 
     def along(self, perturbations: Sequence[Perturbation]) -> Tensor:
         """(n, m): the derivative along each; a group is the sum of its members."""
-        rows = [sum(places.entry(self.value, m) for m in parts(p)) for p in perturbations]
+        rows = [
+            sum(places.entry(self.value, m, self.tasks) for m in parts(p)) for p in perturbations
+        ]
         return torch.stack(rows)  # type: ignore[arg-type]
 
 
@@ -64,7 +70,8 @@ def adjoint(
         _finite(t, lam_bar)
         if tell:
             tell(last - t, last)
-    return Sensitivities({n: together(t) for n, t in out.items()}, lam_bar, moment_bars)
+    sums = {n: together(t) for n, t in out.items()}
+    return Sensitivities(sums, lam_bar, moment_bars, problem.tasks)
 
 
 def _finite(t: int, bar: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import torch
 from torch import Tensor
@@ -25,30 +26,42 @@ def needed(perturbations: Sequence[Perturbation]) -> tuple[str, ...]:
 
 
 def zeros(tasks: Tasks, name: str, rows: int) -> Tensor:
-    """(rows, T, ...) for one variable; where tasks differ in size, as large as the largest."""
+    """(rows, T, ...) for one variable. Where tasks differ in size, as large as the largest in every axis;
+
+    inputs of fewer axes than others have stand in the first ones.
+    """
     like = tasks.w
     if name == "task_weight":
         return like.new_zeros(rows, tasks.n_tasks)
     shapes = [getattr(batch.view(), name).shape[1:] for _, batch in tasks.groups()]
-    largest = [max(sizes) for sizes in zip(*shapes, strict=True)]
+    largest = [max(sizes) for sizes in zip_longest(*shapes, fillvalue=1)]
     return like.new_zeros(rows, tasks.n_tasks, *largest)
 
 
 def add(out: Tensor, where: Tensor, found: Tensor) -> None:
     """Add (m, n, ...) to `out` at tasks `where`, which may repeat."""
-    part = out
-    for axis, size in enumerate(found.shape[2:], start=2):
-        part = part.narrow(axis, 0, size)
-    part.index_add_(1, where, found)
+    part = _of_size(out, 2, found.shape[2:])
+    part.index_add_(1, where, found.reshape(*found.shape[:2], *part.shape[2:]))
 
 
-def entry(values: Variables, m: Perturbation) -> Tensor:
-    """(rows,): one member's entry."""
+def entry(values: Variables, m: Perturbation, tasks: Tasks) -> Tensor:
+    """(rows,): one member's entry. An axis counts through its own task's inputs, not the largest ones."""
     found = values[variable(m)][:, m.task]
     if m.kind == "task":
         return found
     found = found[:, m.instance]
-    return found.reshape(len(found), -1)[:, m.axis] if m.axis >= 0 else found
+    if m.axis < 0:
+        return found
+    inputs = tasks.side(m.kind.split("_")[0], m.task)[0]
+    return _of_size(found, 1, inputs.shape[1:]).reshape(len(found), -1)[:, m.axis]
+
+
+def _of_size(padded: Tensor, first: int, shape: Sequence[int]) -> Tensor:
+    """The part of this shape, from axis `first` on; of length 1 in the axes that it lacks."""
+    for axis in range(first, padded.ndim):
+        size = shape[axis - first] if axis - first < len(shape) else 1
+        padded = padded.narrow(axis, 0, size)
+    return padded
 
 
 def directions(

@@ -58,7 +58,8 @@ class Reading:
     def value(self) -> Tensor:
         """What was added (n, m)."""
         sums = {n: together(t) for n, t in self.sums.items()}
-        return Sensitivities(sums, self.run.lam, ()).along(self.perturbations)
+        tasks = self.program.problem.tasks
+        return Sensitivities(sums, self.run.lam, (), tasks).along(self.perturbations)
 
     def rate(self, t: int) -> float:
         """Of step t; of the last one at the end of the run."""
