@@ -10,7 +10,7 @@ from metainfl.errors import InvalidOption
 from metainfl.methods import run as methods
 from metainfl.methods.run.objective import mean_share, objective
 from metainfl.methods.run.reading import Reading
-from metainfl.methods.run.source import scale_root
+from metainfl.methods.run.steps import step_scale
 from metainfl.solve import CG, Dense
 from metainfl.solve.spectrum import lanczos
 
@@ -29,10 +29,10 @@ def damping(run):
     The first is what the run could not reach; the second, in units of the mean objective, makes the
     Hessian at its end definite, which no minimiser would ask for.
     """
-    scale = scale_root(run, [run.done - 1]).square().mean()
+    scale = step_scale(run, [run.done - 1]).mean()
     reading = Reading(run, [mi.task(0)], run.program.problem.tasks.select([0]))
     share = mean_share(reading, 0, run.done)
-    low = share * lanczos(exact(objective(reading, run.lam, share)), PRODUCTS).low
+    low = share * lanczos(exact(objective(reading, run.done, run.lam, share)), PRODUCTS).low
     return float(1 / (sum(run.program.rates[: run.done]) * scale)) + 2 * max(0.0, -low)
 
 

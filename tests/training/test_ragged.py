@@ -122,7 +122,7 @@ def test_one_step_of_every_estimator(product):
 
 
 def test_influence_at_a_minimiser():
-    """Guards the same axis in the cross derivatives, both ways through them. 1e-7: what minimisers resolve."""
+    """Guards the same axis in the cross derivatives, both ways. 1e-7: what minimisers resolve."""
     problem = problem_of(mi.Tasks.ragged(data()))
     problem.solve()
     rows = mi.influence(problem, PIS).value

@@ -94,16 +94,6 @@ def spaced(run: Run, checkpoints: int | Sequence[int] | None) -> list[int]:
     return times
 
 
-def decay(run: Run) -> float:
-    """What the optimiser's weight decay adds to outer_reg: where it stops, that much lam is in the gradient.
-
-    Not for decoupled decay of Adam, whose fixed points are those of no objective: 0.
-    """
-    optimiser = run.recipe.optimiser
-    scaled = getattr(optimiser, "decoupled", False) and optimiser.n_moments > 1
-    return 0.0 if scaled else float(getattr(optimiser, "weight_decay", 0.0))
-
-
 def last_layer(problem: Problem) -> Tensor:
     """Mask (p,) of the parameters of the layer that the model's forward pass uses last."""
     model = problem.setting.model

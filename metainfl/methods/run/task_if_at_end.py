@@ -38,7 +38,7 @@ def task_if_at_end(
     """Estimates (n, m). `curvature` and `solver` as in `metainfl.influence`; raises what they raise."""
     reading = Reading(run, perturbations, targets)
     share = mean_share(reading, 0, run.done)
-    problem = objective(reading, run.state.lam, share)
+    problem = objective(reading, run.done, run.state.lam, share)
     found = scores(
         problem,
         perturbations,
