@@ -17,7 +17,10 @@ Target = Tasks | Measure
 
 
 class MinusLoss:
-    """-L_t(lam) of each target task (targets,), adapted on its own support set, times its weight."""
+    """-L_t(lam) of each target task (targets,), adapted on its own support set.
+
+    A target's task weight does not enter, as in `metainfl.scores` and `run.scores`; its instances' do.
+    """
 
     def __init__(self, problem: Problem, targets: Tasks) -> None:
         like = problem.tasks.like
@@ -26,8 +29,7 @@ class MinusLoss:
 
     def __call__(self, lam: Tensor) -> Array:
         """(targets,), larger is better."""
-        losses = self.problem.losses(lam, self.targets)
-        found: Array = -(self.targets.w * losses).detach().cpu().numpy()
+        found: Array = -self.problem.losses(lam, self.targets).detach().cpu().numpy()
         return found
 
 

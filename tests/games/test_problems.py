@@ -55,6 +55,20 @@ def test_every_subset_of_tasks(name):
     assert close(games.quadratic(problem, target).many(masks), name)
 
 
+@pytest.mark.parametrize("make", [games.solved, games.quadratic])
+def test_a_targets_own_weight_does_not_enter(make):
+    """Kind guarded: values in other units than scores and removals have, or a target that is lost at 0."""
+    _, _, problem, target = setting("proximal_ridge")
+    w = target.w.new_tensor([2.0, 0.0])
+    heavy = target.reweighted(task=w)
+    found = make(problem, heavy).many(all_subsets(T))
+    assert np.array_equal(found, make(problem, target).many(all_subsets(T)))
+    losses = problem.losses(problem.lam, heavy).numpy()
+    assert np.abs(found[-1] + losses).max() <= 1e-12
+    pis = [mi.task(k) for k in range(T)]
+    assert torch.equal(mi.scores(problem, pis, heavy).value, mi.scores(problem, pis, target).value)
+
+
 def test_estimators_on_a_real_problem():
     """Kind guarded: players and rows in different orders, from data to value."""
     family, at, problem, target = setting("proximal_ridge")
