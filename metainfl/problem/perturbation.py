@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from metainfl.errors import InvalidProblem
+
 Kind = Literal["task", "support", "query", "support_input", "query_input", "group"]
 KINDS: tuple[Kind, ...] = ("task", "support", "query", "support_input", "query_input", "group")
 
@@ -24,6 +26,12 @@ class Perturbation:
     instance: int = -1
     axis: int = -1
     members: tuple[Perturbation, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind == "group" and not self.members:
+            raise InvalidProblem(
+                "an empty group moves nothing: give metainfl.group a member, such as metainfl.task(0)"
+            )
 
     def __str__(self) -> str:
         """`task 3`, `support 3.1`, `query_input 3.1[0]`, `group(task 1, task 2)`."""
@@ -56,14 +64,17 @@ def shift(side: Literal["support", "query"], k: int, j: int, axis: int) -> Pertu
 
 
 def group(members: Iterable[Perturbation]) -> Perturbation:
-    """All members at once, each with step 1. Shifts cannot be members; groups are flattened."""
+    """All members at once, each with step 1. Shifts cannot be members; groups are flattened.
+
+    Raises `InvalidProblem` for a shift, for a weight that is named twice, and for no members at all.
+    """
     flat: list[Perturbation] = []
     for m in members:
         if m.kind in ("support_input", "query_input"):
-            raise ValueError(f"{m} is an input shift; a group holds weights only")
+            raise InvalidProblem(f"{m} is an input shift; a group holds weights only")
         flat.extend(m.members if m.kind == "group" else (m,))
     if len(set(flat)) != len(flat):
-        raise ValueError("a group names the same weight twice; list each member once")
+        raise InvalidProblem("a group names the same weight twice; list each member once")
     return Perturbation("group", members=tuple(flat))
 
 

@@ -26,6 +26,7 @@ from metainfl.influence.how import How
 from metainfl.influence.scores import scores
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
+from metainfl.problem.weights import check
 from metainfl.training import Run
 from metainfl.training.fingerprint import adaptation_text, fingerprint
 from metainfl.training.progress import bar
@@ -56,6 +57,7 @@ def streamed(
         raise InvalidOption(f"block must be at least 1 target, got {block}")
     if isinstance(subject, Run) and how:
         raise InvalidOption(f"a run's derivative takes no {', '.join(how)}: it is exact")
+    check((subject.program.problem if isinstance(subject, Run) else subject).tasks, perturbations)
     own = subject.lam.dtype
     name = dtype or str(own).removeprefix("torch.")
     if name not in DTYPES:

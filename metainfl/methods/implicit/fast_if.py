@@ -23,6 +23,7 @@ from metainfl.errors import InvalidOption
 from metainfl.influence.how import How, apply_inverse, examined, finite
 from metainfl.methods.implicit.relatif import slopes
 from metainfl.problem import Perturbation, Tasks
+from metainfl.problem.weights import check
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def fast_if(
 
     Equal distances keep the order of the data. `residual` is the solver's.
     """
+    check(problem.tasks, perturbations)
     n, m = len(perturbations), targets.n_tasks
     if not 1 <= neighbours <= n:
         raise InvalidOption(f"1 to {n} neighbours can be kept, got {neighbours}")

@@ -81,11 +81,10 @@ def measured(
     """FI (n, m) on losses of the given slopes (m, p); `turn` gives d lam/d omega, one block a datum."""
     if problem.outer_loss is not cross_entropy:
         raise InvalidProblem("FI needs class probabilities: an outer loss of cross_entropy")
-    wrong = [p for p in instances if p.kind != "query"]
-    if wrong or not instances:
-        what = f"{wrong[0]} is not one" if wrong else "none was given"
+    check(problem.tasks, instances)
+    if wrong := [p for p in instances if p.kind != "query"]:
         raise InvalidOption(
-            f"FI is of query instances, and {what}; name them by metainfl.query(k, j)"
+            f"FI is of query instances, and {wrong[0]} is not one; name them by metainfl.query(k, j)"
         )
     check(problem.tasks, [shift("query", p.task, p.instance, 0) for p in instances])
     widths = [problem.tasks.select([p.task]).query_x.shape[2:].numel() for p in instances]

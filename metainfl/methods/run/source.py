@@ -51,11 +51,11 @@ def source(
     max_steps: int = 1000,
 ) -> Tensor:
     """Estimates (n, m), from `segments` equal parts of the run with `checkpoints` states each."""
+    reading = Reading(run, perturbations, targets)
     if not (segments >= 1 and checkpoints >= 1 and segments * checkpoints <= run.done):
         raise InvalidOption(
             f"{segments} segments with {checkpoints} checkpoints do not fit {run.done} steps"
         )
-    reading = Reading(run, perturbations, targets)
     bounds = [round(i * run.done / segments) for i in range(segments + 1)]
     b = reading.slopes(run.state.lam)
     out = run.state.lam.new_zeros(len(perturbations), len(b))

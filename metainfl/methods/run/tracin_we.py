@@ -20,6 +20,7 @@ from metainfl.methods.run.tracin_last import tracin_last
 from metainfl.problem import FromModule
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
+from metainfl.problem.weights import check
 from metainfl.training.run import Run
 
 
@@ -28,6 +29,7 @@ def tracin_we(
     run: Run, perturbations: Sequence[Perturbation], targets: Tasks, *, layer: str | None = None
 ) -> Tensor:
     """Sums over all steps taken (n, m). `layer` names the embedding; None: all there are."""
+    check(run.program.problem.tasks, perturbations)
     mask = embedding_mask(run.program.problem, layer)
     return tracin_last(run, perturbations, targets, parameters=mask)
 

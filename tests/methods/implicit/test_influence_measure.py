@@ -103,7 +103,7 @@ def test_through_an_adaptation_it_is_that_of_differences():
 
 def test_what_it_cannot_measure_is_told():
     problem = small_case("maml_softmax").problem()
-    for asked in ([mi.task(0)], [mi.support(0, 0)], []):
+    for asked in ([mi.task(0)], [mi.support(0, 0)]):
         with pytest.raises(InvalidOption, match="FI is of query instances"):
             influence_measure(problem, asked, problem.tasks.select([0]))
     ridge = small_case("single_ridge").problem()
