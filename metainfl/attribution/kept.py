@@ -6,7 +6,6 @@ removals from theirs. Scores are found again by what they were asked of (a finge
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 from metainfl.attribution.answer import Answer
 from metainfl.derive.problem import Problem
 from metainfl.errors import Interrupted, InvalidRecipe
+from metainfl.problem.digest import digest, meaning
 from metainfl.problem.tasks import Tasks
 from metainfl.training import Recipe, Run, load, save, train
 from metainfl.training.fingerprint import fingerprint
@@ -61,16 +61,11 @@ class Scores:
         self, folder: Path | None, subject: Run | Problem, targets: Tasks, more: object
     ) -> None:
         self.path = None if folder is None else folder / "scores.safetensors"
-        h = hashlib.sha256(repr(more).encode())
         if isinstance(subject, Run):
-            h.update(f"{fingerprint(subject.program)} {subject.done}".encode())
-            lam = subject.lam
+            own: tuple[object, ...] = fingerprint(subject.program), subject.done
         else:
-            lam = subject.lam
-            _add(h, subject.tasks)
-        h.update(lam.cpu().numpy().tobytes())
-        _add(h, targets)
-        self.asked = h.hexdigest()
+            own = *meaning(subject), subject.symmetry
+        self.asked = digest(own, subject.lam, targets, more)
 
     def read(self) -> Answer | None:
         """What is there, if it answers this question."""
@@ -100,9 +95,3 @@ class Scores:
 
 def _bytes(text: str) -> Tensor:
     return torch.tensor(list(text.encode()), dtype=torch.uint8)
-
-
-def _add(h: object, tasks: Tasks) -> None:
-    for _, batch in tasks.groups():
-        for t in (*batch.view(), batch.w):
-            h.update(t.detach().cpu().contiguous().view(torch.uint8).numpy().data)  # type: ignore[attr-defined]

@@ -5,17 +5,14 @@ The store of such a game is told a digest, so that a file of other data, weights
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Protocol
-
-import torch
-from torch import Tensor
 
 from metainfl.derive.problem import Problem
 from metainfl.games.game import Masks
 from metainfl.games.players import Players
 from metainfl.games.target import Target
 from metainfl.games.utility import Utility
+from metainfl.problem.digest import digest, meaning
 
 
 class Value(Protocol):
@@ -41,29 +38,12 @@ def game_of(
     return Utility(value, len(value.players), identity=told, **options)
 
 
-def identity_of(problem: Problem, *more: Any) -> str:
-    """A digest of what values of a problem's subsets depend on: data, weights, lam, parts, and `more`.
+def identity_of(problem: Problem, target: Target, *more: Any) -> str:
+    """A digest of what values of a problem's subsets depend on: see `metainfl.problem.digest`.
 
-    Code of a model or a loss is known by its name alone: change it, and change the store.
+    A target that is a function counts by its name; what is in it is the caller's to tell.
     """
-    h = hashlib.sha256()
-    things: list[Any] = [repr(problem), problem.outer_reg, problem._lam, *_tensors(problem.tasks)]
-    things += [v for _, v in sorted(vars(problem.adaptation).items())]
-    module = getattr(problem.setting.model, "module", None)
-    if isinstance(module, torch.nn.Module):
-        things += [*module.parameters(), *module.buffers()]
-    for m in more:
-        things += _tensors(m) if hasattr(m, "groups") else [m]
-    for t in things:
-        if isinstance(t, Tensor):
-            h.update(repr((tuple(t.shape), t.dtype)).encode())
-            h.update(t.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-        elif isinstance(t, (int, float, str, tuple, type(None))):
-            h.update(repr(t).encode())
-        else:
-            h.update(str(getattr(t, "__qualname__", type(t).__qualname__)).encode())
-    return h.hexdigest()[:32]
-
-
-def _tensors(tasks: Any) -> list[Tensor]:
-    return [t for _, batch in tasks.groups() for t in (*batch.view(), batch.w)]
+    read: object = target
+    if callable(target):
+        read = str(getattr(target, "__qualname__", type(target).__qualname__))
+    return digest(meaning(problem), problem.symmetry, problem.lam, read, more)

@@ -14,6 +14,8 @@ from metainfl.games.players import Players
 from metainfl.games.target import Target, measure_of
 from metainfl.games.utility import Utility
 from metainfl.problem import Perturbation, Tasks
+from metainfl.training.fingerprint import fingerprint
+from metainfl.training.run import Run
 
 
 class Replayable(Protocol):
@@ -39,10 +41,12 @@ def replayed(
     """The game v(S) = measure(lam_T(S)): the run's own program with the others' weights at 0.
 
     Nothing is assumed of a minimum. With nobody in, the run is that of the regulariser alone. Cost: one
-    training run a subset. The store's identity holds the run's data, weights and last lam.
+    training run a subset. The store's identity holds the run's data, weights and last lam,
+    and of a `Run` its whole program.
     """
     value = _Replay(run, target, players)
-    return game_of(value, run.problem(), target, "replayed", options)
+    program = f" {fingerprint(run.program)} {run.done}" if isinstance(run, Run) else ""
+    return game_of(value, run.problem(), target, f"replayed{program}", options)
 
 
 class _Replay:

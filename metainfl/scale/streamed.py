@@ -10,25 +10,24 @@ format: `numpy.load(path, mmap_mode="r")` reads it anywhere.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import How
 from metainfl.influence.scores import scores
+from metainfl.problem.digest import digest, meaning
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check
 from metainfl.training import Run
-from metainfl.training.fingerprint import adaptation_text, fingerprint
+from metainfl.training.fingerprint import fingerprint
 from metainfl.training.progress import bar
 
 __all__ = ["streamed"]
@@ -98,31 +97,15 @@ def _question(
     block: int,
     how: Any,
 ) -> str:
-    h = hashlib.sha256(repr((dtype, block, [str(p) for p in perturbations])).encode())
-    add: Callable[[Tensor], None] = lambda t: h.update(  # noqa: E731
-        t.detach().cpu().contiguous().view(torch.uint8).numpy().data
+    asked = (
+        dtype,
+        block,
+        [str(p) for p in perturbations],
+        [(i, batch.view()) for i, batch in targets.groups()],
     )
     if isinstance(subject, Run):
-        h.update(f"{fingerprint(subject.program)} {subject.done}".encode())
-    else:
-        add(subject.lam)
-        model = getattr(subject.setting.model, "module", subject.setting.model)
-        losses = (subject.setting.inner_loss, subject.outer_loss)
-        named = [getattr(f, "__name__", type(f).__name__) for f in losses]
-        h.update(repr((type(model).__name__, named, adaptation_text(subject.adaptation))).encode())
-        if isinstance(model, torch.nn.Module):
-            h.update(str(model).encode())
-            for _, t in sorted(model.state_dict().items()):
-                add(t)
-        parts = {k: getattr(v, "__name__", None) or repr(v) for k, v in how.items()}
-        h.update(repr((str(subject.outer_reg), subject.direct, sorted(parts.items()))).encode())
-        for _, batch in subject.tasks.groups():
-            for t in (*batch.view(), batch.w):
-                add(t)
-    for _, batch in targets.groups():
-        for t in batch.view():
-            add(t)
-    return h.hexdigest()
+        return digest(asked, fingerprint(subject.program), subject.done)
+    return digest(asked, meaning(subject), subject.symmetry, subject.lam, how)
 
 
 def _beside(path: Path) -> Path:

@@ -22,7 +22,7 @@ from metainfl.training.recipe import Recipe
 from metainfl.training.run import Run
 from metainfl.training.state import State
 
-VERSION = 1
+VERSION = 2
 
 
 def save(run: Run, folder: str | Path) -> None:
@@ -79,8 +79,8 @@ def load(folder: str | Path, problem: Problem) -> Run:
     program = Program(problem, recipe, start)
     if program.batches != batches or fingerprint(program) != same:
         raise InvalidRecipe(
-            f"the run in {folder} was made with another problem (tasks, weights, regulariser, adaptation or "
-            "constants of the model): give load the problem it was trained on"
+            f"the run in {folder} was made with another problem (tasks, weights, losses, regulariser, "
+            "adaptation or constants of the model): give load the problem it was trained on"
         )
     run = Run(Checkpoints(program, keep))
     like = program.start.lam

@@ -19,6 +19,7 @@ from metainfl_reference.families import FAMILIES
 from metainfl_reference.family import targets
 from metainfl_reference.generators import regression
 from metainfl_reference.perturbation import query, support, task
+from tests.training.helpers import network
 
 T = 3
 
@@ -194,6 +195,29 @@ def test_a_store_belongs_to_one_problem(tmp_path):
     games.solved(problem, lambda lam: 0.0, store=tmp_path / "w.jsonl", identity="nothing")
     with pytest.raises(mi.InvalidOption, match="another game"):
         games.solved(heavy, lambda lam: 0.0, store=tmp_path / "w.jsonl", identity="nothing")
+
+
+def test_a_store_belongs_to_one_learner_and_one_run(tmp_path):
+    """Kind guarded: rates in a dict told by their type's name, and runs told by their end alone."""
+    base = network()
+    problem, other = (
+        base.replaced(adaptation=mi.Unrolled(1, {"": r}), lam=base.setting.model.current())
+        for r in (0.2, 0.3)
+    )
+    target, path = base.tasks.select([1]), tmp_path / "step.jsonl"
+    players = [mi.task(0), mi.task(2)]
+    games.one_step(problem, target, 0.1, players, store=path).many(all_subsets(2))
+    with pytest.raises(mi.InvalidOption, match="another game"):
+        games.one_step(other, target, 0.1, players, store=path)
+    games.one_step(problem, target, 0.1, players, store=path)
+    runs = [
+        train(problem, Recipe(rate=[0.1, 0.0, 0.0], batches=b), progress=False)
+        for b in ([[0, 2], [1], [2]], [[0, 2], [2], [1]])
+    ]
+    assert torch.equal(runs[0].lam, runs[1].lam)
+    games.replayed(runs[0], target, players, store=tmp_path / "runs.jsonl")
+    with pytest.raises(mi.InvalidOption, match="another game"):
+        games.replayed(runs[1], target, players, store=tmp_path / "runs.jsonl")
 
 
 @pytest.mark.slow
