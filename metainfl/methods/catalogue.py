@@ -2,10 +2,13 @@
 
 `find("k-nn")` or `metainfl methods k-nn` looks one up. Importing this imports none of them: `Entry.load`
 does. What an estimator reads says how it is called:
-    minimiser   f(problem, perturbations) or f(problem, perturbations, targets), or makes such a method
-    run         f(run, perturbations, targets); runs: with a list of runs
-    game        f(game), with options
-    features, trees   as the docstring says
+    minimiser     f(problem, perturbations) or f(problem, perturbations, targets), or makes such a method
+    point         f(problem, removed, damping=...) at problem.lam, a minimiser or not
+    run           f(run, perturbations, targets); runs: with a list of runs
+    run, targets  f(run, targets): no perturbations
+    game          f(game), with options
+    own game      f(problem, target, rate), which makes the game
+    probabilities, features, values, trees   as the docstring says
 """
 
 from __future__ import annotations
@@ -108,7 +111,7 @@ FI | implicit.influence_measure.influence_measure | minimiser | length of d L_t/
 FI-util | implicit.influence_measure.fi_util | minimiser | the same of a mean over targets
 """,
     "methods/run/test_pbrf.py": """
-PBRF | run.pbrf.responses | run | minimiser of Bregman's divergence without a task
+PBRF | run.pbrf.responses | point | minimiser of Bregman's divergence without a task
 """,
     "methods/implicit/test_fi_active.py": """
 FI-active | implicit.fi_active.fi_active | minimiser | FI of labelled data on a predicted label
@@ -116,7 +119,7 @@ KFSVD | implicit.kfsvd.kfsvd | minimiser | approximates FI
 FI-active, forest | implicit.fi_active.predicted_ranks | values | approximates ranks of FI-active
 """,
     "methods/implicit/test_bald.py": """
-BALD | implicit.bald.bald | minimiser | information of a label about lam
+BALD | implicit.bald.bald | probabilities | information of a label about lam
 """,
     "methods/features/test_representers.py": """
 last-layer IF | features.last_layer.head | features | influence of the head, body frozen
@@ -144,7 +147,7 @@ TracInRP | run.tracin_rp.tracin_rp | run | TracIn, sketched
     "methods/run/test_generative.py": """
 TracInWE | run.tracin_we.tracin_we | run | TracIn in word embeddings
 VAE-TracIn | run.vae_tracin.vae_tracin | run | TracInCP of -ELBO
-TracInAD | run.vae_tracin.tracin_ad | run | tail of self-influence
+TracInAD | run.vae_tracin.tracin_ad | run, targets | tail of self-influence
 """,
     "methods/run/test_gas.py": """
 GAS | run.gas.gas | run | sum of cosines at checkpoints
@@ -179,11 +182,11 @@ AME | game.ame.ame | game | average marginal effect
 datamodels | game.datamodel.datamodel | game | linear fit of v to masks
 """,
     "games/test_problems.py": """
-Gradient-Shapley | game.gradient_shapley.gradient_shapley | game | Shapley value after one step
+Gradient-Shapley | game.gradient_shapley.gradient_shapley | own game | Shapley value after one step
 """,
     "methods/game/test_knn.py": """
-k-NN leave-one-out | game.knn_leave_one_out.knn_leave_one_out | game | removal from k-NN
-k-NN Shapley | game.knn_shapley.knn_shapley | game | Shapley value of k-NN
+k-NN leave-one-out | game.knn_leave_one_out.knn_leave_one_out | features | removal from k-NN
+k-NN Shapley | game.knn_shapley.knn_shapley | features | Shapley value of k-NN
 """,
     "methods/game/test_interactions.py": """
 Shapley interaction | game.shapley_interaction.shapley_interaction | game | interaction index

@@ -55,13 +55,13 @@ def _numbers(thing: Tensor | np.ndarray) -> bytes:
     if isinstance(thing, Tensor):
         shape, dtype = tuple(thing.shape), str(thing.dtype)
         flat = thing.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-        data = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
+        data: bytes | memoryview = flat.view(torch.uint8).numpy().data if flat.numel() else b""
     else:
         shape, dtype, data = thing.shape, str(thing.dtype), np.ascontiguousarray(thing).tobytes()
     return _hash("numbers", repr((shape, dtype)), data)
 
 
-def _hash(*parts: str | bytes) -> bytes:
+def _hash(*parts: str | bytes | memoryview) -> bytes:
     """Of parts, each with its length before it."""
     h = hashlib.sha256()
     for part in parts:

@@ -209,6 +209,33 @@ def test_an_entry_refuses_what_names_nothing(entry, monkeypatch):
             called(entry)
 
 
+FIRST = {
+    "minimiser": [["problem", "perturbations"], ["problem", "instances"], ["problem", "labelled"]],
+    "point": [["problem", "removed", "damping"]],
+    "run": [["run", "perturbations", "targets"]],
+    "runs": [["runs", "perturbations", "targets"]],
+    "run, targets": [["run", "targets"]],
+    "game": [["game"]],
+    "own game": [["problem", "target", "rate"]],
+    "probabilities": [["probabilities"]],
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.place)
+def test_an_entry_is_called_as_it_says(entry):
+    """Guards a line that says `game` of what takes a problem, or `run` of what takes no perturbations."""
+    taken = list(inspect.signature(entry.load()).parameters)
+    makes = isinstance(entry.load(), Method) or entry.load().__annotations__["return"] in (
+        "Method",
+        Method,
+    )
+    if entry.reads in FIRST and not makes:
+        assert any(taken[: len(first)] == first for first in FIRST[entry.reads]), taken
+    else:
+        assert makes or entry.reads in ("features", "trees", "values")
+        assert "game" not in taken and "run" not in taken
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.place)
 def test_an_entry_has_its_test(entry):
     """Guards a table that points to a test which does not look at the estimator."""

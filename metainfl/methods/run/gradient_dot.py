@@ -1,7 +1,8 @@
 """Gradient dot product at the last state: the oldest baseline, a step that was never taken.
 
     value[pi, t] = - (sum_s rate_s share_s) d(grad sum_i L_i(lam_S))/d pi . D L_t(lam_S)
-TracInCP with the end of the run as its only checkpoint. A run of one step from lam_0 has the derivative
+TracInCP with the end of the run as its only checkpoint, where rates and batches are equal: there each step
+has the last one's rate and share, here its own. A run of one step from lam_0 has the derivative
 - rate c D L_i(lam_0) . D L_t(lam_1): this with the two slopes at their own states. Sign: negative =
 helped. Scale: that of d L_t/d weight. Cost: two gradients of all tasks.
 """

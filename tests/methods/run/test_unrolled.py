@@ -15,6 +15,7 @@ from metainfl.methods.run import (
     source,
     task_if_at_end,
     tracin,
+    tracin_cp,
     training_loss,
 )
 from metainfl.training import SGD, Adam, AdamW, Recipe, train
@@ -254,3 +255,16 @@ def test_baselines_by_hand():
     scale = sum(run.program.rates) / 6
     want = -scale * gradients @ problem.task_gradients(lam, target).T
     assert_close(gradient_dot(run, rows, target), want, 1e-12)
+
+
+def test_gradient_dot_is_tracin_cp_at_the_end_for_equal_steps_only():
+    """Guards the docstring's equality: with other rates or batches TracInCP takes those of the last step."""
+    target = network().tasks.select([5, 0])
+
+    def both(**steps):
+        run = train(network(), Recipe(**steps), progress=False)
+        return gradient_dot(run, PIS, target), tracin_cp(run, PIS, target, checkpoints=[run.done])
+
+    assert_close(*both(rate=0.1, batches=[[0, 2], [1, 3], [4, 5]]), 1e-12)
+    assert relative(*both(rate=[0.1, 0.2], steps=2)) > 0.1
+    assert relative(*both(rate=0.1, batches=[[0, 2], [1]], reduction="sum")) > 0.1
