@@ -41,6 +41,8 @@ class Proximal(Adaptation):
             raise InvalidProblem(f"inner_reg must be positive and finite, got {inner_reg}")
         if not 0 < rtol < 1:
             raise InvalidProblem(f"rtol lies between 0 and 1, got {rtol}")
+        if not isinstance(max_steps, int) or max_steps < 1:
+            raise InvalidProblem(f"max_steps is a whole number of at least 1, got {max_steps!r}")
         self.inner_reg, self.rtol, self.max_steps = inner_reg, rtol, max_steps
 
     def inner(self, s: Setting, theta: Tensor, lam: Tensor, task: TaskView) -> Tensor:

@@ -26,8 +26,8 @@ class Unrolled(Adaptation):
     """k gradient steps; first-order MAML is not a derivative of anything and is not offered."""
 
     def __init__(self, steps: int, rate: Rate, *, inner_reg: float = 0.0) -> None:
-        if steps < 1:
-            raise InvalidProblem(f"steps must be at least 1, got {steps}")
+        if not isinstance(steps, int) or steps < 1:
+            raise InvalidProblem(f"steps is a whole number of at least 1, got {steps!r}")
         if not (math.isfinite(inner_reg) and inner_reg >= 0):
             raise InvalidProblem(f"inner_reg must be finite and not negative, got {inner_reg}")
         self.steps, self.rate, self.inner_reg = steps, checked(rate), inner_reg

@@ -29,9 +29,9 @@ class Kronecker(SymmetricOperator):
     def inverse(self, b: Tensor) -> Tensor:
         """(F + shift I)^{-1} b."""
         low = min(float(values.min()) for _, _, values in self.parts) + self.shift
-        if not low > 0:
-            high = max(float(values.max()) for _, _, values in self.parts) + self.shift
-            eps = torch.finfo(self.like.dtype).eps
+        high = max(float(values.max()) for _, _, values in self.parts) + self.shift
+        eps = torch.finfo(self.like.dtype).eps
+        if not low > eps * len(self.like) * high:  # zero, to rounding
             raise refuse("the Kronecker approximation is not positive definite", low, high, eps)
         return apply(self.layers, self.parts, b, lambda s: 1 / (s + self.shift))
 

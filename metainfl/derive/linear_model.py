@@ -15,10 +15,8 @@ from metainfl.problem import Definition, Linear
 
 
 def applies(problem: Definition) -> bool:
-    """A `Linear` model, used as it is."""
-    return isinstance(problem.adaptation, NoAdaptation) and isinstance(
-        problem.setting.model, Linear
-    )
+    """A `Linear` model, used as it is: what is made of either may do something else."""
+    return type(problem.adaptation) is NoAdaptation and type(problem.setting.model) is Linear
 
 
 def linear_hessian(problem: Definition, lam: Tensor, size: int) -> Tensor:

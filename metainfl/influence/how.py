@@ -9,7 +9,8 @@ allow_nonstationary  read the result as an approximation where lam is no station
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import TypedDict, Unpack
 
 import torch
@@ -48,6 +49,7 @@ def examined(
     The error is of the type of the first thing found.
     """
     wrong: list[MetainflError] = []
+    unknown(how)
 
     def attempt(f: Callable[..., None], *args: object) -> None:
         try:
@@ -74,6 +76,19 @@ def examined(
         wrong.append(NotStationary(f"{error}. {amounts(problem)}", residual=error.residual))
         _raise(wrong)
     return residual
+
+
+def unknown(how: Mapping[str, object]) -> None:
+    """`InvalidOption` for an option that there is not: a misspelt one would change nothing."""
+    names = list(How.__annotations__)
+    for name in how:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            raise InvalidOption(f"there is no option {name!r}{meant}; there are {', '.join(names)}")
+    solver = how.get("solver")
+    if isinstance(solver, type):
+        raise InvalidOption(f"solver is an object, not a class: write {solver.__name__}()")
 
 
 def _raise(wrong: list[MetainflError]) -> None:
@@ -103,6 +118,7 @@ def amounts(problem: Problem) -> str:
 
 def apply_inverse(problem: Problem, rhs: Tensor, **how: Unpack[How]) -> SolveResult:
     """(C + damping)^{-1} rhs for rhs (p, k), off a known symmetry: the one place where systems are solved."""
+    unknown(how)
     curvature, solver = how.get("curvature", exact), how.get("solver")
     operator = curvature(problem).damped(how.get("damping", 0.0))
     if solver is None:

@@ -40,7 +40,14 @@ class LinearLayers:
             start += shape.numel()
         for name, module in model.module.named_modules():
             prefix = f"{name}." if name else ""
-            if not isinstance(module, nn.Linear) or f"{prefix}weight" not in where:
+            if not isinstance(module, nn.Linear):
+                continue
+            if f"{prefix}weight" not in where:
+                if module.weight.requires_grad:
+                    raise InvalidProblem(
+                        f"linear layer {name!r} shares its weight with another; Kronecker factors are of "
+                        "layers that are used once: take curvature=metainfl.curvature.gauss_newton"
+                    )
                 continue
             place = where.pop(f"{prefix}weight").T
             if f"{prefix}bias" in where:
@@ -69,6 +76,11 @@ class LinearLayers:
             def record(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
                 if inputs[0].ndim != 2:
                     raise InvalidProblem("a linear layer sees more than one row an instance")
+                if number in seen:
+                    raise InvalidProblem(
+                        "a linear layer is used twice in the model; Kronecker factors are of layers that "
+                        "are used once: take curvature=metainfl.curvature.gauss_newton"
+                    )
                 seen[number] = inputs[0]
                 return output + offsets[number]
 
@@ -82,6 +94,12 @@ class LinearLayers:
                 h.remove()
         inputs = []
         for i, place in enumerate(self.places):
+            if i not in seen:
+                raise InvalidProblem(
+                    f"linear layer {i} of the model is not called as a module (it is unused, or applied by "
+                    "hand): Kronecker factors read what goes into it; take "
+                    "curvature=metainfl.curvature.gauss_newton"
+                )
             a = seen[i]
             inputs.append(
                 a if len(place) == a.shape[1] else torch.cat([a, torch.ones_like(a[:, :1])], 1)

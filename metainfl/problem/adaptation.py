@@ -68,6 +68,10 @@ class Frozen(Adaptation):
         """As the wrapped adaptation."""
         self.inner.check(s, tasks)
 
+    def n_meta(self, model: Model) -> int:
+        """As the wrapped adaptation."""
+        return self.inner.n_meta(model)
+
     def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
         """Theta at lam, computed once."""
         state = self.inner.prepare(s, lam, tasks)

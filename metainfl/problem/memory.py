@@ -1,7 +1,7 @@
 """What adaptations prepared at one lam, kept as long as nothing that it depends on has changed.
 
-Nothing is remembered by identity: lam is compared by value, tasks by the versions of their tensors, the
-adaptation by its settings.
+Lam is compared by value; tasks must be the very ones, which are held, with the versions that their tensors
+had; the adaptation by its settings.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._lam: Tensor | None = None
+        self._tasks: Tasks | None = None
         self._key: Any = None
         self._state: Any = None
 
@@ -29,11 +30,13 @@ class Memory:
             return None
         if self._lam.device != lam.device or not torch.equal(self._lam, lam):
             return None
+        if tasks is not self._tasks:  # held here, so that another cannot come to stand in its place
+            return None
         return self._state if self._key == _key(tasks, adaptation) else None
 
     def keep(self, lam: Tensor, tasks: Tasks, adaptation: Adaptation, state: Any) -> None:
         """Keep it, in place of what was kept before."""
-        self._lam, self._state = lam.detach().clone(), state
+        self._lam, self._state, self._tasks = lam.detach().clone(), state, tasks
         self._key = _key(tasks, adaptation)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import index
 from typing import Literal
 
 from metainfl.errors import InvalidProblem
@@ -28,10 +29,20 @@ class Perturbation:
     members: tuple[Perturbation, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InvalidProblem(
+                f"there is no perturbation of kind {self.kind!r}; there are {', '.join(KINDS)}"
+            )
         if self.kind == "group" and not self.members:
             raise InvalidProblem(
                 "an empty group moves nothing: give metainfl.group a member, such as metainfl.task(0)"
             )
+        for name in (
+            "task",
+            "instance",
+            "axis",
+        ):  # a tensor would be another key than the number in it
+            object.__setattr__(self, name, whole(getattr(self, name), name))
 
     def __str__(self) -> str:
         """`task 3`, `support 3.1`, `query_input 3.1[0]`, `group(task 1, task 2)`."""
@@ -60,6 +71,8 @@ def query(k: int, j: int) -> Perturbation:
 
 def shift(side: Literal["support", "query"], k: int, j: int, axis: int) -> Perturbation:
     """A shift of feature `axis` of one instance, in units of that feature."""
+    if side not in ("support", "query"):
+        raise InvalidProblem(f'a side is "support" or "query", got {side!r}')
     return Perturbation("support_input" if side == "support" else "query_input", k, j, axis)
 
 
@@ -70,12 +83,26 @@ def group(members: Iterable[Perturbation]) -> Perturbation:
     """
     flat: list[Perturbation] = []
     for m in members:
+        if not isinstance(m, Perturbation):
+            raise InvalidProblem(
+                f"a group holds perturbations, such as metainfl.task(0); got {type(m).__name__}"
+            )
         if m.kind in ("support_input", "query_input"):
             raise InvalidProblem(f"{m} is an input shift; a group holds weights only")
         flat.extend(m.members if m.kind == "group" else (m,))
     if len(set(flat)) != len(flat):
         raise InvalidProblem("a group names the same weight twice; list each member once")
     return Perturbation("group", members=tuple(flat))
+
+
+def whole(number: object, what: str) -> int:
+    """A place as a plain int, from any kind of whole number; `InvalidProblem` for anything else."""
+    try:
+        return index(number)  # type: ignore[arg-type]
+    except (TypeError, RuntimeError, ValueError):
+        raise InvalidProblem(
+            f"the {what} of a perturbation is a whole number, got {number!r}"
+        ) from None
 
 
 def parts(perturbation: Perturbation) -> tuple[Perturbation, ...]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from metainfl.errors import InvalidTasks
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
+from metainfl.problem.tasks import places as chosen
 
 SIDES = ("support_x", "support_y", "query_x", "query_y")
 
@@ -66,8 +67,7 @@ class Ragged(Tasks):
 
     def select(self, index: Sequence[int] | Tensor) -> Tasks:
         """The tasks at `index`, in that order; a plain batch where they have one shape."""
-        wanted = torch.as_tensor(index).tolist()
-        wanted = [k + self.n_tasks if k < 0 else k for k in wanted]
+        wanted = chosen(index, self.n_tasks)
         found = []
         for places, tasks in self._groups:
             where = {int(k): a for a, k in enumerate(places.tolist())}
@@ -75,10 +75,6 @@ class Ragged(Tasks):
             if here:
                 new, old = zip(*here, strict=True)
                 found.append((torch.tensor(new, device=places.device), tasks.select(list(old))))
-        if sum(len(i) for i, _ in found) != len(wanted):
-            raise InvalidTasks(f"tasks run from 0 to {self.n_tasks - 1}, asked for {wanted}")
-        if not found:
-            raise InvalidTasks("no tasks: the selection is empty")
         if len(found) == 1:
             index_, tasks = found[0]
             return tasks.select(torch.argsort(index_))

@@ -25,6 +25,31 @@ class TaskView(NamedTuple):
     query_weight: Tensor
 
 
+def places(index: Sequence[int] | Tensor, n: int) -> list[int]:
+    """Which of n tasks: places, negative ones from the end, or a mask; `InvalidTasks` for anything else."""
+    try:
+        i = torch.as_tensor(index)
+    except (TypeError, ValueError, RuntimeError):
+        i = torch.empty(0)
+    if i.dtype == torch.bool and i.shape == (n,):
+        i = i.nonzero()[:, 0]
+    if (
+        i.ndim != 1
+        or not len(i)
+        or i.dtype.is_floating_point
+        or i.dtype in (torch.bool, torch.complex64)
+    ):
+        raise InvalidTasks(
+            f"give the places of the tasks as a list of whole numbers, or a mask ({n},) that leaves some; "
+            f"got {index!r}"
+        )
+    wanted = [int(k) for k in i.tolist()]
+    wrong = [k for k in wanted if not -n <= k < n]
+    if wrong:
+        raise InvalidTasks(f"tasks run from 0 to {n - 1}, asked for {wrong[0]}")
+    return [k % n for k in wanted]
+
+
 @dataclass(frozen=True)
 class Tasks:
     """T tasks: support (T, n_s, ...), query (T, n_q, ...), targets likewise; all weights 1 at first.
@@ -153,7 +178,7 @@ class Tasks:
 
     def select(self, index: Sequence[int] | Tensor) -> Tasks:
         """The tasks at `index`, weights included."""
-        i = torch.as_tensor(index, device=self.query_x.device)
+        i = torch.tensor(places(index, self.n_tasks), device=self.query_x.device)
         return self._mapped(lambda t: t[i])
 
     def scaled(self, members: Sequence[Perturbation], factor: float) -> Tasks:
@@ -186,6 +211,11 @@ class Tasks:
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> Tasks:
         """Move to a device, and all floating-point tensors to a dtype."""
+        if dtype is not None and dtype not in (torch.float32, torch.float64):
+            raise InvalidTasks(
+                f"tasks are computed in float32 or float64, not in {dtype}: in less, second derivatives are "
+                "rounding"
+            )
         return self._mapped(
             lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None)
         )
