@@ -1,15 +1,19 @@
 """Newton's method with the dense Hessian: damped far away, undamped close by.
 
 Eigenvalues are taken absolute, so a saddle repels; directions without curvature or slope (a symmetry)
-are left alone. Up to a few hundred parameters: p products and O(p^3) a step.
+are left alone. Close by, one of little curvature that F slopes along is no symmetry: it is followed where
+its curvature is more than rounding, and ends the minimisation, unconverged, where it is not. Up to a few
+hundred parameters: p products and O(p^3) a step.
 """
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from metainfl.derive.minimise import Minimisation, Objective, resolved
 from metainfl.derive.saddle import escape
+from metainfl.derive.stationary import tolerance_of
 
 
 def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
@@ -21,14 +25,26 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
         g = problem.gradient(lam)
         run.value, run.slope = float(value), float(g.norm())
         run.tell()
-        values, vectors = torch.linalg.eigh(problem.hessian(lam))
+        hessian = problem.hessian(lam)
+        values, vectors = torch.linalg.eigh(hessian)
         run.gradients, run.products = run.gradients + 1, run.products + len(lam)
         top = values.abs().max()
         live = values.abs() > eps**0.55 * top
         run.negative += bool((values[live] < 0).any())
-        step = -(vectors[:, live] @ ((vectors[:, live].T @ g) / values[live].abs()))
+        step = _newton(g, values, vectors, live)
         size = float(step.norm() / (1 + lam.norm()))
-        if size <= 4 * eps or (size >= best and size <= eps**0.625):
+        scale, sloped = 0.0, torch.zeros_like(live)
+        if not resolved(size, lam.dtype):
+            scale = _scale(problem, lam, g, hessian)
+            sloped = ~live & ((vectors.T @ g).abs() > tolerance_of(lam) * scale)
+            followed = sloped & (values > eps * len(lam) * top)
+            step = _newton(g, values, vectors, live | followed)
+            sloped, size = sloped & ~followed, float(step.norm() / (1 + lam.norm()))
+        done = size <= 4 * eps or (size >= best and size <= eps**0.625)
+        rounding, endless = run.slope <= tolerance_of(lam) * scale, bool(sloped.any())
+        if done and not (rounding or endless) and size < best:  # lam is small, not the step: go on
+            done = False
+        if done:
             if values[0] < -(eps**0.5) * top:  # stationary, and no minimum
                 if not escape(problem, run):
                     run.reason = f"a saddle that no step leaves (lowest eigenvalue {values[0]:.2g})"
@@ -36,7 +52,11 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
                 lam, best, run.steps = run.lam, float("inf"), run.steps + 1
                 value = problem.objective(lam)
                 continue
-            run.reason, run.converged = "a local minimum, to rounding", True
+            run.reason, run.converged = "a local minimum, to rounding", rounding
+            if endless:
+                run.reason, run.converged = _endless(g, values, vectors, sloped), False
+            elif not rounding:
+                run.reason = "progress ended before the gradient was rounding"
             return
         run.steps += 1
         if not resolved(size, lam.dtype):
@@ -55,3 +75,29 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
         lam = run.lam = lam + length * step
         value = problem.objective(lam)
     run.reason = f"not minimised in {max_steps} Newton steps (last step {size:.3g})"
+
+
+def _newton(g: Tensor, values: Tensor, vectors: Tensor, live: Tensor) -> Tensor:
+    """Newton's step in the eigenvectors that are `live`."""
+    kept = vectors[:, live]
+    return -(kept @ ((kept.T @ g) / values[live].abs()))
+
+
+def _scale(problem: Objective, lam: Tensor, g: Tensor, hessian: Tensor) -> float:
+    """What the gradient is rounding relative to: its terms, and |H lam| (see `stationary`)."""
+    residual = problem.residual(lam)
+    terms = float(g.norm()) / residual if residual > 0 else 0.0
+    return terms + float((hessian @ lam).norm())
+
+
+def _endless(g: Tensor, values: Tensor, vectors: Tensor, sloped: Tensor) -> str:
+    """Why there is no minimum to be found along the `sloped` directions: names the steepest."""
+    slopes = (vectors.T @ g).abs() * sloped
+    worst = int(slopes.argmax())
+    entry = int(vectors[:, worst].abs().argmax())
+    return (
+        f"F slopes by {float(slopes[worst]):.3g} along a direction of no positive curvature "
+        f"({float(values[worst]):.2g} against {float(values.abs().max()):.2g}; its largest entry is "
+        f"parameter {entry}): F has no minimum along it that can be resolved, so raise outer_reg, or "
+        "scale the features alike"
+    )
