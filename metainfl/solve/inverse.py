@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from metainfl.errors import InvalidOption
+from metainfl.errors import Interrupted, InvalidOption, NotConverged
 from metainfl.solve.finite import finite_columns
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.result import SolveResult
@@ -31,7 +33,7 @@ class Inverse(SymmetricOperator):
                 f"right-hand sides stand in columns ({self.size}, k), got shape {tuple(b.shape)}"
             )
         finite_columns(b, "right-hand side", "look at the gradient that it is")
-        result = self._solve(self.off(b))
+        result = _scaled(self._solve, self.off(b))
         finite_columns(result.solution, "solution", "scale the problem, or compute in float64")
         return result
 
@@ -61,3 +63,24 @@ class Factoring(ABC):
 def _nothing(b: Tensor) -> SolveResult:
     """Every direction is flat."""
     return SolveResult(torch.zeros_like(b), 0.0, 0.0, 0, 0, True)
+
+
+def _scaled(solve: Solve, b: Tensor) -> SolveResult:
+    """`solve` at columns of largest entry near 1, by powers of 2: their squares neither over- nor underflow.
+
+    Scaling is exact, so nothing else changes. Without columns there is nothing to solve.
+    """
+    if b.shape[1] == 0:
+        return _nothing(b)
+    most = math.frexp(torch.finfo(b.dtype).max)[1] - 4
+    power = torch.frexp(b.abs().amax(0))[1].clamp(-most, most)
+
+    def back(result: SolveResult) -> SolveResult:
+        return replace(result, solution=torch.ldexp(result.solution, power))
+
+    try:
+        return back(solve(torch.ldexp(b, -power)))
+    except (NotConverged, Interrupted) as short:
+        if isinstance(short.result, SolveResult):
+            short.result = back(short.result)
+        raise

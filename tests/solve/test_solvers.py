@@ -187,3 +187,44 @@ def test_the_closed_form_hessian_of_a_linear_model(name):
     damped = exact(heavy).damped(0.3)
     assert_close(damped.dense(), heavy.hessian(problem.lam) + 0.3 * eye, 1e-13)
     assert exact(heavy).dense().shape == eye.shape
+
+
+def graded(seed=0, p=12, condition=1e10):
+    draw = torch.Generator().manual_seed(seed)
+    q = torch.linalg.qr(torch.randn(p, p, generator=draw, dtype=torch.float64))[0]
+    values = torch.logspace(0, -np.log10(condition), p, dtype=torch.float64)
+    matrix = (q * values) @ q.T
+    matrix = 0.5 * (matrix + matrix.T)
+    return SymmetricOperator(p, matrix.__matmul__, matrix), matrix
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("small", [False, True])
+def test_the_true_residual_decides_over_cgs_recurrence(seed, small):
+    """Guards `converged` read off a recurrence that has drifted from A x = b.
+
+    A right-hand side of a small solution leaves rounding no excuse; others may keep 8 sqrt(p) eps |A| |x|.
+    """
+    a, matrix = graded(seed)
+    draw = torch.Generator().manual_seed(9)
+    b = torch.randn(12, 2, generator=draw, dtype=torch.float64)
+    b = matrix @ b if small else b
+    found = CG(rtol=1e-10, max_iterations=2000)(a, b)
+    true = (matrix @ found.solution - b).norm(dim=0) / b.norm(dim=0)
+    excuse = 28 * 2.3e-16 * found.solution.norm(dim=0) / b.norm(dim=0)
+    assert found.converged and bool((true <= excuse.clamp(min=1.01e-10)).all())
+    assert found.residual == pytest.approx(float(true.max()), rel=0.5)
+    assert bool(found.note) == (float(true.max()) > 1e-10)
+
+
+@pytest.mark.parametrize("solver", [CG(), Dense(), Neumann(rtol=1e-8)])
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_right_hand_sides_far_from_one(solver, scale):
+    """Guards norms that overflow or underflow where the answer does not."""
+    matrix = torch.diag(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
+    a = SymmetricOperator(3, matrix.__matmul__, matrix)
+    b = torch.ones(3, 2, dtype=torch.float64) * torch.tensor([1.0, scale], dtype=torch.float64)
+    found = solver(a, b)
+    assert_close(found.solution[:, 0], 1 / matrix.diagonal(), 1e-7)
+    assert_close(found.solution[:, 1] / scale, 1 / matrix.diagonal(), 1e-7)
+    assert found.converged and found.residual < 1e-6
