@@ -83,7 +83,7 @@ def group(members: Iterable[Perturbation]) -> Perturbation:
     """
     flat: list[Perturbation] = []
     for m in members:
-        if not isinstance(m, Perturbation):
+        if not hasattr(m, "members"):
             raise InvalidProblem(
                 f"a group holds perturbations, such as metainfl.task(0); got {type(m).__name__}"
             )
