@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from metainfl.errors import InvalidOption, NotConverged
+from metainfl.errors import InvalidOption, NotConverged, NotFinite, SingularHessian
 from metainfl.solve.function import functions
 from metainfl.solve.operator import SymmetricOperator
 from tests.helpers import assert_close
@@ -49,3 +49,21 @@ def test_zero_vectors_steps_and_options():
         functions(hard, b, [lambda x: 1 / x], max_steps=7)
     with pytest.raises(InvalidOption, match="rtol"):
         functions(hard, b, [torch.exp], rtol=0)
+
+
+def test_what_has_no_value_is_named():
+    """Guards NaN in, or a function without a value at an eigenvalue, that comes out as numbers or NaN."""
+    a, _, b, _ = operator(SPECTRA["indefinite"])
+    broken = b.clone()
+    broken[3, 1] = float("nan")
+    with pytest.raises(NotFinite, match="row 3, column 1"):
+        functions(a, broken, [torch.exp])
+    with pytest.raises(NotFinite, match=r"function 1 .* eigenvalue -"):
+        functions(a, b, [torch.exp, torch.log])
+    with pytest.raises(NotFinite, match="function 0"):
+        functions(a, b, [torch.log], max_steps=12)
+    singular, _, b, _ = operator(SPECTRA["repeated"])
+    for f in (lambda x: 1 / x, torch.log):
+        with pytest.raises((SingularHessian, NotFinite), match="eigenvalue"):
+            functions(singular, b, [f])
+    functions(singular, b, [torch.exp, lambda x: x.abs().sqrt()])
