@@ -21,7 +21,7 @@ from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.losses import Loss, as_loss, squared, weighted
 from metainfl.problem.memory import Memory
 from metainfl.problem.model import Model, as_model
-from metainfl.problem.symmetry import Symmetry
+from metainfl.problem.symmetry import Symmetry, orthonormal
 from metainfl.problem.tasks import Tasks, TaskView
 
 
@@ -147,7 +147,7 @@ class Definition:
 
     def tangent(self) -> Tensor | None:
         """Orthonormal directions (p, f) of the known symmetry at lam; None if there is none."""
-        return None if self.symmetry is None else self.symmetry(self.lam)
+        return None if self.symmetry is None else orthonormal(self.lam, self.symmetry(self.lam))
 
     def replaced(self, **changes: Any) -> Self:
         """The same problem with other tasks, adaptation, lam, ..."""

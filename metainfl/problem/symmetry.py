@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from metainfl.errors import InvalidProblem
+
 Symmetry = Callable[[Tensor], Tensor]
 
 
@@ -72,3 +74,28 @@ def spanned(lam: Tensor, moves: Sequence[Tensor]) -> Tensor:
         return lam.new_zeros(len(lam), 0)
     u, s, _ = torch.linalg.svd(torch.stack(list(moves), dim=1), full_matrices=False)
     return u[:, s > torch.finfo(lam.dtype).eps * len(lam) * s.max()]
+
+
+def orthonormal(lam: Tensor, directions: Tensor) -> Tensor:
+    """An orthonormal basis (p, f) of the `directions` (p, k) of a symmetry at lam; itself if it is one.
+
+    Columns that are zero, or depend on others to rounding, are dropped.
+    """
+    if directions.ndim != 2 or len(directions) != len(lam):
+        raise InvalidProblem(
+            f"symmetry(lam) gives directions in columns ({len(lam)}, f), got {tuple(directions.shape)}"
+        )
+    if not torch.isfinite(directions).all():
+        raise InvalidProblem(
+            "symmetry(lam) gives directions that are not finite: check it at problem.lam"
+        )
+    basis, eps = directions.detach().to(lam), torch.finfo(lam.dtype).eps
+    gram = basis.T @ basis
+    if bool(((gram - torch.eye(len(gram)).to(gram)).abs() <= len(lam) * eps).all()):
+        return basis
+    basis = basis / basis.abs().amax(0).clamp(min=torch.finfo(lam.dtype).tiny)
+    basis = basis[:, basis.any(0)]
+    if basis.shape[1] == 0:
+        return basis
+    u, s, _ = torch.linalg.svd(basis / basis.norm(dim=0), full_matrices=False)
+    return u[:, s > eps**0.75 * s.max()]

@@ -56,3 +56,38 @@ def test_what_is_no_symmetry_is_not_offered():
     assert mi.symmetry.find(problem) is None
     uneven = torch.linspace(0.2, 0.6, prototype_problem().n_meta, dtype=torch.float64)
     assert mi.symmetry.find(prototype_problem(outer_reg=uneven)) is None
+
+
+@pytest.mark.parametrize(
+    "solver", [mi.solve.Dense(), mi.solve.CG(), mi.solve.PseudoInverse(rtol=0)]
+)
+@pytest.mark.parametrize("kind", ["scaled", "skewed", "dependent", "zero"])
+def test_a_symmetry_need_not_be_orthonormal(kind, solver):
+    """Guards projections off columns that are taken for orthonormal as they come."""
+    problem = prototype_problem()
+    known = mi.symmetry.find(problem)
+    problem = problem.replaced(symmetry=known)
+
+    def own(lam):
+        basis = known(lam)
+        if kind == "scaled":
+            return 3 * basis
+        if kind == "zero":
+            return torch.cat([basis, 0 * basis], dim=1)
+        if kind == "skewed":
+            return torch.cat([basis[:, :1], basis[:, 1:] + basis[:, :1]], dim=1) * 1e-20
+        return torch.cat([basis, basis.sum(1, keepdim=True) / 7], dim=1)
+
+    want = mi.influence(problem, [mi.task(0)], solver=solver).value
+    other = problem.replaced(symmetry=own)
+    assert other.tangent().shape == problem.tangent().shape
+    assert_close(mi.influence(other, [mi.task(0)], solver=solver).value, want, 1e-8)
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda lam: lam, lambda lam: lam[:2, None], lambda lam: lam[:, None] / 0]
+)
+def test_a_symmetry_that_is_no_basis_is_refused(wrong):
+    """Guards directions of a wrong shape, or NaN, that fail far from where they were given."""
+    with pytest.raises(mi.InvalidProblem, match="symmetry"):
+        small_case("prototypes", 1).problem().replaced(symmetry=wrong).tangent()
