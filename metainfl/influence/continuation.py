@@ -3,7 +3,8 @@
 Where F is not convex, solving again may end in another valley, and the difference is then not what
 removing the data did. From lam* the weights move in steps; each step is corrected by Newton's method
 without any globalisation, and accepted only while the Hessian stays positive definite off the known
-symmetry. Where the path folds, `BranchLost` says at which share of the removal.
+symmetry, and where it is short or F is as good as quadratic along it. Where the path
+folds, `BranchLost` says at which share of the removal.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from metainfl.problem.weights import scaled
 
 SMALLEST = 1e-3
 FIRST = 0.5
+STRAIGHT = 0.01  # of a long step: the most that it may differ from Newton's first
 CORRECTIONS = 30
 
 
@@ -29,7 +31,7 @@ def removed(problem: Problem, p: Perturbation) -> Tensor:
         there = problem.replaced(tasks=scaled(problem.tasks, p, 1 - share), lam=lam)
         found = corrected(there)
         moved = float("inf") if found is None else float((found - lam).norm())
-        if found is None or moved > 0.5 * (1 + float(lam.norm())):
+        if found is None or (moved > 0.5 * (1 + float(lam.norm())) and not _straight(there, found)):
             step /= 2
             if step < SMALLEST:
                 raise BranchLost(
@@ -49,15 +51,9 @@ def corrected(problem: Problem) -> Tensor | None:
     lam, previous = problem.lam, float("inf")
     eps = torch.finfo(lam.dtype).eps
     for _ in range(CORRECTIONS):
-        g, h = problem.gradient(lam), problem.hessian(lam)
-        rest = _off(problem.replaced(lam=lam).tangent(), len(lam))
-        if rest is not None:
-            g, h = rest.T @ g, rest.T @ h @ rest
-        values, vectors = torch.linalg.eigh(h)
-        if float(values[0]) <= eps * len(lam) * float(values[-1]):
+        step = _newton(problem, lam)
+        if step is None:
             return None
-        step = -(vectors @ ((vectors.T @ g) / values))
-        step = step if rest is None else rest @ step
         size, scale = float(step.norm()), 1 + float(lam.norm())
         if size > 10 * previous and size > eps**0.375:
             return None
@@ -65,6 +61,25 @@ def corrected(problem: Problem) -> Tensor | None:
             return lam + step
         lam, previous = lam + step, size
     return None
+
+
+def _newton(problem: Problem, lam: Tensor) -> Tensor | None:
+    """Newton's step (p,) off the symmetry; None where H is not definite there."""
+    g, h = problem.gradient(lam), problem.hessian(lam)
+    rest = _off(problem.replaced(lam=lam).tangent(), len(lam))
+    if rest is not None:
+        g, h = rest.T @ g, rest.T @ h @ rest
+    values, vectors = torch.linalg.eigh(h)
+    if float(values[0]) <= torch.finfo(lam.dtype).eps * len(lam) * float(values[-1]):
+        return None
+    step = -(vectors @ ((vectors.T @ g) / values))
+    return step if rest is None else rest @ step
+
+
+def _straight(problem: Problem, found: Tensor) -> bool:
+    """Whether Newton's first step from problem.lam leads to `found` already: as good as quadratic."""
+    step, way = _newton(problem, problem.lam), found - problem.lam
+    return step is not None and float((way - step).norm()) <= STRAIGHT * float(way.norm())
 
 
 def _off(tangent: Tensor | None, size: int) -> Tensor | None:
