@@ -94,8 +94,8 @@ class PseudoInverse(Factoring):
             asked = max(asked, 1)
         asked = min(asked, len(values))
         first = cut(values, asked)
-        if self.keep is None and first < len(
-            values
+        if (
+            self.keep is None and float(values[-1]) > 0
         ):  # a cluster at the threshold may reach below 0
             first = max(first, int((values <= floor(a) * float(values[-1])).sum()))
         note = _more(len(values) - first, asked)

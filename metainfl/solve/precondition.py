@@ -51,6 +51,8 @@ def nystrom(rank: int, low: float, *, seed: int = 0) -> Preconditioner:
         core = test.T @ image
         values, vectors = torch.linalg.eigh(0.5 * (core + core.T))
         kept = values > 0  # negative ones: A - low I is not positive semi-definite there
+        if not bool(kept.any()):  # nothing exceeds low: CG sees by itself whether A is definite
+            return lambda r: r
         half = image @ (vectors[:, kept] / values[kept].sqrt())
         u, s, _ = torch.linalg.svd(half, full_matrices=False)
         found = (s.square() - shift).clamp(min=0)

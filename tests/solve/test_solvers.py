@@ -7,7 +7,7 @@ import torch
 import metainfl as mi
 from metainfl.curvature import ekfac, exact
 from metainfl.oracle import small_case
-from metainfl.solve import CG, Dense, LiSSA, Neumann, Structured
+from metainfl.solve import CG, Dense, Lanczos, LiSSA, Neumann, PseudoInverse, Structured
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.precondition import by, jacobi, nystrom
 from metainfl.solve.spectrum import lanczos
@@ -228,3 +228,36 @@ def test_right_hand_sides_far_from_one(solver, scale):
     assert_close(found.solution[:, 0], 1 / matrix.diagonal(), 1e-7)
     assert_close(found.solution[:, 1] / scale, 1 / matrix.diagonal(), 1e-7)
     assert found.converged and found.residual < 1e-6
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [PseudoInverse(rtol=1e-3), PseudoInverse(keep=2), CG(preconditioner=nystrom(2, 1e-3)), CG()],
+)
+@pytest.mark.parametrize("values", [(-1.0, -2.0, -3.0), (-1.0, -1.0, -1.0)])
+def test_a_negative_definite_matrix_is_refused_by_name(solver, values):
+    """Guards an index or a minimum of nothing, where no eigenvalue is fit to be kept."""
+    matrix = torch.diag(torch.tensor(values, dtype=torch.float64))
+    with pytest.raises(mi.SingularHessian):
+        solver(
+            SymmetricOperator(3, matrix.__matmul__, matrix), torch.ones(3, 1, dtype=torch.float64)
+        )
+
+
+def test_nystrom_where_nothing_exceeds_low():
+    """Guards the same where A is `low` I: there is nothing to precondition, and the answer is known."""
+    matrix = 0.5 * torch.eye(3, dtype=torch.float64)
+    b = torch.ones(3, 1, dtype=torch.float64)
+    a = SymmetricOperator(3, matrix.__matmul__, matrix)
+    assert_close(CG(preconditioner=nystrom(2, 0.5))(a, b).solution, 2 * b, 1e-14)
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [CG(), Dense(), Neumann(), PseudoInverse(rtol=1e-3), Lanczos(2), CG(preconditioner=jacobi)],
+)
+def test_no_right_hand_sides_have_no_answers(solver):
+    """Guards a maximum of nothing for a right-hand side (p, 0)."""
+    matrix = torch.diag(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
+    found = solver(SymmetricOperator(3, matrix.__matmul__, matrix), matrix[:, :0])
+    assert found.solution.shape == (3, 0) and found.converged
