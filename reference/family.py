@@ -39,11 +39,19 @@ class Family(ABC):
     quadratic: bool = False
 
     def __init__(
-        self, episodes: Episodes, *, d_in: float = 1.0, d_out: float = 1.0, direct: float = 0.0
+        self,
+        episodes: Episodes,
+        *,
+        d_in: float = 1.0,
+        d_out: float | Array = 1.0,
+        direct: float = 0.0,
     ) -> None:
-        """d_in, d_out: inner and outer regulariser; direct: weight of |theta_i - lam|^2/2 in L_O."""
+        """d_in, d_out: inner and outer regulariser; direct: weight of |theta_i - lam|^2/2 in L_O.
+
+        d_out may be one precision a parameter (p,): its term of F is then sum_a d_out_a lam_a^2 / 2.
+        """
         for label, value in (("d_in", d_in), ("d_out", d_out), ("direct", direct)):
-            if not (np.isfinite(value) and value >= 0):
+            if not (np.all(np.isfinite(value)) and np.all(np.asarray(value) >= 0)):
                 raise InvalidProblem(f"{label} must be finite and not negative, got {value}")
         self.episodes, self.d_in, self.d_out, self.direct = episodes, d_in, d_out, direct
 
@@ -81,7 +89,7 @@ class Family(ABC):
         terms = [
             w.task[k] * self.task(k, lam, w).loss for k in range(len(w.task)) if w.task[k] != 0
         ]
-        return sum(terms, start=0.5 * self.d_out * (lam @ lam))
+        return sum(terms, start=0.5 * (lam @ (self.d_out * lam)))
 
     def gradient(self, lam: Array, weights: Weights | None = None) -> Array:
         """Grad F (p,)."""

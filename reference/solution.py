@@ -31,7 +31,7 @@ class Bilevel(Protocol):
 
     name: ClassVar[str]
     quadratic: bool
-    d_out: float
+    d_out: float | Array
 
     @property
     def n_meta(self) -> int:

@@ -27,7 +27,7 @@ from metainfl.problem.losses import cross_entropy, squared
 from metainfl.problem.model import Linear, LinearEmbedding, Model
 from metainfl.problem.symmetry import orthogonal
 from metainfl.problem.tasks import Tasks
-from metainfl.training import SGD, Adam, Recipe, Run, train
+from metainfl.training import SGD, Adam, Recipe, Run, State, train
 from metainfl.training.optimisers import Optimiser
 from metainfl_reference import perturbation as truth
 from metainfl_reference.episodes import Episodes, Weights
@@ -129,10 +129,17 @@ def problem_of(
         adaptation,
         inner_loss=inner,
         outer_loss=losses.get(getattr(family, "outer_loss", ""), inner),
-        outer_reg=family.d_out,
+        outer_reg=_regulariser(family, device, dtype),
         direct=family.direct,
         symmetry=orthogonal(rank) if rank else None,
     )
+
+
+def _regulariser(family: Family, device: Any, dtype: torch.dtype) -> float | torch.Tensor:
+    """A number, or one precision a parameter."""
+    if np.ndim(family.d_out) == 0:
+        return float(family.d_out)
+    return torch.tensor(family.d_out, dtype=dtype, device=device)
 
 
 def optimiser_of(recipe: trajectory.Recipe) -> Optimiser:
@@ -147,6 +154,7 @@ def optimiser_of(recipe: trajectory.Recipe) -> Optimiser:
         )
     return SGD(
         recipe.momentum,
+        recipe.dampening,
         nesterov=recipe.nesterov,
         weight_decay=recipe.weight_decay,
         decoupled=recipe.decoupled,
@@ -154,9 +162,13 @@ def optimiser_of(recipe: trajectory.Recipe) -> Optimiser:
 
 
 def run_of(
-    of: trajectory.Run, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float64
+    of: trajectory.Run,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float64,
+    kept: int | None = None,
 ) -> Run:
-    """The production run that has this one as its truth."""
+    """The production run that has this one as its truth; it keeps so many states, None: all."""
     own = Recipe(
         optimiser=optimiser_of(of.recipe),
         rate=of.recipe.rates,
@@ -165,4 +177,9 @@ def run_of(
         clip=of.recipe.clip,
     )
     problem = problem_of(of.family, weights=of.weights, device=device, dtype=dtype)
-    return train(problem, own, start=torch.tensor(of.lam[0]).to(device, dtype), progress=False)
+    first = of.states[0]
+    like = torch.zeros(0, dtype=dtype, device=device)
+    lam, *moments = (torch.tensor(a).to(like) for a in (first.lam, first.first, first.second))
+    start = State(lam, tuple(moments[: own.optimiser.n_moments]), first.count)
+    keep = {} if kept is None else {"keep": kept * start.bytes()}
+    return train(problem, own, start=start if first.count else lam, progress=False, **keep)

@@ -21,9 +21,9 @@ from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl_reference import perturbation as truth_of
 from metainfl_reference.episodes import Episodes, Weights
-from metainfl_reference.errors import NotCertified
+from metainfl_reference.errors import InvalidProblem, NotCertified
 from metainfl_reference.families import FAMILIES
-from metainfl_reference.family import Family, targets
+from metainfl_reference.family import Family, task_data
 from metainfl_reference.generators import small
 from metainfl_reference.local import TaskData
 from metainfl_reference.newton import correct
@@ -49,6 +49,7 @@ class Case:
     start: Array | None = None
     weights: Weights | None = None
     target_episodes: Episodes | None = None
+    target_weights: Weights | None = None
 
     @cached_property
     def solution(self) -> Solution:
@@ -154,7 +155,7 @@ class Case:
                 lam = self.truth("removal", [p])[0]
                 lam = aligned(self.family, lam, self.solution.lam)
                 self._shifts[p] = lam - self.solution.lam
-            except NotCertified:
+            except (InvalidProblem, NotCertified):
                 self._shifts[p] = None
         return self._shifts[p]
 
@@ -188,18 +189,22 @@ class Case:
     def targets(self) -> list[TaskData]:
         """Target tasks, drawn like the family's own but not among them."""
         e = self.target_episodes
-        if e is None:
-            e = small(self.family.name, TARGET_SEED).episodes
-            if e.query_x.shape[2:] != self.family.episodes.query_x.shape[2:]:
-                e = self.family.episodes
-        return targets(e)[:N_TARGETS]
+        if e is not None:
+            w = self.target_weights or Weights.ones(e)
+            return [task_data(e, w, k) for k in range(e.n_tasks)]
+        e = small(self.family.name, TARGET_SEED).episodes
+        if e.query_x.shape[2:] != self.family.episodes.query_x.shape[2:]:
+            e = self.family.episodes
+        return [task_data(e, Weights.ones(e), k) for k in range(min(N_TARGETS, e.n_tasks))]
 
     def target_tasks(self, like: Problem) -> Tasks:
         """The targets as production tasks, on the problem's device and in its precision."""
         fields = ("support_x", "support_y", "query_x", "query_y")
-        arrays = (np.stack([getattr(t, name) for t in self.targets]) for name in fields)
-        where = like.tasks.query_x
-        return Tasks(*(torch.tensor(a) for a in arrays)).to(where.device, where.dtype)
+        arrays = [np.stack([getattr(t, name) for t in self.targets]) for name in fields]
+        weights = (np.stack([getattr(t, name) for t in self.targets]) for name in ("u", "v"))
+        where, ones = like.tasks.query_x, np.ones(len(self.targets))
+        every = (torch.tensor(a) for a in (*arrays, ones, *weights))
+        return Tasks(*every).to(where.device, where.dtype)
 
     @property
     def target_gradients(self) -> Array:
@@ -228,12 +233,22 @@ class Case:
             if f"{side}_input" in kinds:
                 out += [truth_of.shift(side, k, j, a) for k, j in here[side] for a in range(d)]  # type: ignore[arg-type]
         if "group" in kinds and t > 2:
-            own = [] if single else [truth_of.support(*here["support"][0])]
-            members = [truth_of.task(1), truth_of.query(*here["query"][-1]), *own]
-            out += [truth_of.group([truth_of.task(0), truth_of.task(2)]), truth_of.group(members)]
+            out += [truth_of.group([truth_of.task(0), truth_of.task(2)]), self._mixed(here, single)]
         if limit is not None and len(out) > limit:
             out = [out[i] for i in np.linspace(0, len(out) - 1, limit).astype(int)]
         return [to_production(p) for p in out]
+
+    def _mixed(self, here: dict[str, list[list[int]]], single: bool) -> truth_of.Perturbation:
+        """A task, and of another task two query instances and two supports (of two ways, where it can)."""
+        k, j = here["query"][-1]
+        members = [truth_of.task(1), truth_of.query(k, j)]
+        members += [truth_of.query(k, i) for m, i in here["query"] if m == k and i != j][:1]
+        if not single:
+            y = self.family.episodes.support_y[0].argmax(1)
+            own = [i for m, i in here["support"] if m == 0]
+            other = sorted(own[1:], key=lambda i: bool(y[i] == y[own[0]]))  # another way first
+            members += [truth_of.support(0, i) for i in (own[0], *other[:1])]
+        return truth_of.group(members)
 
 
 def small_case(name: str, seed: int = 0, **changes: float) -> Case:

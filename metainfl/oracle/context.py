@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidProblem
 from metainfl.methods.claim import Claim
 from metainfl.oracle.bridge import to_truth
 from metainfl.oracle.case import Case, small_case
@@ -72,6 +73,11 @@ class Context:
         self.runner = runner or InProcess(method)
         self.estimand = find(claim.estimand)
         domain = claim.families or tuple(FAMILIES)
+        strange = [n for n in domain if n not in FAMILIES]
+        if strange:
+            raise InvalidProblem(
+                f"the claim names families {', '.join(map(repr, strange))}; there are {', '.join(FAMILIES)}"
+            )
         self.families = [n for n in ORDER if n in domain]
 
     def reseeded(self, seed: int) -> Context:

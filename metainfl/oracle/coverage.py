@@ -44,13 +44,15 @@ def _part(name: str) -> Probe:
 
 PROBLEM = {
     "model": Field("linear, and linear embeddings of ranks 1 to 3", lambda p: p.n_meta),
-    "tasks": Field("see TASKS", lambda p: p.tasks.n_tasks),
+    "tasks": Field("3 to 67; see TASKS", lambda p: p.tasks.n_tasks),
     "adaptation": Field("one a family", lambda p: type(p.adaptation).__name__),
     "inner_loss": Field("squared, cross-entropy", lambda p: p.setting.inner_loss.__name__),
     "outer_loss": Field(
         "wide: another than the inner one", lambda p: p.outer_loss is p.setting.inner_loss
     ),
-    "outer_reg": Field("drawn", lambda p: p.outer_reg),
+    "outer_reg": Field(
+        "a number; wide: one precision a parameter", lambda p: isinstance(p.outer_reg, float)
+    ),
     "direct": Field("wide: 0.2 to 0.5; 0 elsewhere", lambda p: p.direct > 0),
     "lam": Field("the certified minimiser of each case", lambda p: float(p.lam.norm())),
     "chunk": Field("check chunks_do_not_matter: 1, 2 and 3 tasks"),
@@ -78,7 +80,7 @@ ADAPTATIONS: dict[str, dict[str, Field]] = {
     "ProximalRidge": {"inner_reg": Field("drawn", _part("inner_reg"))},
     "RidgeHead": {"inner_reg": Field("drawn", _part("inner_reg"))},
     "Unrolled": {
-        "steps": Field("1 to 5", _part("steps")),
+        "steps": Field("1 to 7", _part("steps")),
         "rate": Field("a number, and one a parameter", lambda p: type(p.adaptation.rate).__name__),  # type: ignore[attr-defined]
         "inner_reg": Field("0, and 0.4", _part("inner_reg")),
     },

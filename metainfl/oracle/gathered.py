@@ -20,8 +20,8 @@ PLAIN = ("wide", "narrow", "many")  # the designs whose conditioning hides nothi
 def gathered(ctx: Context) -> list[Evidence]:
     """The answers on the drawn cases beside the truth; a second seed where one case alone is wrong.
 
-    What the method answered first of all comes in too where that was right: it denies a name that is
-    no more than what the method does later. Asked once a context.
+    What the method answered first of all comes in too where that was right, marked where it answers
+    otherwise now: it denies a name that is no more than what the method does later. Asked once a context.
     """
     if ctx.gathered is None:
         ctx.gathered = _gathered(ctx)
@@ -59,7 +59,13 @@ def _first(ctx: Context) -> list[Evidence]:
     if not all(ctx._known(case, p) for p in pis):
         return []
     found = _compared(ctx, case, pis, rows / ctx.factor(case))
-    return [replace(e, first=True) for e in found if not e.wrong]
+    try:
+        remembers = (
+            distance(ctx.ask(case, pis), rows).relative > 1e-9
+        )  # asked again, it says otherwise
+    except Failed:
+        remembers = True
+    return [replace(e, first=remembers) for e in found if not e.wrong]
 
 
 def beside(ctx: Context, case: Case, pis: Sequence[Perturbation]) -> list[Evidence]:

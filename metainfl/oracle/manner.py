@@ -28,6 +28,7 @@ CACHES = (
     "peak",
     "recomputed",
     "_passing",
+    "derivatives_hold",
 )  # the own memory of a problem or a run, which every use of it fills
 #: names that an import inside the call may change once: judged on a second call
 BY_IMPORTS = ("environment variables", "warning filters")
@@ -122,9 +123,10 @@ def contents(problem: Any) -> dict[str, Any]:
 
 
 def changed(before: dict[str, Any], problem: Any) -> list[str]:
-    """Names in `before` whose values the problem no longer has."""
+    """Names in `before` whose values the problem no longer has, and of what it has had since."""
     after = contents(problem)
-    return [n for n, value in before.items() if n not in after or not _same(value, after[n])]
+    gone = [n for n, value in before.items() if n not in after or not _same(value, after[n])]
+    return gone + [f"{n} (new)" for n in after if n not in before]
 
 
 def _collect(name: str, value: Any, out: dict[str, Any], depth: int) -> None:

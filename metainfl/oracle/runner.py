@@ -88,6 +88,7 @@ def watched(
     """
     owner, asked = os.getpid(), list(perturbations)
     parts, states = manner.contents(problem), manner.random_states()
+    seen = [manner.contents(t) for t in targets]
     settings = manner.process()
     started = time.perf_counter()
     found: Returned | Raised
@@ -109,6 +110,8 @@ def watched(
     found.process = manner.put_back(settings)
     found.moved = manner.moved(states)
     found.changed = manner.changed(parts, problem)
+    for before, t in zip(seen, targets, strict=True):
+        found.changed += [f"targets.{name}" for name in manner.changed(before, t)]
     if perturbations != asked:
         found.changed.append("the list of perturbations")
     return found

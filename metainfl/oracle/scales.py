@@ -52,11 +52,12 @@ def constants(case: Case) -> dict[str, float]:
         "the number of features": float(e.query_x.shape[2]),
         "the number of parameters": float(case.family.n_meta),
         "the sum of the task weights": float(w.task.sum()),
-        "outer_reg": case.family.d_out,
-        "T over T - 1": t / (t - 1),
+        "outer_reg": float(np.mean(case.family.d_out)),
     }
     out = {"the sign flipped": -1.0, "times a factor of 2": 2.0, "times a factor of 1/2": 0.5}
     out["times a factor of -2"] = -2.0
+    if t > 1:
+        out |= {"times T / (T - 1)": t / (t - 1), "times (T - 1) / T": (t - 1) / t}
     for name, value in sizes.items():
         for how, factor in (("scaled by", value), ("scaled by 1 over", 1 / value)):
             out[f"{how} {name}"] = factor

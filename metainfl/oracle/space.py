@@ -4,12 +4,13 @@ Each family is drawn in several designs, by seed. No two sizes of a case are ali
 says square), so that an index or a factor taken from the wrong axis shows; `coverage` says which
 field is varied where.
 
-    wide      more queries than supports, several outputs, ragged tasks (padding of weight 0), weights
-              other than 1, `direct`, an outer loss that is not the inner one, four or five steps with
-              one rate a parameter, rank 3
-    narrow    more supports than queries, one output where the loss allows it, weights 1, one rate,
-              three tasks, other regularisers; square (as many features as ways) for classification
-    many      17 to 40 tasks, more than any batch that is hard-wired; one step
+    wide      more queries than supports, several outputs, ragged tasks (padding of weight 0 at any place),
+              weights other than 1, `direct`, an outer loss that is not the inner one, six or seven steps
+              with one rate a parameter, one precision a parameter, rank 3; three ragged targets
+    narrow    more supports than queries, one output where the loss allows it, weights 1, one rate, other
+              regularisers, one target; eight tasks for regression (games over more than a handful),
+              square (as many features as ways) for classification
+    many      17 to 67 tasks, more than any batch that is hard-wired; one step
     stiff     total Hessian of condition 1e6, tasks that are not alike
 """
 
@@ -70,15 +71,20 @@ def _draw(name: str, design: str, rng: np.random.Generator) -> Case:
     draw = int(rng.integers(2**31))
     if design == "stiff":
         family = stretched(name, draw, total=STIFF)
-        return Case("", family, "", target_episodes=_targets(name, family.episodes, draw))
+        return Case("", family, "", target_episodes=_targets(name, family.episodes, draw, 2))
     size = _sizes(name, design, rng)
+    seen = _targets(
+        name, _episodes(name, draw, size), draw, {"wide": 3, "narrow": 1}.get(design, 2)
+    )
+    own = None
     episodes = _episodes(name, draw, size)
     options = _options(name, design, rng, size)
     weights = None
     if design == "wide":
         episodes, weights = _ragged(episodes, rng)
+        seen, own = _ragged(seen, rng)
     family = build(name, episodes, **options)
-    return Case("", family, "", weights=weights, target_episodes=_targets(name, episodes, draw))
+    return Case("", family, "", weights=weights, target_episodes=seen, target_weights=own)
 
 
 def _sizes(name: str, design: str, rng: np.random.Generator) -> dict[str, int]:
@@ -86,16 +92,16 @@ def _sizes(name: str, design: str, rng: np.random.Generator) -> dict[str, int]:
     ways = name in CLASSIFICATION
     pick = lambda *values: int(rng.choice(values))  # noqa: E731
     if design == "wide":
-        d, c = (4, 3) if ways else (4, 2)
+        d, c = (7, 3) if ways else (9, 2)
         s, q = (2, 3) if ways else (pick(5, 6), pick(7, 8))
         return {"tasks": 5 if ways else 3, "support": s, "query": q, "d": d, "c": c}
     if design == "narrow":
         d, c = (3, 3) if ways else (3, 1)
         s, q = (pick(2, 3), 1) if ways else (pick(5, 6), 2)
-        return {"tasks": 4, "support": s, "query": q, "d": d, "c": c}
+        return {"tasks": 4 if ways else 8, "support": s, "query": q, "d": d, "c": c}
     d, c = (3, 2) if ways else (2, 3)
     s, q = (2, 3) if ways else (4, 1)
-    return {"tasks": pick(17, 23, 31, 40), "support": s, "query": q, "d": d, "c": c}
+    return {"tasks": pick(17, 31, 40, 67, 67), "support": s, "query": q, "d": d, "c": c}
 
 
 def _episodes(name: str, seed: int, size: dict[str, int]) -> Episodes:
@@ -113,10 +119,16 @@ def _episodes(name: str, seed: int, size: dict[str, int]) -> Episodes:
     )
 
 
-def _targets(name: str, e: Episodes, seed: int) -> Episodes:
+def _targets(name: str, e: Episodes, seed: int, many: int) -> Episodes:
     """Target tasks of other sizes than the training tasks, same features and outputs."""
     d, c, seed = e.query_x.shape[2], e.query_y.shape[2], seed + 1
-    size = {"tasks": 2, "support": 2 if name in CLASSIFICATION else 7, "query": 3, "d": d, "c": c}
+    size = {
+        "tasks": many,
+        "support": 2 if name in CLASSIFICATION else 7,
+        "query": 3,
+        "d": d,
+        "c": c,
+    }
     return _episodes(name, seed, size)
 
 
@@ -133,9 +145,12 @@ def _options(
         out["rank"] = {"wide": 3, "narrow": 2, "many": 1}[design]
     if name.startswith("maml"):
         shape = (size["d"], size["c"])
-        out["steps"] = {"wide": int(rng.choice([4, 5])), "narrow": 3, "many": 1}[design]
+        out["steps"] = {"wide": int(rng.choice([6, 7])), "narrow": 3, "many": 1}[design]
         out["alpha"] = rng.uniform(0.02, 0.08, shape) if design == "wide" else 0.05
         out["d_in"] = 0.4 if design == "wide" else 0.0
+    if design == "wide" and name not in EMBEDDED:  # there it would break the symmetry
+        shape = size["d"] * size["c"]
+        out["d_out"] = out["d_out"] * rng.uniform(0.6, 1.4, shape)
     if design == "wide" and name in SAME_SPACE:
         out["direct"] = float(rng.uniform(0.2, 0.5))
     if design == "wide" and name in ("maml_softmax", "proximal_softmax"):
@@ -144,13 +159,20 @@ def _options(
 
 
 def _ragged(e: Episodes, rng: np.random.Generator) -> tuple[Episodes, Weights]:
-    """Weights between 1/2 and 3/2; the last instances of the tasks but the first are padding."""
+    """Weights between 1/2 and 3/2; of the tasks but the first one instance a side is padding, anywhere."""
     ones = Weights.ones(e)
     w = Weights(*(rng.uniform(0.5, 1.5, a.shape) for a in (ones.task, ones.support, ones.query)))
     arrays = {n: np.array(getattr(e, n)) for n in ("support_x", "support_y", "query_x", "query_y")}
     for side, weight in (("support", w.support), ("query", w.query)):
-        for k in range(1, e.n_tasks):
-            weight[k, -1] = 0.0  # every way keeps a shot: there are two at least
-            arrays[f"{side}_x"][k, -1] = PADDING
-            arrays[f"{side}_y"][k, -1] = arrays[f"{side}_y"][k, 0]
+        for k, j in enumerate(_places(e, side, rng), 1):
+            weight[k, j] = 0.0  # every way keeps a shot: there are two at least
+            arrays[f"{side}_x"][k, j] = PADDING
+            arrays[f"{side}_y"][k, j] = arrays[f"{side}_y"][k, 0 if j else 1]
     return Episodes(**arrays), w
+
+
+def _places(e: Episodes, side: str, rng: np.random.Generator) -> list[int]:
+    """Where the padding of each task but the first stands: the first, the last, and in between."""
+    n = getattr(e, f"{side}_x").shape[1]
+    inner = [int(k) for k in rng.integers(1, max(n - 1, 2), max(e.n_tasks - 3, 0))]
+    return ([n // 2, 0, *inner] if e.n_tasks > 2 else [n // 2])[: e.n_tasks - 1]

@@ -15,6 +15,7 @@ from metainfl_reference.family import Family
 from metainfl_reference.linear_model import LinearModelSum
 from metainfl_reference.local import Local, Side, TaskData
 from metainfl_reference.losses import Name
+from metainfl_reference.wide import narrow
 
 Array = np.ndarray
 
@@ -33,7 +34,7 @@ class SingleSoftmax(Family):
     @property
     def convexity(self) -> float | None:
         """d_out: cross-entropy of a linear model is convex."""
-        return np.inf if self.quadratic else self.d_out
+        return np.inf if self.quadratic else float(np.min(narrow(self.d_out)))
 
     def local(self, data: TaskData, lam: Array) -> Local:
         """One group of instances."""

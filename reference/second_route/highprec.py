@@ -49,10 +49,16 @@ def target_loss(family: Family, target: TaskData, lam: Array) -> float:
         return float(task_loss(family, mpf, theta, pairs))
 
 
+def regulariser(family: Family, lam: list[Any]) -> Any:
+    """sum_a d_out_a lam_a^2 / 2."""
+    own = np.broadcast_to(np.asarray(family.d_out, dtype=float), (len(lam),))
+    return mp.fsum(mp.mpf(float(d)) * x * x for d, x in zip(own, lam, strict=True)) / 2
+
+
 def objective(family: Family, lam: list[Any], weights: dict[str, Any]) -> Any:
     """F at 80 digits."""
     e = family.episodes
-    total = mp.mpf(family.d_out) / 2 * mp.fsum(x * x for x in lam)
+    total = regulariser(family, lam)
     for k in range(e.n_tasks):
         theta = adapt(family, lam, (e.support_x[k], e.support_y[k], weights["support"][k]))
         pairs = zip(weights["query"][k], e.query_x[k], e.query_y[k], strict=True)

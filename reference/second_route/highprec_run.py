@@ -15,7 +15,13 @@ import numpy as np
 from metainfl_reference.estimands.trajectory import Recipe, Run
 from metainfl_reference.family import Family
 from metainfl_reference.perturbation import Perturbation
-from metainfl_reference.second_route.highprec import DIGITS, adapt, moved, task_loss
+from metainfl_reference.second_route.highprec import (
+    DIGITS,
+    adapt,
+    moved,
+    regulariser,
+    task_loss,
+)
 
 Array = np.ndarray
 
@@ -35,11 +41,13 @@ def final(of: Run) -> Array:
 
 
 def _last(of: Run, weights: dict[str, Any]) -> list[Any]:
-    """lam_S for these weights, from a fresh optimiser."""
-    r, lam = of.recipe, [mp.mpf(x) for x in of.states[0].lam]
-    one, two = [mp.mpf(0)] * len(lam), [mp.mpf(0)] * len(lam)
-    for t, (batch, rate) in enumerate(zip(r.batches, map(mp.mpf, r.rates), strict=True)):
-        g = _gradient(of.family, lam, batch, weights)
+    """lam_S for these weights, from the state that the run starts at."""
+    r, start = of.recipe, of.states[0]
+    lam, one, two = ([mp.mpf(x) for x in a] for a in (start.lam, start.first, start.second))
+    for t, (batch, rate) in enumerate(
+        zip(r.batches, map(mp.mpf, r.rates), strict=True), start.count
+    ):
+        g = _gradient(of.family, lam, (batch, r.reduction == "mean"), weights)
         decay = mp.mpf(r.weight_decay)
         if r.decoupled:
             shrunk = [x - rate * decay * x for x in lam]
@@ -55,7 +63,7 @@ def _last(of: Run, weights: dict[str, Any]) -> list[Any]:
 def _update(r: Recipe, t: int, one: Any, two: Any, g: Any) -> tuple[Any, Any, Any]:
     """One coordinate: both moments and the direction."""
     if r.optimiser == "sgd":
-        one = mp.mpf(r.momentum) * one + g
+        one = mp.mpf(r.momentum) * one + (g if t == 1 else mp.mpf(1.0 - r.dampening) * g)
         return one, two, g + mp.mpf(r.momentum) * one if r.nesterov else one
     b1, b2 = (mp.mpf(b) for b in r.betas)
     one, two = b1 * one + (1 - b1) * g, b2 * two + (1 - b2) * g**2
@@ -77,10 +85,10 @@ def _gradient(family: Family, lam: list[Any], batch: Any, weights: dict[str, Any
 
 
 def _loss(family: Family, lam: list[Any], batch: Any, weights: dict[str, Any]) -> Any:
-    """(1/|B|) sum_{i in B} w_i L_i + (d_out/2) |lam|^2."""
-    e, total = family.episodes, mp.mpf(0)
-    for k in batch:
+    """(1/|B|) sum_{i in B} w_i L_i + (d_out/2) |lam|^2, or without 1/|B|."""
+    e, total, (tasks, mean) = family.episodes, mp.mpf(0), batch
+    for k in tasks:
         theta = adapt(family, lam, (e.support_x[k], e.support_y[k], weights["support"][k]))
         pairs = zip(weights["query"][k], e.query_x[k], e.query_y[k], strict=True)
         total += weights["task"][k] * task_loss(family, lam, theta, pairs)
-    return total / len(batch) + mp.mpf(family.d_out) / 2 * mp.fsum(x * x for x in lam)
+    return total / (len(tasks) if mean else 1) + regulariser(family, lam)

@@ -26,7 +26,10 @@ METHODS = {
         {"families": ("proximal_ridge", "linear_representation", "maml_softmax", "prototypes")},
     ),
     "inner": (inner_if, {"kinds": ("support",)}),
-    "second_order": (lambda p, q: removal.second_order(p, q), {"kinds": ("task", "support")}),
+    "second_order": (
+        lambda p, q: removal.second_order(p, q),
+        {"kinds": ("task", "support"), "accuracy": 1e-8},  # it differences
+    ),
     "first_order": (lambda p, q: removal.first_order(p, q), {"kinds": ("task", "query")}),
     "score": (lambda p, q, t: mi.scores(p, q, t).value, {}),
     "relative_score": (relatif, {"kinds": ("support", "query"), "families": NONLINEAR}),

@@ -157,7 +157,7 @@ def test_expected_failures_are_strict():
         check_method(exact, expected_failures={"is_quiet": " "})
     with pytest.raises(InvalidMethod, match="callable"):
         check_method(3)
-    with pytest.raises(mi.InvalidProblem, match="no known family"):
+    with pytest.raises(mi.InvalidProblem, match="the claim names families"):
         check_method(exact, families=["resnet"])
 
 

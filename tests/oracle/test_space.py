@@ -68,9 +68,30 @@ def test_no_two_sizes_are_alike(name, design):
     square = design == "narrow" and e.query_x.shape[2] == e.query_y.shape[2]
     assert len(set(sizes)) >= (3 if square else 5), sizes
     if design == "many":
-        assert 17 <= e.n_tasks <= 40
+        assert 17 <= e.n_tasks <= 67
     if name in EMBEDDED and design == "wide":
         assert drawn_case(name, design).family.rank == 3
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_targets_are_as_varied_as_tasks(name):
+    """Guards methods that look at two targets, at weight 1, of one length: they once passed everything."""
+    every = {d: drawn_case(name, d).target_tasks(drawn_case(name, d).problem()) for d in PLAIN}
+    assert [len(every[d]) for d in PLAIN] == [3, 1, 2]
+    ragged = every["wide"]
+    for side in ("support", "query"):
+        w = getattr(ragged, f"{side}_weight")
+        places = [int((row == 0).nonzero()) for row in w if (row == 0).any()]
+        assert len(set(places)) > 1 and any(j < w.shape[1] - 1 for j in places), (side, places)
+        assert bool(((w != 0) & (w != 1)).any())
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_padding_stands_anywhere(name):
+    """Guards a method that takes the first rows of a padded set."""
+    w = drawn_case(name, "wide").problem().tasks.query_weight
+    places = {int((row == 0).nonzero()) for row in w if (row == 0).any()}
+    assert any(j < w.shape[1] - 1 for j in places)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

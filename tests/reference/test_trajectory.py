@@ -95,6 +95,22 @@ def test_the_bound_covers_fifty_digits_and_not_by_being_huge(optimiser):
         assert (np.abs(slope.value - truth @ d) <= slope.bound + noise).all()
 
 
+@pytest.mark.parametrize("optimiser", ["dampened sums", "Adam"])
+def test_a_last_phase_carries_the_moments_on(optimiser):
+    """Guards a phase that begins afresh: its end, and its derivative by mpmath from the carried state."""
+    whole = smallest("maml_linear", optimiser)
+    r, s = whole.recipe, whole.states[1]
+    phase = run(whole.family, replace(r, batches=r.batches[1:], rates=r.rates[1:]), s)
+    assert_close(phase.lam[-1], whole.lam[-1], 1e-15)
+    pis = [task(1), query(0, 0)]
+    truth = np.stack([highprec_run.derivative(phase, p) for p in pis])
+    answer = tangent(phase, pis)
+    gaps = np.linalg.norm(answer.value - truth, axis=1)
+    assert (gaps <= answer.bound + 1.2e-16 * np.linalg.norm(truth, axis=1)).all()
+    fresh = tangent(run(phase.family, phase.recipe, s.lam), pis).value
+    assert np.abs(fresh - truth).max() > 1e-3 * np.abs(truth).max()
+
+
 def test_one_step_is_a_gradient_dot_product():
     """Guards scale and sign: rate/|B| g_i . g_target, minus; and H plays no part in one step."""
     family = small("maml_softmax", 2)
@@ -242,6 +258,7 @@ def test_clipping_is_that_of_torch():
 TORCH = {
     "plain": (torch.optim.SGD, {}, {}),
     "momentum": (torch.optim.SGD, *2 * ({"momentum": 0.9, "weight_decay": 0.1},)),
+    "dampened": (torch.optim.SGD, *2 * ({"momentum": 0.9, "dampening": 0.3},)),
     "nesterov": (torch.optim.SGD, *2 * ({"momentum": 0.9, "nesterov": True},)),
     "adam": (torch.optim.Adam, {"weight_decay": 0.1}, {"optimiser": "adam", "weight_decay": 0.1}),
     "adamw": (
@@ -284,6 +301,8 @@ def test_bad_recipes_and_runs_are_named():
         ({"betas": (0.9, 1.0)}, "betas"),
         ({"nesterov": True}, "momentum above 0"),
         ({"weight_decay": -1.0}, "weight_decay"),
+        ({"momentum": 0.5, "dampening": 1.0}, "dampening"),
+        ({"dampening": 0.2}, "dampening needs optimiser 'sgd' with momentum"),
     ]:
         with pytest.raises(InvalidProblem, match=message):
             Recipe(**{"batches": ((0,),), "rates": (0.1,), **options})

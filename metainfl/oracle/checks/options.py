@@ -11,9 +11,9 @@ import torch
 from metainfl.oracle.case import Case
 from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context
+from metainfl.oracle.dampings import damping
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.outcome import Failed, Skipped
-from metainfl.oracle.spectral import damping
 from metainfl.oracle.variants import rhs, solve
 from metainfl_reference.generators import small
 

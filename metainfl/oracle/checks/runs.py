@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from metainfl.oracle.bridge import to_truth
 from metainfl.oracle.checks.registry import check
@@ -149,6 +150,25 @@ def parts_of_a_run_add_up(ctx: Context) -> None:
         ctx.compare(
             case, [both], got[1:2], (got[2] + got[3])[None], "not the members' sum", allowed=allowed
         )
+
+
+@check("options", "float32 gives the float64 answer to single precision, along a run too", RUN)
+def run_in_single_precision(ctx: Context) -> None:
+    if ctx.claim.accuracy == "rank":
+        raise Skipped("a rank claim makes no statement about values")
+    for case, pis in ctx.space()[: 3 if ctx.quick else None]:
+        got = ctx.ask(case, pis, case.problem(torch.float32))
+        claimed = ctx.claim.accuracy if isinstance(ctx.claim.accuracy, float) else 0.0
+        if claimed:  # what is differenced in float64 is good to less in float32
+            claimed = max(claimed, float(torch.finfo(torch.float32).eps) ** 0.4) * case.stretch
+        rounding = case.rounding(pis, torch.float32)
+        if ctx.estimand.edit:  # rounding of lam_S, seen beside a shift
+            lam, shifts = case.solution.lam, ctx.truth(case, pis)
+            size = max(float(np.linalg.norm(shifts)) / len(pis) ** 0.5, 1e-300)
+            rounding *= max(1.0, float(np.linalg.norm(lam)) / size)
+        allowed = (min(1.0, max(claimed, rounding)), "16 sqrt(p S) eps cond(inner) growth")
+        ctx.compare(case, pis, got, ctx.truth(case, pis), "wrong in float32 along a run",
+                    allowed=allowed)  # fmt: skip
 
 
 def _with(recipe: Recipe, batches: tuple[tuple[int, ...], ...]) -> Recipe:

@@ -24,7 +24,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from metainfl_reference.answer import Answer
-from metainfl_reference.errors import NotCertified
+from metainfl_reference.errors import InvalidProblem, NotCertified
 from metainfl_reference.estimands import values
 from metainfl_reference.family import Family
 from metainfl_reference.local import TaskData
@@ -89,13 +89,16 @@ class Estimand(ABC):
         return None
 
     def exists(self, known: Known, p: Perturbation) -> bool:
-        """`defined`, and certified where it needs another solve."""
+        """`defined`, and certified where it needs another solve of a problem that still is one.
+
+        A way of prototypes that loses its last shot leaves none.
+        """
         if p.kind not in self.kinds or not self.defined(known, p):
             return False
         try:
             if self.edit:
                 self.truth(known, [p])
-        except NotCertified:
+        except (InvalidProblem, NotCertified):
             return False
         return True
 

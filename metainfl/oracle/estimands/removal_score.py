@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from metainfl.oracle.estimands.estimand import WEIGHTS, Array, Estimand, Known
-from metainfl_reference.errors import NotCertified
+from metainfl_reference.errors import InvalidProblem, NotCertified
 from metainfl_reference.estimands import removal
 from metainfl_reference.perturbation import Perturbation
 
@@ -31,10 +31,10 @@ class RemovalScore(Estimand):
         return np.array(rows)
 
     def defined(self, known: Known, p: Perturbation) -> bool:
-        """Where the branch of minimisers reaches the removed problem."""
+        """Where the branch of minimisers reaches the removed problem, and that is one."""
         try:
             removal.exact_many(known.family, [p], known.solution)
-        except NotCertified:
+        except (InvalidProblem, NotCertified):
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""Specimens: at least 140 wrong methods, each with its defect, and right ones that look different."""
+"""Specimens: at least 170 wrong methods, each with its defect, and right ones that look different."""
 
 from metainfl.oracle.mutants import (
     adaptation_slips,
@@ -10,7 +10,10 @@ from metainfl.oracle.mutants import (
     right_solvers,
     runs,
     scale_and_sign,
+    short_runs,
+    small_problems,
     solver_shortcuts,
+    targets,
     values,
 )
 from metainfl.oracle.mutants.registry import MUTANTS, RIGHT, Specimen
@@ -28,6 +31,9 @@ __all__ = [
     "right_solvers",
     "runs",
     "scale_and_sign",
+    "short_runs",
+    "small_problems",
     "solver_shortcuts",
+    "targets",
     "values",
 ]

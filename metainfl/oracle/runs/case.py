@@ -33,15 +33,23 @@ class End:
 
 @dataclass(frozen=True)
 class RunCase(Case):
-    """`problem()` is what a method of this evidence is given: a fresh production run."""
+    """`problem()` is what a method of this evidence is given: a fresh production run.
+
+    `carried` holds the optimiser's moments and steps where the run goes on from earlier ones; `kept` is
+    how many states the production run may keep, None for all.
+    """
 
     recipe: trajectory.Recipe | None = None
+    carried: trajectory.State | None = None
+    kept: int | None = None
 
     @cached_property
     def truth_run(self) -> trajectory.Run:
         """The reference's run, every state kept."""
         assert self.recipe is not None and self.start is not None
-        return trajectory.run(self.family, self.recipe, self.start, self.weights)
+        start = np.asarray(self.start, dtype=float)
+        state = trajectory.State.at(start) if self.carried is None else self.carried
+        return trajectory.run(self.family, self.recipe, replace(state, lam=start), self.weights)
 
     @cached_property
     def solution(self) -> End:  # type: ignore[override]
@@ -61,7 +69,7 @@ class RunCase(Case):
     ) -> Any:
         """A fresh production run: methods may do to it what they like."""
         of = self.truth_run if weights is None else trajectory.replay(self.truth_run, weights)
-        return run_of(of, dtype=dtype, device=device)
+        return run_of(of, dtype=dtype, device=device, kept=self.kept)
 
     def target_tasks(self, like: Any) -> Tasks:
         """The targets as production tasks, in the run's precision."""
@@ -110,8 +118,12 @@ class RunCase(Case):
         return max(1.0, (self.growth / 10) ** 2)
 
     def rounding(self, perturbations: Asked, dtype: torch.dtype = torch.float64) -> float:
-        """The same, whatever is asked."""
-        return self.tolerance(dtype)
+        """The same, whatever is asked; in float32 errors add up as a random walk does, in place of p S."""
+        if dtype == torch.float64:
+            return self.tolerance(dtype)
+        assert self.recipe is not None
+        eps, terms = float(torch.finfo(dtype).eps), self.family.n_meta * self.recipe.steps
+        return min(1.0, 16 * max(4.0, self.growth) * terms**0.5 * eps * self.inner_condition)
 
     def removal_shift(self, p: Perturbation) -> Array | None:
         """lam_S of the same program without p, minus lam_S."""
@@ -134,7 +146,7 @@ def run_case(
     code: str = "",
 ) -> RunCase:
     """A case from its parts; targets other than the drawn ones take their place."""
-    case = RunCase(name, family, code, np.asarray(start), weights, None, recipe)
+    case = RunCase(name, family, code, np.asarray(start), weights, recipe=recipe)
     if targets:
         case.__dict__["targets"] = list(targets)
     return case

@@ -1,11 +1,12 @@
 """Drawn runs: every family, under every optimiser, with batches, rates and weights that are not alike.
 
     gradient descent   weight decay, unequal batches, one with a task twice, rates that fall
-    momentum           coupled decay; sums over the batch in place of means
-    Nesterov           decoupled decay
-    Adam               coupled decay, clipped where it acts
-    AdamW              decoupled decay, epsilon inside the root
+    momentum           coupled decay, dampening; sums over the batch in place of means
+    Nesterov           decoupled decay, clipped where it acts; few states kept
+    Adam               coupled decay, clipped where it acts; a last phase, that carries moments on
+    AdamW              decoupled decay, epsilon inside the root; sums over the batch
     singles            batches of one task
+    long               110 steps; a last phase too
 Tasks, support and query instances have weights other than 1 in the wide designs; one task is in no batch.
 """
 
@@ -22,13 +23,19 @@ from metainfl.oracle.runs.case import RunCase
 from metainfl.oracle.space import drawn_case
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import TruthError
-from metainfl_reference.estimands.trajectory import Recipe
+from metainfl_reference.estimands.trajectory import Recipe, State
 
 RECIPES: dict[str, dict[str, Any]] = {
     "gradient descent": {"weight_decay": 0.15},
-    "momentum": {"momentum": 0.8, "weight_decay": 0.1, "reduction": "sum"},
+    "momentum": {"momentum": 0.8, "dampening": 0.3, "weight_decay": 0.1, "reduction": "sum"},
     "Adam": {"optimiser": "adam", "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1, "clip": 0.7},
-    "Nesterov": {"momentum": 0.7, "nesterov": True, "weight_decay": 0.2, "decoupled": True},
+    "Nesterov": {
+        "momentum": 0.7,
+        "nesterov": True,
+        "weight_decay": 0.2,
+        "decoupled": True,
+        "clip": 0.9,
+    },
     "AdamW": {
         "optimiser": "adam",
         "betas": (0.7, 0.9),
@@ -36,10 +43,16 @@ RECIPES: dict[str, dict[str, Any]] = {
         "decoupled": True,
         "eps": 1e-2,
         "eps_inside_root": True,
+        "reduction": "sum",
     },
     "singles": {"momentum": 0.5},
+    "long": {"momentum": 0.4, "dampening": 0.2},
 }  # fmt: skip
 DESIGNS = tuple(RECIPES)
+#: designs that go on from a state with moments; how many states may be kept
+CARRIED = ("Adam", "long")
+KEPT = {"Nesterov": 3}
+LONG = 110
 FAR = 6.0  # times the start's size: further out, outputs saturate and what is left of slopes is rounding
 ROUGH = 1000.0  # the most by which a change of the start may grow in a derivative
 HALVINGS = 8
@@ -59,17 +72,36 @@ def drawn_run(name: str, optimiser: str, seed: int = 0, *, plain: bool = False) 
     n = base.family.episodes.n_tasks
     used = [int(k) for k in rng.permutation(n)[: max(2, n - 1)]]
     sizes = (1,) * 7 if optimiser == "singles" else (2, 1, 3, 2, 1, 2, 3)
+    if optimiser == "long":
+        sizes = (sizes * LONG)[: LONG - 1]
     batches = tuple(tuple(int(k) for k in rng.choice(used, size)) for size in sizes)
     last = batches[-1] if optimiser == "singles" else (*used[:2], used[0])
     whole = (*batches[:-1], last)
     rates = np.linspace(0.07, 0.03, len(whole)) * rng.uniform(0.8, 1.2, len(whole))
+    if optimiser == "long":
+        rates = rates / 4
     start = rng.standard_normal(base.family.n_meta)
+    carried = None
+    if optimiser in CARRIED:
+        first, second = 0.3 * rng.standard_normal(len(start)), rng.uniform(0.1, 0.4, len(start))
+        carried = State(start, first, second, 3)
     more = ", plain=True" if plain else ""
     code = f"metainfl.oracle.runs.space.drawn_run({name!r}, {optimiser!r}, {seed}{more})"
     title = f"{name}[{seed}], {optimiser}"
     for _ in range(HALVINGS):
         recipe = Recipe(whole, tuple(rates), **RECIPES[optimiser])
-        case = RunCase(title, base.family, code, start, base.weights, base.target_episodes, recipe)
+        case = RunCase(
+            title,
+            base.family,
+            code,
+            start,
+            base.weights,
+            base.target_episodes,
+            base.target_weights,
+            recipe,
+            carried,
+            KEPT.get(optimiser),
+        )
         if _tame(case):
             break
         rates = rates / 2

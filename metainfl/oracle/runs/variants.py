@@ -167,7 +167,8 @@ def _explains(seen: Sequence[Evidence], slip: Slip, per_target: bool) -> int:
     """1 or -1 where the slip, or minus it, is every answer; 0 where it is not."""
     signs = {1, -1}
     cases = {e.case.name: e.case for e in [*(e for e in seen if e.wrong), *seen]}
-    for name, case in cases.items():
+    # short ones first: a slip falls at the first answer that it does not give
+    for name, case in sorted(cases.items(), key=lambda item: item[1].recipe.steps):  # type: ignore[attr-defined]
         own = [e for e in seen if e.case.name == name]
         run: Run = case.problem()  # type: ignore[assignment]
         targets = case.target_tasks(run) if per_target else None  # type: ignore[arg-type]

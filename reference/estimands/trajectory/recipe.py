@@ -19,7 +19,8 @@ class Recipe:
     `batches`         one tuple of task indices a step; an index named twice counts twice. A last
                       batch may be shorter.
     `rates`           one learning rate a step.
-    `momentum`, `nesterov`   for "sgd"; 0 is plain gradient descent.
+    `momentum`, `nesterov`   for "sgd"; 0 is plain gradient descent. `dampening` is what the buffer
+                      leaves out of every gradient but the first: b' = momentum b + (1 - dampening) g.
     `betas`, `eps`    for "adam"; the step divides by sqrt(v) + eps, or by sqrt(v + eps) with
                       `eps_inside_root`, v bias-corrected.
     `clip`            the largest norm of g_t; weight decay comes after it. None: no clipping.
@@ -33,6 +34,7 @@ class Recipe:
     optimiser: Optimiser = "sgd"
     momentum: float = 0.0
     nesterov: bool = False
+    dampening: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     eps_inside_root: bool = False
@@ -56,6 +58,7 @@ class Recipe:
         bad = [
             ("rates", not np.all(np.isfinite(rates))),
             ("momentum", not 0 <= self.momentum < 1),
+            ("dampening", not 0 <= self.dampening < 1),
             ("betas", not (0 <= b1 < 1 and 0 <= b2 < 1)),
             ("eps", not (np.isfinite(self.eps) and self.eps > 0)),
             ("clip", self.clip is not None and not (np.isfinite(self.clip) and self.clip > 0)),
@@ -65,12 +68,14 @@ class Recipe:
         for name, wrong in bad:
             if wrong:
                 raise InvalidProblem(
-                    f"{name} = {getattr(self, name)}: rates are finite, momentum and betas in [0, 1), "
-                    "eps positive (it is what a second moment of zero is divided by), weight decay "
+                    f"{name} = {getattr(self, name)}: rates are finite, momentum, dampening and betas in "
+                    "[0, 1), eps positive (it is what a second moment of zero is divided by), weight decay "
                     "not negative, clip positive or None, reduction 'mean' or 'sum'"
                 )
         if self.nesterov and (self.optimiser != "sgd" or self.momentum == 0):
             raise InvalidProblem("nesterov needs optimiser 'sgd' with momentum above 0")
+        if self.dampening and (self.optimiser != "sgd" or self.momentum == 0 or self.nesterov):
+            raise InvalidProblem("dampening needs optimiser 'sgd' with momentum, without nesterov")
         object.__setattr__(self, "batches", batches)
         object.__setattr__(self, "rates", tuple(float(r) for r in rates))
 

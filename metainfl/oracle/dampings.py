@@ -1,0 +1,74 @@
+"""Dampings, wanted or not: what was added to the exact Hessian before it was inverted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metainfl.oracle.evidence import Evidence
+from metainfl.oracle.response import parts, response
+
+Array = np.ndarray
+UNREGULARISED = "equals the truth without the outer regulariser in the inverse"
+
+
+def damping(e: Evidence, *, by_regulariser: bool = False) -> float | None:
+    """The d of 1/(l + d), if the answer is that: of d I, or `by_regulariser` of d outer_reg.
+
+    Without outer_reg the Hessian is singular where no data pull: what a solve returns there is rounding.
+    """
+    found = response(e, stray=True, by_regulariser=by_regulariser)
+    if found is None or (found[1] == 0).any():
+        return None
+    values, g = found
+    low = np.argsort(values)[: max(1, len(values) // 4)]  # where it weighs most
+    d = float(np.median((1 / g - values)[low]))
+    fits = np.abs(g * (values + d) - 1).max() <= 10 * e.match
+    if not fits or not abs(d) > 0:
+        return None
+    reg = 1.0 if by_regulariser else e.case.family.d_out
+    singular = np.ndim(reg) == 0 and abs(d / float(reg) + 1) <= 1e-6
+    return d if singular or response(e, by_regulariser=by_regulariser) is not None else None
+
+
+def damping_words(wrong: list[Evidence]) -> list[str]:
+    """One damping for all; a blown-up answer says only that a regulariser may be missing."""
+    told = [e for e in wrong if not _blown_up(e)]
+    if len({e.case.name for e in told}) < 2:
+        return []
+    ratios = [damping(e, by_regulariser=True) for e in told]
+    words = [] if None in ratios else _ratio_words(np.array(ratios, dtype=float))
+    if not words:
+        dampings = [damping(e) for e in told]
+        words = [] if None in dampings else _damping_words(told, np.array(dampings, dtype=float))
+    return words if len(told) == len(wrong) or words == [UNREGULARISED] else []
+
+
+def _blown_up(e: Evidence) -> bool:
+    """H - outer_reg I is singular and the answer rounding multiplied: another solve would have raised."""
+    if e.off < 1e6 or e.got.shape[1] != e.case.family.n_meta:
+        return False
+    values = parts(e, by_regulariser=True)[0]
+    return bool(np.abs(values - 1).min() <= 1e-9 * values.max())
+
+
+def _same(x: Array, value: float | None = None) -> bool:
+    middle = float(np.median(x)) if value is None else value
+    return bool(np.abs(x - middle).max() <= 1e-2 * abs(middle))
+
+
+def _ratio_words(d: Array) -> list[str]:
+    """What d times outer_reg was added."""
+    if _same(d, -1.0):
+        return [UNREGULARISED]
+    if _same(d, 1.0):
+        return ["the truth with the outer regulariser counted twice"]
+    return [f"the truth with a damping of {np.median(d):.3g} times outer_reg"] if _same(d) else []
+
+
+def _damping_words(wrong: list[Evidence], d: Array) -> list[str]:
+    mean = np.array([np.trace(e.case.solution.hessian) / e.case.family.n_meta for e in wrong])
+    if _same(d):
+        return [f"the truth with an extra damping of {np.median(d):.3g}"]
+    if _same(d / mean):
+        return [f"the truth with a damping of {np.median(d / mean):.3g} times the mean eigenvalue"]
+    return ["the truth with a damping that changes from problem to problem"]

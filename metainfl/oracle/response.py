@@ -1,0 +1,57 @@
+"""What a solver did, read off in the eigenvectors of the exact Hessian.
+
+With H v = l v and b the exact right-hand side, an answer of the form x = -sum_v g(l) v v'b has the right
+gradient and the right Hessian, and g says what was done instead of 1/l: 1/(l + d) is a damping, 0 a cut,
+a constant no inverse at all.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metainfl.oracle.evidence import Evidence
+from metainfl_reference.certificate import spectrum
+
+Array = np.ndarray
+
+
+def parts(e: Evidence, by_regulariser: bool = False) -> tuple[Array, Array, Array]:
+    """Eigenvalues (r,), and right-hand side and answer in the eigenvectors off the symmetry (r, n).
+
+    `by_regulariser`: in coordinates in which the outer regulariser is the identity, so that l counts it.
+    """
+    f, s = e.case.family, e.case.solution
+    scale = np.sqrt(np.broadcast_to(f.d_out, len(s.lam))) if by_regulariser else np.ones(len(s.lam))
+    h = s.hessian / np.outer(scale, scale)
+    values, vectors = spectrum(h, f.tangent(s.lam), f.name)
+    b, x = e.case.cross_derivatives(e.pis) / scale[:, None], e.got.T * scale[:, None]
+    return values, vectors.T @ b, vectors.T @ x
+
+
+def response(
+    e: Evidence, *, stray: bool = False, by_regulariser: bool = False
+) -> tuple[Array, Array] | None:
+    """(l, g(l)) with x = -g(l) b in every eigenvector and row, or None if the answer is no such thing.
+
+    Directions in which no data pull (softmax has some) say nothing of g; `stray` allows any answer there.
+    """
+    if e.got.shape[1] != e.case.family.n_meta or len(e.pis) < 2:
+        return None
+    values, b, x = parts(e, by_regulariser)
+    norms = np.sum(b**2, axis=1)
+    seen = norms > 1e-20 * norms.max()
+    size = float(np.linalg.norm(x))
+    if not stray and np.linalg.norm(x[~seen]) > e.match * size:
+        return None
+    whole = e.got * np.sqrt(e.case.family.d_out) if by_regulariser else e.got
+    outside = float(np.linalg.norm(whole)) ** 2 - size**2
+    values, b, x, norms = values[seen], b[seen], x[seen], norms[seen]
+    g = -np.sum(x * b, axis=1) / norms
+    far = float(np.linalg.norm(x + g[:, None] * b)) ** 2
+    far += outside if outside > 1e-12 * size**2 else 0.0
+    return (values, g) if far <= (e.match * np.linalg.norm(x)) ** 2 else None
+
+
+def distinct(values: Array) -> int:
+    """How many of the eigenvalues differ."""
+    return 1 + int(np.sum(np.diff(np.sort(values)) > 1e-8 * values.max()))
