@@ -43,7 +43,7 @@ def bar(what: str, total: int, wanted: bool) -> Iterator[Callable[[int, str], No
 
 
 @contextmanager
-def watching(program: Program, wanted: bool | Watch) -> Iterator[Watch | None]:
+def watching(program: Program, steps: int, wanted: bool | Watch) -> Iterator[Watch | None]:
     """What a training loop tells its steps to: the bar, the caller's own function, or nothing."""
     if not isinstance(wanted, bool):
         yield wanted
@@ -52,7 +52,7 @@ def watching(program: Program, wanted: bool | Watch) -> Iterator[Watch | None]:
         yield None
         return
     classes = program.problem.outer_loss is cross_entropy
-    with bar("training", program.steps, True) as tell:
+    with bar("training", steps, True) as tell:
         seen, text = 0.0, ""
 
         def show(done: int, total: int, loss: float, state: State) -> None:

@@ -42,9 +42,14 @@ class Recorder:
             raise InvalidRecipe(
                 "the optimiser has taken steps already: make the recorder before them"
             )
-        self.states = [self._flat()]
-        self.rates: list[float] = []
-        self.batches: list[list[int] | Tasks] = []
+        self.start = self._flat()
+        #: rate, batch and parameters after it of every step, one record each: whole, or not there
+        self.steps: list[tuple[float, list[int] | Tasks, Tensor]] = []
+
+    @property
+    def states(self) -> list[Tensor]:
+        """Parameters before the first step and after each."""
+        return [self.start, *(state for _, _, state in self.steps)]
 
     def _flat(self) -> Tensor:
         own = [p.detach().reshape(-1) for p in self.net.parameters() if p.requires_grad]
@@ -57,24 +62,24 @@ class Recorder:
             raise InvalidRecipe(
                 f"parameter groups have different rates, {sorted(rates)}: not recorded"
             )
-        self.rates.append(rates.pop())
-        self.batches.append(batch if isinstance(batch, Tasks) else [int(k) for k in batch])
-        self.states.append(self._flat())
+        named = batch if isinstance(batch, Tasks) else [int(k) for k in batch]
+        self.steps.append((rates.pop(), named, self._flat()))
 
     def recipe(self, **options: Any) -> tuple[Recipe, Tasks | None]:
         """The recipe of what was recorded, and the tasks handed over with it (None: indices were)."""
-        given = [b for b in self.batches if isinstance(b, Tasks)]
-        if given and len(given) < len(self.batches):
+        rates, batches = [r for r, _, _ in self.steps], [b for _, b, _ in self.steps]
+        given = [b for b in batches if isinstance(b, Tasks)]
+        if given and len(given) < len(batches):
             raise InvalidRecipe("hand over indices at every step, or tasks at every step")
-        if not self.batches:
+        if not batches:
             raise InvalidRecipe("nothing was recorded: call recorder.step(batch) after each step")
-        tasks, places = None, self.batches
+        tasks, places = None, batches
         if given:
             tasks, starts = _joined(given), [0]
             for b in given:
                 starts.append(starts[-1] + b.n_tasks)
             places = [list(range(a, b)) for a, b in pairwise(starts)]
-        own: dict[str, Any] = {"rate": self.rates, "batches": places, "optimiser": self.optimiser}
+        own: dict[str, Any] = {"rate": rates, "batches": places, "optimiser": self.optimiser}
         return Recipe(**{**own, **options}), tasks
 
     def run(self, problem: Problem, *, keep: int = KEEP, **options: Any) -> Run:
@@ -85,7 +90,7 @@ class Recorder:
         recipe, tasks = self.recipe(**options)
         if tasks is not None:
             problem = problem.replaced(tasks=tasks)
-        run = train(problem, recipe, start=self.states[0], keep=keep, progress=False)
+        run = train(problem, recipe, start=self.start, keep=keep, progress=False)
         self._check(run)
         return run
 
@@ -111,9 +116,9 @@ class Recorder:
         if not drift <= eps**0.5:
             raise NotReplayed(
                 f"every step is the recipe's, but rounding grew to {drift:.2g} of the whole way over "
-                f"{len(self.rates)} steps: the run is too rough to be replayed in {run.lam.dtype}; record "
+                f"{len(self.steps)} steps: the run is too rough to be replayed in {run.lam.dtype}; record "
                 "it in float64, or a shorter phase of it",
-                step=len(self.rates) - 1,
+                step=len(self.steps) - 1,
                 gap=drift,
             )
 

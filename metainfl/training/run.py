@@ -71,7 +71,7 @@ class Run:
 
     def __init__(self, kept: Checkpoints) -> None:
         self.kept = kept
-        self.state, self.losses = kept.program.start, list[float]()
+        self.state, self._losses = kept.program.start, list[float]()
         kept.offer(0, self.state)
 
     # -- what it is ---------------------------------------------------------------------------------
@@ -92,8 +92,13 @@ class Run:
 
     @property
     def done(self) -> int:
-        """Steps taken."""
-        return len(self.losses)
+        """Steps taken: those that the state has behind it."""
+        return self.state.steps - self.program.start.steps
+
+    @property
+    def losses(self) -> list[float]:
+        """Of the batch of every step, at the state before it."""
+        return self._losses[: self.done]
 
     @property
     def finished(self) -> bool:
@@ -109,27 +114,27 @@ class Run:
         p = self.program
         text = f"Run({self.done} of {p.steps} steps, {type(self.recipe.optimiser).__name__}, "
         text += f"{p.problem.n_meta} parameters, {p.problem.tasks.n_tasks} tasks"
-        if self.losses:
-            text += f", loss {self.losses[0]:.4g} -> {self.losses[-1]:.4g}"
+        if self.done:
+            text += f", loss {self._losses[0]:.4g} -> {self._losses[self.done - 1]:.4g}"
         return text + ")"
 
     # -- going on -----------------------------------------------------------------------------------
     def resume(self, *, progress: bool | Watch = True) -> Run:
         """The same run, after the steps that are still to be taken."""
-        program = self.program
+        return self._to(self.program.steps, progress)
+
+    def _to(self, steps: int, progress: bool | Watch) -> Run:
+        """After `steps` steps: all of them, or as many as the run that is compared with has taken."""
         try:
-            with watching(program, progress) as watch:
-                while self.done < program.steps:
+            with watching(self.program, steps, progress) as watch:
+                while self.done < steps:
                     before = self.state
-                    after, loss = program.advance(self.done, before)
-                    self.state = after
-                    self.losses.append(float(loss))
-                    self.kept.offer(self.done, after)
+                    loss = self._step(self.done, before)
                     if watch:
-                        watch(self.done, program.steps, self.losses[-1], before)
+                        watch(self.done, steps, loss, before)
         except KeyboardInterrupt:
             raise Interrupted(
-                f"training interrupted after {self.done} of {program.steps} steps; `result` holds the run, "
+                f"training interrupted after {self.done} of {steps} steps; `result` holds the run, "
                 "and result.resume() goes on",
                 self,
             ) from None
@@ -137,6 +142,17 @@ class Run:
             error.result = self
             raise
         return self
+
+    def _step(self, t: int, before: State) -> float:
+        """One step. The state comes last, and with it the step counts: what stops it earlier leaves the
+        run as it was.
+        """
+        after, value = self.program.advance(t, before)
+        loss = float(value)
+        self._losses[t:] = [loss]
+        self.kept.offer(t + 1, after)
+        self.state = after
+        return loss
 
     def state_at(self, t: int) -> State:
         """s_t, 0 <= t <= done; computed again where it was not kept."""
@@ -266,16 +282,6 @@ class Run:
         program = self.program.with_tasks(tasks)
         run = Run(Checkpoints(program, self.kept.keep))
         return run._to(self.done, progress)
-
-    def _to(self, steps: int, progress: bool | Watch) -> Run:
-        """After `steps` steps: as many as the run that is compared with has taken."""
-        if steps == self.program.steps:
-            return self.resume(progress=progress)
-        while self.done < steps:
-            self.state, loss = self.program.advance(self.done, self.state)
-            self.losses.append(float(loss))
-            self.kept.offer(self.done, self.state)
-        return self
 
     def without(self, perturbation: Perturbation) -> Run:
         """The removal: the same program with the weights that are named at 0."""

@@ -89,5 +89,5 @@ def load(folder: str | Path, problem: Problem) -> Run:
         if math.isfinite(float(moved.lam.sum())):
             run.kept.offer(t, moved)
         run.state = moved
-    run.losses = losses
+    run._losses = losses
     return run

@@ -93,3 +93,24 @@ def test_what_cannot_be_recorded_is_refused_by_name():
             Recorder(net, make())
     with pytest.raises(InvalidRecipe, match="nothing was recorded"):
         Recorder(net, torch.optim.SGD(net.parameters(), 0.1)).recipe()
+
+
+def test_a_step_is_recorded_whole_or_not_at_all(monkeypatch):
+    """Guards a rate or a batch without its parameters, where Ctrl-C falls into the recording."""
+    problem = network()
+    net = problem.setting.model.module
+    recorder = Recorder(net, torch.optim.SGD(net.parameters(), lr=0.1))
+    flat = Recorder._flat
+
+    def stopped(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Recorder, "_flat", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        recorder.step([0, 1])
+    with pytest.raises(InvalidRecipe, match="nothing was recorded"):
+        recorder.recipe()
+    monkeypatch.setattr(Recorder, "_flat", flat)
+    recorder.step([2])
+    recipe, _ = recorder.recipe()
+    assert recipe.batches == ((2,),) and len(recorder.states) == 2
