@@ -1,17 +1,21 @@
 """Runs on disk, without pickle: `run.json` (recipe, how it was computed) and `run.safetensors` (states).
 
+The states carry the digest of their run.json: two files of different runs are refused. Both are written
+beside the old ones before these are replaced, so that a kill leaves the old run or the new one.
 The problem itself, its model and data, is not written: `load` is given it, and refuses another one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidRecipe
@@ -22,7 +26,8 @@ from metainfl.training.recipe import Recipe
 from metainfl.training.run import Run
 from metainfl.training.state import State
 
-VERSION = 2
+VERSION = 3
+FACTS, STATES = "run.json", "run.safetensors"
 
 
 def save(run: Run, folder: str | Path) -> None:
@@ -47,18 +52,42 @@ def save(run: Run, folder: str | Path) -> None:
         "chunk": p.plan.chunk,
         "fingerprint": fingerprint(p),
     }
-    save_file(tensors, folder / "run.safetensors")
-    (folder / "run.json").write_text(json.dumps(facts))
+    text = json.dumps(facts)
+    save_file(tensors, folder / f"{STATES}.part", metadata={FACTS: _digest(text)})
+    (folder / f"{FACTS}.part").write_text(text)
+    for name in (STATES, FACTS):  # a kill between the two is mended by `_read`
+        (folder / f"{name}.part").replace(folder / name)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read(folder: Path) -> tuple[str, dict[str, Tensor]]:
+    """The text of run.json and the states that belong to it; refused where they are of two runs."""
+    text, half = (folder / FACTS).read_text(), folder / f"{FACTS}.part"
+    with safe_open(folder / STATES, framework="pt") as file:
+        own = (file.metadata() or {}).get(FACTS)
+        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118  (no iterator)
+    found = json.loads(text)["version"]
+    if found != VERSION:
+        raise InvalidRecipe(f"{folder} was written by another version ({found}): train it again")
+    if own != _digest(text) and half.exists() and own == _digest(half.read_text()):
+        text = half.read_text()
+    if own != _digest(text):
+        raise InvalidRecipe(
+            f"{FACTS} and {STATES} in {folder} are of different runs, or one was changed: put back the two "
+            "that were saved together, or train again"
+        )
+    return text, tensors
 
 
 def load(folder: str | Path, problem: Problem) -> Run:
     """The run in a folder; `problem` must be the one it was made with. `resume` goes on with it."""
     folder = Path(folder)
     try:
-        facts = json.loads((folder / "run.json").read_text())
-        tensors = load_file(folder / "run.safetensors")
-        if facts["version"] != VERSION:
-            raise InvalidRecipe(f"{folder} was written by another version ({facts['version']})")
+        text, tensors = _read(folder)
+        facts = json.loads(text)
         recipe = Recipe.from_json(json.dumps(facts["recipe"]))
         done, count, keep = int(facts["done"]), int(facts["count"]), int(facts["keep"])
         moments = range(recipe.optimiser.n_moments)
@@ -74,6 +103,8 @@ def load(folder: str | Path, problem: Problem) -> Run:
         # computed as it was, so that what is computed again agrees to the last digit
         problem = problem.replaced(product=facts["product"], chunk=facts["chunk"])
         same, batches = facts["fingerprint"], tuple(map(tuple, facts["batches"]))
+    except InvalidRecipe:
+        raise
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise InvalidRecipe(f"{folder} does not hold a run: {error!r}") from error
     program = Program(problem, recipe, start)

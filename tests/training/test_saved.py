@@ -1,6 +1,8 @@
 """Runs on disk: what comes back is the same run, and another problem is refused."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -70,3 +72,45 @@ def test_broken_files_are_named(tmp_path):
     (tmp_path / "run.safetensors").write_bytes(b"nothing")
     with pytest.raises(InvalidRecipe, match="does not hold a run"):
         load(tmp_path, network())
+
+
+def test_files_of_two_runs_are_refused(tmp_path):
+    """Guards states under the recipe of another run, also where only how far it went differs."""
+    whole, other = tmp_path / "whole", tmp_path / "other"
+
+    def stop(done, *_):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    save(train(network(), RECIPE, progress=False), whole)
+    with pytest.raises(Interrupted) as caught:
+        train(network(), RECIPE, progress=stop)
+    save(caught.value.result, other)
+    for name in ("run.json", "run.safetensors"):
+        mixed = tmp_path / name
+        shutil.copytree(whole, mixed)
+        shutil.copy(other / name, mixed / name)
+        with pytest.raises(InvalidRecipe, match="are of different runs"):
+            load(mixed, network())
+
+
+@pytest.mark.parametrize("replaced", [0, 1, 2])
+def test_a_kill_while_writing_leaves_one_run_whole(tmp_path, monkeypatch, replaced):
+    """Guards a run that is lost, or mixed, because it was saved again over itself."""
+    save(train(network(), RECIPE, progress=False), tmp_path)
+    longer = train(network(), Recipe(rate=0.1, steps=3), progress=False)
+    replace, count = Path.replace, []
+
+    def killed(self, to):
+        if len(count) == replaced:
+            raise KeyboardInterrupt
+        count.append(to)
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    if replaced < 2:
+        with pytest.raises(KeyboardInterrupt):
+            save(longer, tmp_path)
+    else:
+        save(longer, tmp_path)
+    assert load(tmp_path, network()).done == (3 if replaced else 8)
