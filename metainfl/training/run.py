@@ -22,7 +22,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import Interrupted, InvalidRecipe, RunNotFinite
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
-from metainfl.problem.weights import check, weight
+from metainfl.problem.weights import check, removable, weight
 from metainfl.training import places, reweight
 from metainfl.training.adjoint import Sensitivities, adjoint
 from metainfl.training.checkpoints import Checkpoints
@@ -215,8 +215,8 @@ class Run:
         check(self.program.problem.tasks, perturbations)
         slopes = self.target_slopes(targets)
         wanted = list(perturbations) if isinstance(reruns, int) else list(reruns)
-        if not isinstance(reruns, int):
-            check(self.program.problem.tasks, wanted)
+        if not isinstance(reruns, int) or reruns > 0:
+            removable(self.program.problem.tasks, wanted)
         read = places.needed([*perturbations, *wanted])
         found = self.sensitivities(slopes, read, progress=progress)
         smooth = self.smoothness() if smoothness else None
@@ -284,7 +284,8 @@ class Run:
         return run._to(self.done, progress)
 
     def without(self, perturbation: Perturbation) -> Run:
-        """The removal: the same program with the weights that are named at 0."""
+        """The removal: the same program with the weights that are named at 0. Input shifts are refused."""
+        removable(self.program.problem.tasks, [perturbation])
         return self.replay({perturbation: 0.0})
 
     def replay_many(
@@ -297,10 +298,10 @@ class Run:
         progress: bool = False,
     ) -> Tensor:
         """lam_S of many reruns (n, p), each with the weights that one perturbation names times `factor`
-        (0: removed). `jobs` run at once through joblib; with a `store` (a folder) what is done is not done
-        again, also after a kill.
+        (0: removed; an input shift adds the factor, and is refused at 0). `jobs` run at once through joblib;
+        with a `store` (a folder) what is done is not done again, also after a kill.
         """
-        check(self.program.problem.tasks, perturbations)
+        (check if factor else removable)(self.program.problem.tasks, perturbations)
         folder = None if store is None else Path(store)
         with bar("reruns", len(perturbations), progress) as tell:
             return replayed(

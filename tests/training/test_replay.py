@@ -115,3 +115,20 @@ def test_what_cannot_be_replayed_is_refused(run):
     """Guards a negative weight that trains."""
     with pytest.raises((InvalidProblem, ValueError), match="not negative"):
         run.replay({mi.task(0): -1.0})
+
+
+def test_a_shift_is_no_removal():
+    """Guards the unchanged run in place of a removal: a shift by 0 times anything moves nothing."""
+    run = train(network(), Recipe(rate=0.1, steps=2), progress=False)
+    moved, targets = mi.shift("query", 1, 0, 2), network().tasks.select([0])
+    for call in (
+        lambda: run.without(moved),
+        lambda: run.replay_many([mi.task(0), moved]),
+        lambda: run.scores(targets, [moved], reruns=1),
+        lambda: run.scores(targets, [mi.task(0)], reruns=[moved]),
+    ):
+        with pytest.raises(InvalidProblem, match=r"query_input 1.0\[2\] is an input shift"):
+            call()
+    assert not torch.equal(run.replay({moved: 0.1}).lam, run.lam)
+    many = run.replay_many([moved], factor=0.1)
+    assert torch.equal(many[0], run.replay({moved: 0.1}).lam)
