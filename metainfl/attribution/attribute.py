@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -18,7 +19,9 @@ from metainfl.attribution.result import Attribution, Confirmation
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.problem.perturbation import group, task
+from metainfl.training import Run
 from metainfl.training.scores import Reruns
+from metainfl.training.seeds import must_draw
 
 #: told (stages done, stages, what is next)
 Tell = Callable[[int, int, str], None]
@@ -56,6 +59,9 @@ def attribute(
         raise InvalidOption(f"minutes must be positive, got {minutes}")
     if isinstance(question.subject, Problem) and question.recipe is None and seeds:
         raise InvalidOption("intervals over seeds need a training run: give a recipe, or a run")
+    if seeds:
+        recipe = question.recipe or cast(Run, question.subject).recipe
+        must_draw(recipe, question.tasks.n_tasks)
     stages = 4
     tell(0, stages, "training" if question.recipe else "looking at what was given")
     subject = question.subject

@@ -31,6 +31,7 @@ from metainfl.training.progress import Watch, bar, watching
 from metainfl.training.recipe import Recipe
 from metainfl.training.replays import replayed
 from metainfl.training.scores import Reruns, RunScores
+from metainfl.training.seeds import must_draw
 from metainfl.training.smoothness import Smoothness, metasmoothness
 from metainfl.training.state import State
 from metainfl.training.tangent import tangent
@@ -53,9 +54,14 @@ def train(
     line on stderr where that is a terminal, or is told (done, steps, loss, state). Raises `RunNotFinite`
     (step, task) and `Interrupted`, both with the run so far as `result`: `result.resume()` goes on.
     """
+    return _begun(problem, recipe, start, keep).resume(progress=progress)
+
+
+def _begun(problem: Problem, recipe: Recipe, start: Tensor | State | None, keep: int) -> Run:
+    """Looked at, and no step taken."""
     program = Program(problem, recipe, start)
     preflight(program.problem.replaced(lam=program.start.lam), program.problem.tasks)
-    return Run(Checkpoints(program, keep)).resume(progress=progress)
+    return Run(Checkpoints(program, keep))
 
 
 @dataclass(frozen=True)
@@ -322,21 +328,18 @@ class Run:
         progress: bool | Watch = False,
     ) -> list[Run]:
         """The same recipe with batches drawn from other seeds, and starts (p,) by seed where given: what
-        differs between them is the noise that retraining has anyway.
+        differs between them is the noise that retraining has anyway. Each takes as many steps as this one.
         """
-        if self.recipe.batch_size is None and starts is None:
-            raise InvalidRecipe(
-                "this recipe draws nothing from its seed (all tasks at every step, or batches given), so "
-                "every seed gives the same run: leave seeds out, or give a batch_size, or several starts"
-            )
+        program = self.program
+        if starts is None:
+            must_draw(self.recipe, program.problem.tasks.n_tasks)
         return [
-            train(
-                self.program.problem,
+            _begun(
+                program.problem,
                 replace(self.recipe, seed=s),
-                start=self.program.start if starts is None else starts(s),
-                keep=self.kept.keep,
-                progress=progress,
-            )
+                program.start if starts is None else starts(s),
+                self.kept.keep,
+            )._to(self.done, progress)
             for s in seeds
         ]
 

@@ -10,7 +10,7 @@ from metainfl.attribution import Question, attribute
 from metainfl.attribution.asked import all_instances
 from metainfl.attribution.attribute import to_confirm
 from metainfl.attribution.question import question
-from metainfl.errors import InvalidOption, InvalidProblem
+from metainfl.errors import InvalidOption, InvalidProblem, InvalidRecipe
 from metainfl.oracle import small_case
 from metainfl.training import Adam, Recipe, train
 from tests.helpers import assert_close
@@ -170,3 +170,15 @@ def test_options_are_told(asked):
             attribute(asked, **options)
     with pytest.raises(InvalidOption, match="need a training run"):
         attribute(Question(network(), asked.targets), seeds=2)
+
+
+@pytest.mark.parametrize("size", [None, 6])
+def test_seeds_that_draw_nothing_are_refused_before_training(size, monkeypatch):
+    """Guards intervals of width 0, and training before the refusal."""
+    from metainfl.training.program import Program
+
+    monkeypatch.setattr(Program, "advance", None)
+    problem = network()
+    recipe = Recipe(rate=0.1, steps=3, batch_size=size)
+    with pytest.raises(InvalidRecipe, match="draws nothing from its seed"):
+        attribute(Question(problem, problem.tasks.select([0]), recipe), seeds=2)

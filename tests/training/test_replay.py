@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import metainfl as mi
-from metainfl.errors import InvalidProblem, InvalidRecipe
+from metainfl.errors import Interrupted, InvalidProblem, InvalidRecipe
 from metainfl.training import SGD, Recipe, Reruns, train
 from metainfl.training.scores import spearman
 from metainfl_reference import perturbation as truth
@@ -132,3 +132,28 @@ def test_a_shift_is_no_removal():
     assert not torch.equal(run.replay({moved: 0.1}).lam, run.lam)
     many = run.replay_many([moved], factor=0.1)
     assert torch.equal(many[0], run.replay({moved: 0.1}).lam)
+
+
+@pytest.mark.parametrize("size", [6, 100])
+def test_batches_of_all_tasks_draw_nothing(size):
+    """Guards an interval of rounding: every seed orders the same tasks, and the sum is the same."""
+    run = train(network(), Recipe(rate=0.1, steps=2, batch_size=size), progress=False)
+    with pytest.raises(InvalidRecipe, match="batch_size below 6"):
+        run.over_seeds([1, 2])
+    a, b = run.over_seeds([1, 2], starts=lambda s: torch.full((39,), 0.1 * s).double())
+    assert not torch.equal(a.lam, b.lam)
+
+
+def test_other_seeds_go_as_far_as_the_run():
+    """Guards a run of some steps that is compared with runs of all of them."""
+
+    def stop(done, *rest):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    recipe = Recipe(rate=0.1, steps=5, batch_size=2)
+    with pytest.raises(Interrupted) as caught:
+        train(network(), recipe, progress=stop)
+    (other,) = caught.value.result.over_seeds([7])
+    whole = train(network(), Recipe(rate=0.1, steps=5, batch_size=2, seed=7), progress=False)
+    assert other.done == 2 and torch.equal(other.lam, whole.state_at(2).lam)
