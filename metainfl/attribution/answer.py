@@ -17,8 +17,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Answer:
-    """Scores (n, m), half the width of an interval of their means over targets (n,), and what that is."""
+    """Scores (n, m), half the width of an interval of their means over targets (n,), and what that is.
+
+    own   where scores are means over runs: those of the first run alone (n, m), which removals are done in
+    """
 
     value: Tensor
     half_width: Tensor | None
     interval: str
+    own: Tensor | None = None

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from torch import Tensor
 
 from metainfl.attribution.asked import all_instances, all_tasks
+from metainfl.attribution.confirm import confirmed, to_confirm
 from metainfl.attribution.kept import Scores, trained
 from metainfl.attribution.of_problem import OfProblem
 from metainfl.attribution.of_run import OfRun
 from metainfl.attribution.question import Question
-from metainfl.attribution.result import Attribution, Confirmation
+from metainfl.attribution.result import Attribution
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
-from metainfl.problem.perturbation import group, task
 from metainfl.training import Run
-from metainfl.training.scores import Reruns
 from metainfl.training.seeds import must_draw
 
 #: told (stages done, stages, what is next)
@@ -90,13 +90,14 @@ def attribute(
         say("scores are those of the last call, unchanged")
     seconds = {"predicted": cost.scores, "scores": time.perf_counter() - started}
     n = question.tasks.n_tasks
-    by_task = answer.value.new_zeros(n, targets.n_tasks)
     places = torch.tensor([p.task for p in tasks])
-    by_task[places] = answer.value[: len(tasks)]
-    half = None
-    if answer.half_width is not None:
-        half = answer.value.new_zeros(n)
-        half[places] = answer.half_width[: len(tasks)].to(half)
+
+    def placed(rows: Tensor) -> Tensor:
+        """Rows of all tasks, 0 for those of weight 0, from rows of what was asked."""
+        out = answer.value.new_zeros(n, *rows.shape[1:])
+        out[places] = rows[: len(tasks)].to(out)
+        return out
+
     end = subject if isinstance(subject, Problem) else subject.problem()
     found = Attribution(
         estimator=by.estimator,
@@ -104,11 +105,11 @@ def attribute(
         exact=by.exact,
         facts=facts,
         names=tuple(question.name(k) for k in range(n)),
-        tasks=by_task,
+        tasks=placed(answer.value),
         instances=tuple(instances),
         instance_scores=answer.value[len(tasks) :],
         losses=end.losses(end.lam, targets.to(end.lam.device, end.lam.dtype)),
-        half_width=half,
+        half_width=None if answer.half_width is None else placed(answer.half_width),
         interval=answer.interval,
         seconds=seconds,
     )
@@ -125,45 +126,15 @@ def attribute(
     if not chosen:
         say("no task has any effect on these targets: there is nothing to confirm")
         return found
-    what = [task(k) for k in chosen]
-    if together:
-        what.append(group(task(k) for k in together))
     started = time.perf_counter()
-    true = by.removed(
-        targets,
-        what,
-        jobs=jobs,
-        store=None if store is None else store / "reruns",
-        progress=progress,
+    own = None if answer.own is None else placed(answer.own)
+    folder = None if store is None else store / "reruns"
+    done = confirmed(
+        by, found, targets, chosen, together, own=own, jobs=jobs, store=folder, progress=progress
     )
-    predicted = [by_task[k] for k in chosen] + (
-        [by_task[list(together)].sum(0)] if together else []
-    )
-    seconds = seconds | {"reruns": time.perf_counter() - started}
     tell(stages, stages, "done")
-    done = Reruns(tuple(what), torch.stack(predicted), true)
-    return replace(
-        found, seconds=seconds, confirmation=Confirmation(tuple(chosen), tuple(together), done)
-    )
-
-
-def to_confirm(found: Attribution, reruns: int, seed: int) -> tuple[list[int], list[int]]:
-    """Tasks to remove one by one, and those to remove together: `reruns` removals in all.
-
-    A third each of the most harmful and the most helpful, the rest drawn at random among the others.
-    """
-    third = max(1, (reruns - 1) // 3)
-    worst = found.harmful(third)
-    together = worst if len(worst) > 1 and reruns > 3 else []
-    chosen = list(dict.fromkeys([*worst, *found.helpful(third)]))
-    draw = torch.Generator().manual_seed(seed)
-    mean = found.tasks.mean(1)
-    for k in torch.randperm(len(mean), generator=draw).tolist():
-        if len(chosen) + bool(together) >= reruns:
-            break
-        if k not in chosen and mean[k] != 0:
-            chosen.append(k)
-    return chosen[: reruns - bool(together)], together
+    seconds = seconds | {"reruns": time.perf_counter() - started}
+    return replace(found, seconds=seconds, confirmation=done)
 
 
 def words(seconds: float) -> str:

@@ -78,7 +78,7 @@ class Scores:
         if bytes(found["asked"].tolist()).decode() != self.asked:
             return None
         words = bytes(found["interval"].tolist()).decode()
-        return Answer(found["value"], found.get("half_width"), words)
+        return Answer(found["value"], found.get("half_width"), words, found.get("own"))
 
     def write(self, answer: Answer) -> None:
         """Whole, or not at all."""
@@ -86,8 +86,9 @@ class Scores:
             return
         rows = {"value": answer.value.cpu().contiguous(), "asked": _bytes(self.asked)}
         rows["interval"] = _bytes(answer.interval)
-        if answer.half_width is not None:
-            rows["half_width"] = answer.half_width.cpu().contiguous()
+        for name, more in (("half_width", answer.half_width), ("own", answer.own)):
+            if more is not None:
+                rows[name] = more.cpu().contiguous()
         half = self.path.with_suffix(".part")
         save_file(rows, half)
         half.replace(self.path)

@@ -75,6 +75,7 @@ class OfRun:
             every.mean(0),
             wide,
             f"95 % interval of the mean over {1 + self.seeds} runs with batches from other seeds",
+            first,
         )
 
     def removed(

@@ -19,12 +19,14 @@ from metainfl.training.scores import Reruns
 class Confirmation:
     """Removals done for real beside their predictions: changes of the mean loss of the targets.
 
-    `of` names what was removed: single tasks, and last the most harmful ones together (`together`).
+    Removed were single tasks, and last the most harmful ones together (`together`). `first_run`: scores are
+    means over runs, but these removals are the first run's, and predicted by its own scores.
     """
 
     tasks: tuple[int, ...]
     together: tuple[int, ...]
     reruns: Reruns
+    first_run: bool = False
 
     def rows(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Plain data, one removal a row."""
@@ -47,6 +49,7 @@ class Confirmation:
         )
         error = (single.predicted - single.true).norm() / single.true.norm()
         more = f", and the {len(self.together)} most harmful at once" if self.together else ""
+        more += "; all of the first run, whose own scores predict them" if self.first_run else ""
         return f"{single}; predictions off by {float(error):.0%} of the true changes (one by one{more})"
 
 

@@ -8,7 +8,7 @@ import torch
 import metainfl as mi
 from metainfl.attribution import Question, attribute
 from metainfl.attribution.asked import all_instances
-from metainfl.attribution.attribute import to_confirm
+from metainfl.attribution.confirm import to_confirm
 from metainfl.attribution.question import question
 from metainfl.errors import InvalidOption, InvalidProblem, InvalidRecipe
 from metainfl.oracle import small_case
@@ -182,3 +182,18 @@ def test_seeds_that_draw_nothing_are_refused_before_training(size, monkeypatch):
     recipe = Recipe(rate=0.1, steps=3, batch_size=size)
     with pytest.raises(InvalidRecipe, match="draws nothing from its seed"):
         attribute(Question(problem, problem.tasks.select([0]), recipe), seeds=2)
+
+
+def test_over_seeds_a_removal_stands_beside_its_own_run(asked, tmp_path):
+    """Guards a mean over runs as the prediction of removals that are done in one of them."""
+    run = asked.subject
+    for _ in range(2):  # again from the file
+        found = attribute(asked, reruns=5, seeds=2, store=tmp_path)
+        done = found.confirmation
+        want = -run.scores(asked.targets, [mi.task(k) for k in done.tasks]).value
+        assert_close(done.reruns.predicted[: len(done.tasks)], want, 1e-12)
+        if done.together:
+            group = [mi.group(mi.task(k) for k in done.together)]
+            assert_close(done.reruns.predicted[-1:], -run.scores(asked.targets, group).value, 1e-12)
+        assert "first run" in str(done)
+    assert "first run" not in str(attribute(asked, reruns=5).confirmation)

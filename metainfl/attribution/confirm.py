@@ -1,0 +1,63 @@
+"""Which removals are done for real, and what was predicted of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from metainfl.attribution.of_problem import OfProblem
+from metainfl.attribution.of_run import OfRun
+from metainfl.attribution.result import Attribution, Confirmation
+from metainfl.problem.perturbation import group, task
+from metainfl.problem.tasks import Tasks
+from metainfl.training.scores import Reruns
+
+
+def to_confirm(found: Attribution, reruns: int, seed: int) -> tuple[list[int], list[int]]:
+    """Tasks to remove one by one, and those to remove together: `reruns` removals in all.
+
+    A third each of the most harmful and the most helpful, the rest drawn at random among the others.
+    """
+    third = max(1, (reruns - 1) // 3)
+    worst = found.harmful(third)
+    together = worst if len(worst) > 1 and reruns > 3 else []
+    chosen = list(dict.fromkeys([*worst, *found.helpful(third)]))
+    draw = torch.Generator().manual_seed(seed)
+    mean = found.tasks.mean(1)
+    for k in torch.randperm(len(mean), generator=draw).tolist():
+        if len(chosen) + bool(together) >= reruns:
+            break
+        if k not in chosen and mean[k] != 0:
+            chosen.append(k)
+    return chosen[: reruns - bool(together)], together
+
+
+def confirmed(
+    by: OfProblem | OfRun,
+    found: Attribution,
+    targets: Tasks,
+    chosen: Sequence[int],
+    together: Sequence[int],
+    *,
+    own: Tensor | None,
+    jobs: int,
+    store: Path | None,
+    progress: bool,
+) -> Confirmation:
+    """Those removals. Where scores are means over runs, `own` (T, m) are those of the run that is run again:
+
+    it is they that predict its removals.
+    """
+    what = [task(k) for k in chosen]
+    if together:
+        what.append(group(task(k) for k in together))
+    true = by.removed(targets, what, jobs=jobs, store=store, progress=progress)
+    scores = found.tasks if own is None else own
+    predicted = [scores[k] for k in chosen]
+    if together:
+        predicted.append(scores[list(together)].sum(0))
+    done = Reruns(tuple(what), torch.stack(predicted), true)
+    return Confirmation(tuple(chosen), tuple(together), done, first_run=own is not None)
