@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metainfl.derive.problem import Problem
 from metainfl.problem.perturbation import Perturbation, query, support, task
 from metainfl.problem.tasks import Tasks
 
@@ -19,3 +20,15 @@ def all_instances(tasks: Tasks) -> list[Perturbation]:
             weights = tasks.side(side, p.task)[1].tolist()
             out += [made(p.task, j) for j, w in enumerate(weights) if w > 0]
     return out
+
+
+def of_instances(problem: Problem) -> str:
+    """What scores of instances are where they are no removals; nothing where they are."""
+    layer = getattr(problem.setting.model, "batch_statistics", None)
+    if layer is None:
+        return ""
+    return (
+        f"scores of instances are no removals: layer {layer!r} normalises with the statistics of its batch, "
+        "in which an instance stays whatever its weight. They are minus the weight times its derivative, "
+        "and `metainfl edit` removes tasks alone; LayerNorm or GroupNorm make instances removable"
+    )

@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from metainfl.attribution.asked import all_instances, all_tasks
+from metainfl.attribution.asked import all_instances, all_tasks, of_instances
 from metainfl.attribution.confirm import confirmed, to_confirm
 from metainfl.attribution.kept import Scores, trained
 from metainfl.attribution.of_problem import OfProblem
@@ -79,6 +79,9 @@ def attribute(
         f"predicted cost: scores of {len(tasks)} tasks and {len(instances)} instances on "
         f"{targets.n_tasks} targets {words(cost.scores)}, one removal done for real {words(cost.rerun)}"
     )
+    end = subject if isinstance(subject, Problem) else subject.problem()
+    if of_instances(end):
+        say(of_instances(end))
     tell(2, stages, "scores")
     started = time.perf_counter()
     file = Scores(store, subject, targets, (seeds, by.estimator))
@@ -98,7 +101,6 @@ def attribute(
         out[places] = rows[: len(tasks)].to(out)
         return out
 
-    end = subject if isinstance(subject, Problem) else subject.problem()
     found = Attribution(
         estimator=by.estimator,
         why=by.why(),
@@ -111,6 +113,7 @@ def attribute(
         losses=end.losses(end.lam, targets.to(end.lam.device, end.lam.dtype)),
         half_width=None if answer.half_width is None else placed(answer.half_width),
         interval=answer.interval,
+        of_instances=of_instances(end),
         seconds=seconds,
     )
     keep(found)

@@ -60,6 +60,7 @@ class Attribution:
     tasks       (T, m): row k is training task k; nan-free, 0 for a task of weight 0
     instances   perturbations and their scores (n, m)
     half_width  of an interval of the tasks' means over targets (T,), or None
+    of_instances  what the scores of instances are, where they are no removals
     """
 
     estimator: str
@@ -73,6 +74,7 @@ class Attribution:
     losses: Tensor
     half_width: Tensor | None = None
     interval: str = ""
+    of_instances: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     confirmation: Confirmation | None = None
 
@@ -141,6 +143,7 @@ class Attribution:
             "why": self.why,
             "exact": self.exact,
             "score": "change of the target's loss when the data are removed: negative = they hurt it",
+            "instance_score": self.of_instances,
             "facts": self.facts,
             "target_losses": self.losses.tolist(),
             "interval": self.interval,

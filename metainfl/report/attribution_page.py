@@ -39,14 +39,19 @@ def page(
         else len(found["confirmation"]["rows"]),
     }
     targets = len(found["target_losses"])
-    what = f"Training tasks by their effect on {targets} targets: {found['estimator']}. {SIGN}"
+    sign = (
+        SIGN.replace("a task or an instance is", "a task is") if found["instance_score"] else SIGN
+    )
+    what = f"Training tasks by their effect on {targets} targets: {found['estimator']}. {sign}"
     sections = [
         Section("harmful", "Most harmful tasks", _cards(harmful, "No task hurts the targets.")),
         Section("helpful", "Most helpful tasks", _cards(helpful, "No task helps the targets.")),
         Section(
             "instances",
             "Most harmful and most helpful instances",
-            _instances(worst, "Harmful") + _instances(best, "Helpful"),
+            _note(found["instance_score"])
+            + _instances(worst, "Harmful")
+            + _instances(best, "Helpful"),
         ),
         Section("trust", "How far to trust this", _trust(found)),
         Section("next", "What to do next", _next(next_)),
@@ -95,6 +100,10 @@ def _one(i: Mapping[str, Any]) -> str:
         f"<figure class='small'><img src='{i['picture']}' alt='{alt}' title='{alt}' loading='lazy'>"
         f"<figcaption>{escape(i['label'])}<br>{short(i['score'])}</figcaption></figure>"
     )
+
+
+def _note(text: str) -> str:
+    return f"<p>{escape(text[:1].upper() + text[1:])}.</p>" if text else ""
 
 
 def _instances(listed: Sequence[Mapping[str, Any]], heading: str) -> str:

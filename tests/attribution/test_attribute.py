@@ -197,3 +197,31 @@ def test_over_seeds_a_removal_stands_beside_its_own_run(asked, tmp_path):
             assert_close(done.reruns.predicted[-1:], -run.scores(asked.targets, group).value, 1e-12)
         assert "first run" in str(done)
     assert "first run" not in str(attribute(asked, reruns=5).confirmation)
+
+
+def test_instances_in_batch_statistics_are_no_removals(asked):
+    """Guards a score that is called a removal, where the removal is refused."""
+    from metainfl.report.attribution_page import page
+
+    plain = network()
+    linear = plain.setting.model.module[0]
+    net = torch.nn.Sequential(
+        linear,
+        torch.nn.BatchNorm1d(4, track_running_stats=False).double(),
+        torch.nn.Linear(4, 3).double(),
+    )
+    problem = mi.Problem(
+        net, plain.tasks, mi.Unrolled(1, 0.2), inner_loss=mi.cross_entropy, outer_reg=1e-2
+    )
+    run = train(problem, Recipe(rate=0.1, steps=2), progress=False)
+    said = []
+    found = attribute(Question(run, plain.tasks.select([0])), reruns=2, say=said.append)
+    with pytest.raises(InvalidProblem, match="normalises with the"):
+        run.without(found.instances[0])
+    assert "no removals: layer '1'" in found.of_instances and found.of_instances in said
+    text = page("", found.as_dict(), [], [], [], [], [], {})
+    assert "no removals" in text and "a task or an instance is removed" not in text
+    other = attribute(asked, reruns=0)
+    assert other.of_instances == "" == other.as_dict()["instance_score"]
+    text = page("", other.as_dict(), [], [], [], [], [], {})
+    assert "no removals" not in text and "a task or an instance is removed" in text
