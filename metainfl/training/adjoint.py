@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.loop import together
-from metainfl.errors import MetainflError
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
 from metainfl.training import places
 from metainfl.training.checkpoints import Checkpoints
+from metainfl.training.finite import finite
 from metainfl.training.joint import Variables
 from metainfl.training.products import Products
 
@@ -67,17 +67,8 @@ def adjoint(
         lam_bar = lam_bar + problem.outer_reg * g_bar
         along = {"lam": program.scale(t) * g_bar}
         lam_bar = lam_bar + batch.along(lambda stack, at, along=along: along, m, out)  # type: ignore[misc]
-        _finite(t, lam_bar)
+        finite(lam_bar, "derivative of the run in lam", t)
         if tell:
             tell(last - t, last)
     sums = {n: together(t) for n, t in out.items()}
     return Sensitivities(sums, lam_bar, moment_bars, problem.tasks)
-
-
-def _finite(t: int, bar: Tensor) -> None:
-    if not torch.isfinite(bar).all():
-        raise MetainflError(
-            f"the derivative of the run overflows or is undefined at step {t}: the run is not smooth there "
-            "(a kink, a root or norm at 0, or steps too large for the curvature); look at run.smoothness(), "
-            "lower the rate, or ask about a last phase of the run (run.phase)"
-        )

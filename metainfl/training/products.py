@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metainfl.derive.loop import Stack, together
 from metainfl.training import joint, places
+from metainfl.training.finite import finite
 from metainfl.training.joint import Variables
 from metainfl.training.program import Program
 
@@ -69,5 +70,6 @@ class Products:
             if "lam" in found:
                 out = out + found["lam"]
             for name, total in (sums or {}).items():
-                places.add(total, where, found[name])
+                what = f"derivative of the run in {name}"
+                places.add(total, where, finite(found[name], what, self.t))
         return together(out) if "lam" in self.read else out

@@ -18,6 +18,7 @@ from metainfl.problem.perturbation import Perturbation
 from metainfl.training import places
 from metainfl.training.adjoint import Tell
 from metainfl.training.checkpoints import Checkpoints
+from metainfl.training.finite import finite
 from metainfl.training.joint import Variables
 from metainfl.training.products import Products
 
@@ -41,6 +42,7 @@ def tangent(
 
         d_g = problem.outer_reg * rows[0] + program.scale(t) * batch.along(moved, n)
         rows = program.update.push(state, g, program.rates[t], (*rows, d_g))
+        finite(rows[0], "influence", t)
         if tell:
             tell(t + 1, last)
     return rows[0]
