@@ -1,7 +1,9 @@
 """Errors of metainfl: each message says what is wrong, where, and what to do next."""
 
+from metainfl.carried import Carried
 
-class MetainflError(Exception):
+
+class MetainflError(Carried, Exception):
     """Base of every error raised by `metainfl`."""
 
 
@@ -98,7 +100,7 @@ class WorkerLost(MetainflError, RuntimeError):
     """Worker processes were killed again and again; finished work is in the store."""
 
 
-class Interrupted(KeyboardInterrupt):
+class Interrupted(Carried, KeyboardInterrupt):
     """Ctrl-C during an iterative solve. `result` holds what it had."""
 
     def __init__(self, message: str, result: object = None) -> None:
