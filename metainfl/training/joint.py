@@ -74,30 +74,21 @@ class Reverse:
         """Rows of the Hessian along rows of directions in `moved`, read off in `read`."""
         live = [n for n in directions if self.slopes[n].requires_grad]
         inputs = [self.at[n] for n in self.read]
-        outputs = [self.slopes[n] for n in live]
-        m = len(next(iter(directions.values())))
-        parts: list[list[Tensor]] = []
-        for a in range(0, m, width):
-            rows = [directions[n][a : a + width] for n in live]
-            n, many = min(width, m - a), min(width, m - a) > 1
-            found: Sequence[Tensor | None] = [None] * len(inputs)
-            if live:
-                found = torch.autograd.grad(
-                    outputs,
-                    inputs,
-                    rows if many else [r[0] for r in rows],
-                    retain_graph=True,
-                    allow_unused=True,
-                    is_grads_batched=many,
-                )
-            parts.append(
-                [
-                    x.new_zeros(n, *x.shape) if f is None else (f if many else f[None])
-                    for f, x in zip(found, inputs, strict=True)
-                ]
-            )
-        joined = [torch.cat(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]
-        return {n: t.detach() for n, t in zip(self.read, joined, strict=True)}
+        rows = tuple(directions[n] for n in live)
+        if not live:
+            m = len(next(iter(directions.values())))
+            return {n: x.new_zeros(m, *x.shape) for n, x in zip(self.read, inputs, strict=True)}
+
+        def one(*v: Tensor) -> tuple[Tensor, ...]:
+            slopes = [self.slopes[n] for n in live]
+            return torch.autograd.grad(slopes, inputs, v, retain_graph=True, materialize_grads=True)
+
+        if width == 1 or len(rows[0]) == 1:
+            each = [one(*v) for v in zip(*rows, strict=True)]
+            found: Sequence[Tensor] = [torch.stack(t) for t in zip(*each, strict=True)]
+        else:  # torch.func's vmap: solves inside an adaptation bring their own rule for it
+            found = vmap(one, chunk_size=width)(*rows)
+        return {n: t.detach() for n, t in zip(self.read, found, strict=True)}
 
 
 class Forward:

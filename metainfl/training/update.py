@@ -39,15 +39,17 @@ class Update:
             lam, moments = self._step(given[0], tuple(given[1:-1]), given[-1], rate, state.steps)
             # what does not hang on anything (no moments, a first step) has nothing to pull back
             live = [(o, b) for o, b in zip((lam, *moments), bars, strict=True) if o.requires_grad]
-            outputs, rows = [o for o, _ in live], [b for _, b in live]
-            many = len(bars[0]) > 1
-            rows = rows if many else [b[0] for b in rows]
-            found = torch.autograd.grad(
-                outputs, given, rows, allow_unused=True, is_grads_batched=many
-            )
-        return tuple(
-            torch.zeros_like(bars[0]) if f is None else (f if many else f[None]) for f in found
-        )
+            outputs, rows = [o for o, _ in live], tuple(b for _, b in live)
+
+            def one(*v: Tensor) -> Bars:
+                return torch.autograd.grad(
+                    outputs, given, v, retain_graph=True, materialize_grads=True
+                )
+
+            if len(bars[0]) == 1:
+                return tuple(f[None] for f in one(*(b[0] for b in rows)))
+            found: Bars = vmap(one)(*rows)
+        return found
 
     def push(self, state: State, gradient: Tensor, rate: float, rows: Bars) -> Bars:
         """Rows (n, p) for the next lam and moments from rows for lam, moments and gradient."""

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import metainfl as mi
+from metainfl.adaptation import ProximalCG
 from metainfl.training import SGD, Adam, Recipe, train
 from metainfl.training.update import Update
 from metainfl_reference.estimands import trajectory
@@ -136,3 +137,17 @@ def test_update_without_moments_or_gradient_has_zero_rows():
     )
     assert torch.equal(lam_bar, rows[0]) and not moment_bar.any()
     assert_close(g_bar, 0.9 * rows[0], 1e-15)
+
+
+@pytest.mark.parametrize("product", ["forward", "reverse"])
+def test_several_targets_through_inner_solves(product):
+    """Guards solves inside an adaptation, which stop where they have converged, under several targets."""
+    problem = network(tasks=2, d=2, hidden=2, product=product)
+    problem = problem.replaced(adaptation=ProximalCG(1.0))
+    run = train(problem, Recipe(optimiser=Adam(), rate=0.1, steps=2), progress=False)
+    asked = [mi.task(0), mi.support(1, 0), mi.shift("support", 1, 0, 1)]
+    targets = problem.tasks
+    each = [run.scores(targets.select([t]), asked).value for t in range(2)]
+    found = run.scores(targets, asked).value
+    assert_close(found, torch.cat(each, 1), 1e-9)  # of solves to 1e-10
+    assert_close(run.influence(asked).value @ run.target_slopes(targets).T, found, 1e-9)
