@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 
+import torch
+
 from metainfl.errors import InvalidProblem
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
@@ -28,6 +30,6 @@ def _shifted(tasks: Tasks, m: Perturbation, value: float) -> Tasks:
         )
     own = {f.name: getattr(tasks, f.name) for f in fields(Tasks)}
     name = m.kind.split("_")[0] + "_x"
-    own[name] = own[name].clone()
+    own[name] = own[name].clone(memory_format=torch.contiguous_format)
     own[name][m.task, m.instance].view(-1)[m.axis] += value
     return Tasks(**own)

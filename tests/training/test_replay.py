@@ -157,3 +157,25 @@ def test_other_seeds_go_as_far_as_the_run():
     (other,) = caught.value.result.over_seeds([7])
     whole = train(network(), Recipe(rate=0.1, steps=5, batch_size=2, seed=7), progress=False)
     assert other.done == 2 and torch.equal(other.lam, whole.state_at(2).lam)
+
+
+def test_a_shift_of_inputs_in_another_order_of_memory():
+    """Guards an error of torch, and another feature, where inputs are kept channels last or transposed."""
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 2, 4, 4, generator=draw, dtype=torch.float64)
+    last = x.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
+    assert torch.equal(x, last) and not last[0, 0].is_contiguous()
+    y = torch.eye(3, dtype=torch.float64).expand(2, -1, -1).clone()
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(32, 3)).double()
+    moved, found = mi.shift("support", 1, 2, 21), []
+    for inputs in (x, last):
+        tasks = mi.Tasks(inputs, y, inputs, y)
+        problem = mi.Problem(
+            net, tasks, mi.Unrolled(1, 0.1), inner_loss=mi.cross_entropy, outer_reg=1e-2
+        )
+        run = train(problem, Recipe(rate=0.1, steps=2), progress=False)
+        before = inputs.clone()
+        found.append((run.replay({moved: 0.5}).lam, run.influence([moved]).value))
+        assert torch.equal(inputs, before) and not torch.equal(found[-1][0], run.lam)
+    for a, b in zip(*found, strict=True):
+        assert_close(b, a, 1e-13)
