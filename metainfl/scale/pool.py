@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
 import joblib
@@ -31,6 +32,15 @@ def unordered(calls: Sequence[Call], jobs: int) -> Iterator[tuple[int, Any]]:
 
     Raises `WorkerLost` after `LOSSES` workers were killed; what was handed over until then is the caller's.
     """
+    whole = isinstance(jobs, Integral) and jobs != 0
+    if not whole:
+        raise InvalidOption(
+            f"jobs is how many work at once, at least 1 (or -1 for all cores), got {jobs!r}"
+        )
+    return _unordered(calls, int(jobs))
+
+
+def _unordered(calls: Sequence[Call], jobs: int) -> Iterator[tuple[int, Any]]:
     left = dict(enumerate(calls))
     for lost in range(LOSSES + 1):
         try:

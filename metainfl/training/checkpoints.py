@@ -7,6 +7,7 @@ back); beyond that segments are split again, so that any C >= 1 serves any S, fo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from metainfl.errors import InvalidRecipe
@@ -19,7 +20,9 @@ class Checkpoints:
 
     def __init__(self, program: Program, keep: int) -> None:
         size = program.start.bytes()
-        self.program, self.keep, self.capacity = program, keep, int(keep // size)
+        if not (isinstance(keep, (int, float)) and math.isfinite(keep)):
+            raise InvalidRecipe(f"keep is a number of bytes, such as 2**30, got {keep!r}")
+        self.program, self.keep, self.capacity = program, int(keep), int(keep // size)
         if self.capacity < 1:
             raise InvalidRecipe(
                 f"keep is {keep} bytes, but one state of this run takes {size}: keep at least that"

@@ -127,7 +127,14 @@ class Program:
 def _own(problem: Problem, recipe: Recipe) -> Problem:
     """A copy that nobody else holds, in the recipe's dtype and on its device."""
     dtype = None if recipe.dtype is None else DTYPES[recipe.dtype]
-    tasks = problem.tasks.owned(recipe.device, dtype)
+    try:
+        tasks = problem.tasks.owned(recipe.device, dtype)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        words = str(error).strip().splitlines()[0].rstrip(".")
+        raise InvalidRecipe(
+            f"tasks cannot be put on device {recipe.device!r} here ({words[:200]}); leave device out to "
+            "compute where the tasks are"
+        ) from error
     like = tasks.like
     try:
         model, adaptation = copy.deepcopy((problem.setting.model, problem.adaptation))

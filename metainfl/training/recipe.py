@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 
 from metainfl.errors import InvalidRecipe
+from metainfl.training import given
 from metainfl.training.optimisers import KNOWN, SGD, Optimiser
 
 Rates = float | Sequence[float] | Callable[[int], float]
@@ -48,24 +49,22 @@ class Recipe:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
+        given.optimiser(self.optimiser)
         if self.batches is not None:
             if self.batch_size is not None:
                 raise InvalidRecipe("give batch_size (drawn by seed) or batches, not both")
-            put(self, "batches", tuple(tuple(int(k) for k in b) for b in self.batches))
+            put(self, "batches", given.batches(self.batches))
             put(self, "steps", len(self.batches) if self.steps is None else self.steps)
-            assert self.batches is not None
             if self.steps != len(self.batches):
                 raise InvalidRecipe(f"{self.steps} steps, but {len(self.batches)} batches")
             if not all(self.batches):
                 raise InvalidRecipe(f"the batch of step {self.batches.index(())} is empty")
-        if self.steps is None or self.steps < 1:
-            raise InvalidRecipe(f"steps must be at least 1, got {self.steps}")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise InvalidRecipe(f"batch_size must be at least 1, got {self.batch_size}")
-        if callable(self.rate):
-            put(self, "rate", tuple(float(self.rate(t)) for t in range(self.steps)))
-        elif not isinstance(self.rate, (int, float)):
-            put(self, "rate", tuple(float(r) for r in self.rate))
+        put(self, "steps", given.whole(self.steps, "steps", 1))
+        assert self.steps is not None
+        put(self, "seed", given.whole(self.seed, "seed"))
+        if self.batch_size is not None:
+            put(self, "batch_size", given.whole(self.batch_size, "batch_size", 1))
+        put(self, "rate", given.rates(self.rate, self.steps))
         if isinstance(self.rate, tuple) and len(self.rate) != self.steps:
             raise InvalidRecipe(f"{self.steps} steps, but {len(self.rate)} rates")
         bad = [t for t, r in enumerate(self.rates()) if not math.isfinite(r)]
@@ -73,10 +72,14 @@ class Recipe:
             raise InvalidRecipe(f"the rate of step {bad[0]} is {self.rates()[bad[0]]}")
         if self.reduction not in ("mean", "sum"):
             raise InvalidRecipe(f"reduction is 'mean' or 'sum', got {self.reduction!r}")
+        if self.clip is not None:
+            put(self, "clip", given.number(self.clip, "clip"))
         if self.clip is not None and not (math.isfinite(self.clip) and self.clip > 0):
             raise InvalidRecipe(f"clip must be positive, or None for no clipping; got {self.clip}")
         if self.dtype is not None and self.dtype not in DTYPES:
             raise InvalidRecipe(f"dtype is one of {sorted(DTYPES)}, got {self.dtype!r}")
+        if self.device is not None:
+            put(self, "device", given.device(self.device))
 
     def rates(self) -> tuple[float, ...]:
         """One a step."""
