@@ -169,8 +169,6 @@ def _trained(run: Run, setup: Setup) -> Run:
             raise MetainflError("it starts with moments of the other optimiser")
         start = start.lam  # type: ignore[assignment]
     if run.done < run.program.steps:
-        n, done = setup.problem.tasks.n_tasks, run.done
-        own = {"batches": recipe.batches_of(n)[:done], "rate": recipe.rates()[:done]}
-        recipe = replace(recipe, steps=None, batch_size=None, **own)  # type: ignore[arg-type]
+        recipe = recipe.from_step(0, setup.problem.tasks.n_tasks, run.done)
     whole = train(setup.problem, recipe, start=start, keep=run.kept.keep, progress=False)
     return whole.phase(setup.first, progress=False) if setup.first else whole

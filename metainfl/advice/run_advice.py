@@ -136,7 +136,8 @@ def advise_run(
     spectrum = lanczos(exact(end), min(PRODUCTS, end.n_meta))
     progress(2, stages, "what steps and their adjoints cost")
     whole = program.problem.replaced(lam=program.start.lam)
-    cost = plan(whole, run.recipe, targets, keep=run.kept.keep)
+    taken = run.recipe.from_step(0, whole.tasks.n_tasks, run.done)
+    cost = plan(whole, taken, targets, keep=run.kept.keep)
     looked = RunAdvice(
         run=repr(run),
         smoothness=smooth,

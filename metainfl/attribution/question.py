@@ -43,6 +43,10 @@ class Question:
             raise InvalidProblem(
                 f"a {type(self.subject).__name__} is neither run nor problem: {FORMS}"
             )
+        if isinstance(self.subject, Run) and not self.subject.done:
+            raise InvalidProblem(
+                "this run has taken no step, so nothing of its data is in it: call run.resume() first"
+            )
         if not isinstance(self.targets, Tasks):
             raise InvalidProblem(
                 f"targets are a {type(self.targets).__name__}, not metainfl.Tasks: {FORMS}"

@@ -110,9 +110,9 @@ class Recipe:
             drawn += [tuple(order[a : a + size]) for a in range(0, n_tasks, size)]
         return tuple(drawn[: self.steps])
 
-    def from_step(self, first: int, n_tasks: int) -> Recipe:
-        """The same steps without the first few, batches written out."""
-        rest = {"batches": self.batches_of(n_tasks)[first:], "rate": self.rates()[first:]}
+    def from_step(self, first: int, n_tasks: int, last: int | None = None) -> Recipe:
+        """The same steps without the first few, and before `last`; batches written out."""
+        rest = {"batches": self.batches_of(n_tasks)[first:last], "rate": self.rates()[first:last]}
         return replace(self, steps=None, batch_size=None, **rest)  # type: ignore[arg-type]
 
     def to_json(self) -> str:

@@ -167,10 +167,13 @@ class Run:
         return self.state if t == self.done else self.kept.at(t)
 
     def phase(self, first: int, *, progress: bool | Watch = True) -> Run:
-        """The run's steps from `first` on as a run of their own, its state there taken as given."""
+        """The run's steps from `first` on as a run of their own, its state there taken as given.
+
+        Of an unfinished run those that it has taken; the phase's own `resume` takes the others.
+        """
         recipe = self.recipe.from_step(first, self.program.problem.tasks.n_tasks)
         program = Program(self.program.problem, recipe, self.state_at(first))
-        return Run(Checkpoints(program, self.kept.keep)).resume(progress=progress)
+        return Run(Checkpoints(program, self.kept.keep))._to(self.done - first, progress)
 
     # -- derivatives --------------------------------------------------------------------------------
     def sensitivities(
