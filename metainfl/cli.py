@@ -56,7 +56,8 @@ def _root(
 ) -> None:
     """Influence functions for meta-learning, and the oracle that says whether they are right.
 
-    Exit status of every command: 0 done, 1 a claim does not hold, 2 bad arguments, 130 interrupted.
+    Exit status of every command: 0 done, 1 a claim does not hold, 2 bad arguments, 130 interrupted,
+    143 ended by SIGTERM; what was done by then is kept in both cases.
     """
 
 
@@ -65,7 +66,9 @@ def _run(arguments: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point; exits with 0, 1 (a claim does not hold), 2 (bad arguments), 130 (Ctrl-C) or 70."""
+    """Entry point; exits with 0, 1 (a claim does not hold), 2 (bad arguments), 130 (Ctrl-C), 143 (SIGTERM)
+    or 70.
+    """
     # torch.func loads its forward-mode decompositions through a deprecated torch.jit call.
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
     try:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from metainfl.errors import Interrupted
+
 Show = Callable[[int, int, str], None]
 EVERY = 10.0  # seconds between lines where there is no terminal
 
@@ -75,8 +77,10 @@ def bar(
     try:
         with shown(watch):
             yield watch
-    except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(watch.left()) from error
+    except Interrupted as error:  # the command reads its result
+        raise Interrupted(watch.left(), error.result) from error
+    except KeyboardInterrupt as error:  # where it says itself what is kept, that is told
+        raise KeyboardInterrupt(str(error) or watch.left()) from error
 
 
 @contextmanager

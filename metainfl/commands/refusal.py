@@ -13,9 +13,9 @@ import typer
 from typer.core import TyperGroup
 
 from metainfl.commands.blame import users_line, words
+from metainfl.commands.ending import Ending, terminable
 from metainfl.errors import MetainflError
 
-INTERRUPTED = 130
 NO_READER = 141
 
 
@@ -36,7 +36,11 @@ class Commands(TyperGroup):
     """Commands whose errors of use are sentences: also those that the library raises."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command."""
+        """Run a command; SIGTERM ends it as Ctrl-C does."""
+        with terminable() as ending:
+            return self._invoke(ctx, ending)
+
+    def _invoke(self, ctx: Any, ending: Ending) -> Any:
         try:
             return super().invoke(ctx)
         except MetainflError as error:
@@ -57,7 +61,7 @@ class Commands(TyperGroup):
             raise
         except KeyboardInterrupt as error:
             print(f"interrupted: {told(error)}", file=sys.stderr)
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(ending.status) from None
 
 
 def told(error: KeyboardInterrupt) -> str:

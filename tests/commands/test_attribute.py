@@ -2,6 +2,9 @@
 
 import csv
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -112,3 +115,36 @@ def test_a_bad_question_is_a_sentence(command, words, here, capsys):
     said = " ".join(capsys.readouterr().err.split())
     assert words in said and "Traceback" not in said
     assert not (here / "attribution").exists()
+
+
+ENDED = """
+import os, pathlib, signal
+import mine
+from metainfl.training.program import Program
+
+advance, told = Program.advance, pathlib.Path("told")
+
+def ended(self, t, state):
+    if t == 4 and not told.exists():
+        told.touch()
+        os.kill(os.getpid(), signal.SIGTERM)
+    return advance(self, t, state)
+
+Program.advance = ended
+question = mine.question
+"""
+
+
+def test_sigterm_keeps_what_was_trained(here):
+    """Guards training that a scheduler ends: it is kept, the status says so, and the same command goes on."""
+    (here / "ended.py").write_text(ENDED)
+    command = [sys.executable, "-m", "metainfl", "attribute", "ended.py:question", "--reruns", "0"]
+    run = {"capture_output": True, "text": True, "timeout": 120, "cwd": here}
+    first = subprocess.run([*command, "--no-progress"], **run)
+    assert first.returncode == 128 + signal.SIGTERM == 143, first.stderr
+    assert "interrupted: training stopped after" in first.stderr
+    begun = json.loads((here / "attribution" / "run" / "run.json").read_text())["done"]
+    assert begun == 4
+    again = subprocess.run([*command, "--no-progress"], **run)
+    assert again.returncode == 0, again.stderr
+    assert json.loads((here / "attribution" / "run" / "run.json").read_text())["done"] == 6

@@ -9,6 +9,7 @@ import pytest
 from metainfl.cli import main
 from metainfl.commands import progress
 from metainfl.commands.progress import Watch, bar
+from metainfl.errors import Interrupted
 from metainfl.ledger import store
 from metainfl.oracle import builtin_table
 
@@ -60,6 +61,15 @@ def test_interruption_says_what_is_left():
          bar(False, "rows", "judged") as show:  # fmt: skip
         show(1, 3, "x")
         raise KeyboardInterrupt
+
+
+def test_an_interruption_that_knows_more_is_heard():
+    """Guards words about what is kept, and a result that the command shows, which the bar drops."""
+    with pytest.raises(KeyboardInterrupt, match="kept in there"), bar(False):
+        raise KeyboardInterrupt("kept in there")
+    with pytest.raises(Interrupted, match="nothing was finished yet") as caught, bar(False):
+        raise Interrupted("stopped", [1])
+    assert caught.value.result == [1]
 
 
 def test_interrupted_check_of_the_built_in(monkeypatch, capsys, tmp_path):
