@@ -112,6 +112,14 @@ class InvalidRecipe(MetainflError, ValueError):
     """A training recipe, its optimiser or its start cannot be used as given."""
 
 
+class BrokenRun(InvalidRecipe):
+    """The files of a saved run are damaged, or those of two runs."""
+
+
+class SetAside(UserWarning):
+    """A file of a store could not be read: it is kept under another name, and its work done again."""
+
+
 class RunNotFinite(NotFinite):
     """A NaN or an infinity arose in a training run, at `step`; `result` holds the run up to that step."""
 

@@ -13,13 +13,15 @@ from torch import Tensor
 
 from metainfl.attribution.asked import all_instances, all_tasks, of_instances
 from metainfl.attribution.confirm import confirmed, to_confirm
-from metainfl.attribution.kept import Scores, trained
+from metainfl.attribution.kept import Scores
 from metainfl.attribution.of_problem import OfProblem
 from metainfl.attribution.of_run import OfRun
 from metainfl.attribution.question import Question
 from metainfl.attribution.result import Attribution
+from metainfl.attribution.trained import trained
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
+from metainfl.scale.aside import folder
 from metainfl.training import Run
 from metainfl.training.seeds import must_draw
 
@@ -62,14 +64,18 @@ def attribute(
     if seeds:
         recipe = question.recipe or cast(Run, question.subject).recipe
         must_draw(recipe, question.tasks.n_tasks)
+    if store is not None:
+        folder(store, "store")
     stages = 4
     tell(0, stages, "training" if question.recipe else "looking at what was given")
     subject = question.subject
     if question.recipe is not None:
         assert isinstance(subject, Problem)
-        subject = trained(subject, question.recipe, store, progress)
+        subject = trained(
+            subject, question.recipe, None if store is None else store / "run", progress
+        )
     tell(1, stages, "looking at what was given")
-    by = OfProblem(subject) if isinstance(subject, Problem) else OfRun(subject, seeds)
+    by = OfProblem(subject) if isinstance(subject, Problem) else OfRun(subject, seeds, store)
     facts, targets = by.facts(), question.targets
     tasks, instances = all_tasks(question.tasks), all_instances(question.tasks)
     asked = [*tasks, *instances]
@@ -131,9 +137,9 @@ def attribute(
         return found
     started = time.perf_counter()
     own = None if answer.own is None else placed(answer.own)
-    folder = None if store is None else store / "reruns"
+    kept = None if store is None else store / "reruns"
     done = confirmed(
-        by, found, targets, chosen, together, own=own, jobs=jobs, store=folder, progress=progress
+        by, found, targets, chosen, together, own=own, jobs=jobs, store=kept, progress=progress
     )
     tell(stages, stages, "done")
     seconds = seconds | {"reruns": time.perf_counter() - started}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from metainfl.attribution.kept import trained
 from metainfl.attribution.question import Question
+from metainfl.attribution.trained import trained
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.removal import resolved
@@ -51,7 +51,9 @@ def without(
     tell(0, 2, "training" if question.recipe else "looking at what was given")
     if question.recipe is not None:
         assert isinstance(subject, Problem)
-        subject = trained(subject, question.recipe, store, progress)
+        subject = trained(
+            subject, question.recipe, None if store is None else store / "run", progress
+        )
     tell(1, 2, "without what is removed")
     if isinstance(subject, Problem):
         before, end = subject.lam, subject

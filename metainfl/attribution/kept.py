@@ -1,7 +1,6 @@
-"""What is kept between two calls of the same question: the run that was trained, and its scores.
+"""The scores that are kept between two calls of the same question.
 
-Killed at any point, the same command goes on: training from its last saved state, scores from the file,
-removals from theirs. Scores are found again by what they were asked of (a fingerprint), not by name.
+They are found again by what they were asked of (a fingerprint), not by name.
 """
 
 from __future__ import annotations
@@ -15,43 +14,11 @@ from torch import Tensor
 
 from metainfl.attribution.answer import Answer
 from metainfl.derive.problem import Problem
-from metainfl.errors import Interrupted, InvalidRecipe
 from metainfl.problem.digest import digest, meaning
 from metainfl.problem.tasks import Tasks
-from metainfl.training import Recipe, Run, load, save, train
+from metainfl.scale.aside import set_aside
+from metainfl.training import Run
 from metainfl.training.fingerprint import fingerprint
-
-
-def trained(problem: Problem, recipe: Recipe, folder: Path | None, progress: bool) -> Run:
-    """The run, gone on with where the folder holds its beginning; kept there, finished or interrupted."""
-    own = None if folder is None else folder / "run"
-    run = None
-    if own is not None and (own / "run.json").exists():
-        try:
-            run = load(own, problem)
-            if run.recipe != recipe:
-                run = None
-        except InvalidRecipe:
-            run = None  # of another problem: trained anew, and written over
-    try:
-        run = (
-            train(problem, recipe, progress=progress)
-            if run is None
-            else run.resume(progress=progress)
-        )
-    except Interrupted as stopped:
-        if own is not None:
-            begun = stopped.result
-            assert isinstance(begun, Run)
-            save(begun, own)
-            raise KeyboardInterrupt(
-                f"training stopped after {begun.done} of {begun.program.steps} steps, kept in {own}; the "
-                "same command goes on"
-            ) from None
-        raise
-    if own is not None:
-        save(run, own)
-    return run
 
 
 class Scores:
@@ -73,12 +40,15 @@ class Scores:
             return None
         try:
             found = load_file(self.path)
-        except (OSError, SafetensorError):
-            return None  # cut short: computed again
-        if bytes(found["asked"].tolist()).decode() != self.asked:
+            asked = bytes(found["asked"].tolist()).decode()
+            words = bytes(found["interval"].tolist()).decode()
+            value = found["value"]
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            set_aside(self.path, error, "scores are computed again")
             return None
-        words = bytes(found["interval"].tolist()).decode()
-        return Answer(found["value"], found.get("half_width"), words, found.get("own"))
+        if asked != self.asked:
+            return None
+        return Answer(value, found.get("half_width"), words, found.get("own"))
 
     def write(self, answer: Answer) -> None:
         """Whole, or not at all."""

@@ -11,6 +11,7 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from metainfl.attribution.answer import Answer, Cost
+from metainfl.attribution.seeds import others
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import weight
@@ -26,8 +27,8 @@ class OfRun:
     estimator = "derivative of the training run (adjoint)"
     exact = True
 
-    def __init__(self, run: Run, seeds: int = 0) -> None:
-        self.run, self.seeds = run, seeds
+    def __init__(self, run: Run, seeds: int = 0, store: Path | None = None) -> None:
+        self.run, self.seeds, self.store = run, seeds, store
 
     def why(self) -> str:
         """Why this estimator."""
@@ -67,9 +68,8 @@ class OfRun:
         first = _scores(self.run, targets, asked, progress)
         if self.seeds == 0:
             return Answer(first, None, "")
-        own = self.run.recipe.seed
-        others = self.run.over_seeds([own + 1 + i for i in range(self.seeds)], progress=progress)
-        every = torch.stack([first, *(_scores(r, targets, asked, progress) for r in others)])
+        runs = others(self.run, self.seeds, self.store, progress)
+        every = torch.stack([first, *(_scores(r, targets, asked, progress) for r in runs)])
         wide = student.ppf(0.975, self.seeds) * every.mean(2).std(0) / (1 + self.seeds) ** 0.5
         return Answer(
             every.mean(0),

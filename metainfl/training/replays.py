@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from metainfl.errors import InvalidRecipe
 from metainfl.problem.perturbation import Perturbation
+from metainfl.scale.aside import folder, set_aside
 from metainfl.scale.pool import Call, unordered
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.program import Program
@@ -36,11 +37,11 @@ def replayed(
     name = _Names(program, steps, factor)
     out: dict[int, Tensor] = {}
     if store is not None:
-        store.mkdir(parents=True, exist_ok=True)
+        folder(store, "store")
         for i, p in enumerate(perturbations):
-            path = store / name(p)
-            if path.exists():
-                out[i] = _read(path).to(program.start.lam)
+            kept = _read(store / name(p))
+            if kept is not None:
+                out[i] = kept.to(program.start.lam)
     left = [i for i in range(len(perturbations)) if i not in out]
     tell(len(out), "")
     threads = torch.get_num_threads()
@@ -81,8 +82,12 @@ class _Names:
         return hashlib.sha256(f"{self.head} {p}".encode()).hexdigest()[:32] + ".safetensors"
 
 
-def _read(path: Path) -> Tensor:
+def _read(path: Path) -> Tensor | None:
+    """The rerun's end, if it was run; a file that was cut is set aside, and the rerun done again."""
+    if not path.exists():
+        return None
     try:
         return load_file(path)["lam"]
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise InvalidRecipe(f"{path} is not a rerun's result ({error}); delete it") from error
+    except (OSError, KeyError, RuntimeError, ValueError, SafetensorError) as error:
+        set_aside(path, error, "it is run again")
+        return None

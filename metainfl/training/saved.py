@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidRecipe
+from metainfl.errors import BrokenRun, InvalidRecipe
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.program import Program
@@ -75,7 +75,7 @@ def _read(folder: Path) -> tuple[str, dict[str, Tensor]]:
     if own != _digest(text) and half.exists() and own == _digest(half.read_text()):
         text = half.read_text()
     if own != _digest(text):
-        raise InvalidRecipe(
+        raise BrokenRun(
             f"{FACTS} and {STATES} in {folder} are of different runs, or one was changed: put back the two "
             "that were saved together, or train again"
         )
@@ -106,7 +106,7 @@ def load(folder: str | Path, problem: Problem) -> Run:
     except InvalidRecipe:
         raise
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise InvalidRecipe(f"{folder} does not hold a run: {error!r}") from error
+        raise BrokenRun(f"{folder} does not hold a run: {error!r}") from error
     program = Program(problem, recipe, start)
     if program.batches != batches or fingerprint(program) != same:
         raise InvalidRecipe(

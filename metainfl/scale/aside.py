@@ -1,0 +1,31 @@
+"""Files of a store that cannot be read: set aside under another name and told, and their work done again."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from metainfl.errors import InvalidOption, SetAside
+
+
+def set_aside(path: Path, why: object, again: str) -> None:
+    """Rename `path` to NAME.aside, and say so; `again` is what happens now."""
+    kept = path.with_name(path.name + ".aside")
+    path.replace(kept)
+    words = str(why).strip().splitlines()
+    warnings.warn(
+        f"{path} cannot be read ({words[0][:200] if words else 'empty'}): set aside as {kept.name}; {again}",
+        SetAside,
+        stacklevel=2,
+    )
+
+
+def folder(path: Path, what: str) -> Path:
+    """The folder, made if need be; `InvalidOption` where it cannot be one."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidOption(
+            f"{what} is a folder, and {path} cannot be one ({error.strerror or error}); name another"
+        ) from error
+    return path
