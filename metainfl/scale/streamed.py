@@ -10,7 +10,6 @@ format: `numpy.load(path, mmap_mode="r")` reads it anywhere.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -26,6 +25,8 @@ from metainfl.problem.digest import digest, meaning
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check
+from metainfl.scale.aside import folder
+from metainfl.scale.noted import done, note, opened
 from metainfl.training import Run
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.progress import bar
@@ -64,18 +65,20 @@ def streamed(
     path = Path(path)
     question = _question(subject, perturbations, targets, name, block, how)
     shape = (targets.n_tasks, len(perturbations))
-    done = _done(path, question)
-    if done and path.exists():
-        file = np.lib.format.open_memmap(path, mode="r+")
-    else:
-        file, done = np.lib.format.open_memmap(path, "w+", DTYPES[name], shape), 0
+    first = done(path, question)
+    file = opened(path, DTYPES[name], shape) if first else None
+    if file is None:
+        folder(path.parent, "the place of the file")
+        first = 0
+        note(path, question, 0)  # before the file: a kill between the two leaves one that goes on
+        file = np.lib.format.open_memmap(path, "w+", DTYPES[name], shape)
     with bar("targets", shape[0], progress) as tell:
-        tell(done, "")
-        for a in range(done, shape[0], block):
+        tell(first, "")
+        for a in range(first, shape[0], block):
             some = targets.select(list(range(a, min(a + block, shape[0]))))
             file[a : a + some.n_tasks] = _of(subject, perturbations, some, how).T.cpu().numpy()
             file.flush()
-            _note(path, question, a + some.n_tasks)
+            note(path, question, a + some.n_tasks)
             tell(a + some.n_tasks, "")
     del file
     return np.load(path, mmap_mode="r").T
@@ -106,33 +109,3 @@ def _question(
     if isinstance(subject, Run):
         return digest(asked, fingerprint(subject.program), subject.done)
     return digest(asked, meaning(subject), subject.symmetry, subject.lam, how)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(path.name + ".progress")
-
-
-def _done(path: Path, question: str) -> int:
-    """Targets that the file holds; refused where it holds something else."""
-    try:
-        kept = json.loads(_beside(path).read_text())
-    except FileNotFoundError:
-        if path.exists():
-            raise InvalidOption(
-                f"{path} is there and was not begun by a call like this; name another file, or delete it"
-            ) from None
-        return 0
-    except ValueError as error:
-        raise InvalidOption(f"{_beside(path)} cannot be read ({error}); delete it") from error
-    if kept.get("question") != question:
-        raise InvalidOption(
-            f"{path} holds scores of another run, problem, targets or perturbations; name another file, or "
-            "delete it"
-        )
-    return int(kept["done"])
-
-
-def _note(path: Path, question: str, done: int) -> None:
-    half = _beside(path).with_suffix(".part")
-    half.write_text(json.dumps({"question": question, "done": done}))
-    half.replace(_beside(path))

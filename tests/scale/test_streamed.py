@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import metainfl as mi
-from metainfl.errors import InvalidOption
+from metainfl.errors import InvalidOption, SetAside
 from metainfl.oracle import small_case
 from metainfl.scale import streamed as room
 from metainfl.scale.streamed import streamed
@@ -94,3 +94,40 @@ def test_precision_is_lost_only_where_asked(tmp_path):
     assert got.dtype == np.float32
     want = mi.scores(problem, PIS, problem.tasks).value.numpy()
     assert 0 < np.abs(got - want).max() < 1e-6 * np.abs(want).max()
+
+
+@pytest.mark.parametrize("kind", ["problem", "run"])
+def test_a_call_killed_in_its_first_block_goes_on(kind, tmp_path, monkeypatch):
+    """Guards a file of one's own call that is taken for somebody else's."""
+    subject = subjects()[kind]
+    targets = (subject if kind == "problem" else subject.program.problem).tasks
+    plain = room._of
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "new" / "s.npy"
+    monkeypatch.setattr(room, "_of", stop)
+    with pytest.raises(KeyboardInterrupt):
+        streamed(subject, PIS, targets, path, block=1)
+    monkeypatch.setattr(room, "_of", plain)
+    got = streamed(subject, PIS, targets, path, block=1)
+    assert np.array_equal(got, streamed(subject, PIS, targets, tmp_path / "whole.npy", block=1))
+
+
+def test_a_cut_file_is_set_aside(tmp_path):
+    """Guards a bare error of numpy, and numbers of a file that is not whole."""
+    run = subjects()["run"]
+    targets, path = run.program.problem.tasks, tmp_path / "s.npy"
+    want = np.array(streamed(run, PIS, targets, path))
+    data = path.read_bytes()
+    for cut in (b"", data[:20], data[:-8]):
+        path.write_bytes(cut)
+        with pytest.warns(SetAside, match=r"s\.npy cannot be read"):
+            got = streamed(run, PIS, targets, path)
+        assert np.array_equal(got, want) and path.read_bytes() == data
+    beside = tmp_path / "s.npy.progress"
+    for text in ("[]", '{"question": '):
+        beside.write_text(text)
+        with pytest.raises(InvalidOption, match=r"s\.npy\.progress cannot be read"):
+            streamed(run, PIS, targets, path)
