@@ -6,9 +6,16 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from metainfl.data.looked import look
 from metainfl.errors import MissingData
 
 VARIABLE = "METAINFL_DATA"
+
+
+def root_of(directory: str | Path | None) -> Path | None:
+    """The folder of data sets: the one given, or that of METAINFL_DATA; None without either."""
+    given = directory if directory is not None else os.environ.get(VARIABLE)
+    return Path(given).expanduser() if given else None
 
 
 def folders(directory: str | Path | None, names: Iterable[str], source: str) -> list[Path]:
@@ -17,13 +24,15 @@ def folders(directory: str | Path | None, names: Iterable[str], source: str) -> 
     Without `directory` the environment variable METAINFL_DATA is read. `source` says in words what the
     set is and where it is published; `MissingData` repeats it.
     """
-    given = directory if directory is not None else os.environ.get(VARIABLE)
-    if not given:
+    names = tuple(names)
+    look(names)
+    given = root_of(directory)
+    if given is None:
         raise MissingData(
             f"no directory of data: give one, or set {VARIABLE}. Wanted: {source}. Without data, "
             "metainfl.data.read_digits() gives real images that come with scikit-learn"
         )
-    root = Path(given).expanduser()
+    root = given
     if not root.is_dir():
         told = "the directory" if directory is not None else VARIABLE
         raise MissingData(f"{told} {str(root)!r} is no directory. Wanted there: {source}")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from metainfl.data.locate import root_of
+from metainfl.data.looked import Names, contents, looking
 from metainfl.experiments.experiment import Cell, Experiment
 from metainfl.scale.pool import Call, unordered
 
@@ -27,14 +30,15 @@ def cells(
     """The cells of all seeds, in their order; those in the folder are read, not done again."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {s: folder / f"seed-{s}.json" for s in seeds}
-    out = {s: kept for s in seeds if (kept := _read(paths[s], experiment)) is not None}
+    known = _Known(experiment, size, root_of(data))
+    out = {s: kept for s in seeds if (kept := known.cell(paths[s])) is not None}
     left = [s for s in seeds if s not in out]
     tell(len(out), len(seeds), f"seed {left[0]}" if left else "done")
     calls: list[Call] = [(_one, (experiment.name, size, s, data, jobs > 1)) for s in left]
-    for k, found in unordered(calls, jobs):
+    for k, (found, looked) in unordered(calls, jobs):
         seed = left[k]
         half = paths[seed].with_suffix(".part")
-        half.write_text(json.dumps({"version": experiment.version, "cell": found}) + "\n")
+        half.write_text(json.dumps(known.plain(found, looked)) + "\n")
         half.replace(paths[seed])
         out[seed] = found
         rest = [s for s in seeds if s not in out]
@@ -42,17 +46,46 @@ def cells(
     return [out[s] for s in seeds]
 
 
-def _one(name: str, size: str, seed: int, data: Path | None, alone: bool) -> Cell:
+def _one(
+    name: str, size: str, seed: int, data: Path | None, alone: bool
+) -> tuple[Cell, list[Names]]:
     from metainfl.experiments.registry import find
 
     if alone:
         torch.set_num_threads(1)
-    return find(name).cell(size, seed, data)
+    with looking() as looked:
+        return find(name).cell(size, seed, data), looked
 
 
-def _read(path: Path, experiment: Experiment) -> Cell | None:
-    try:
-        kept = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None  # not there, or cut short
-    return kept["cell"] if kept.get("version") == experiment.version else None
+class _Known:
+    """What makes a cell the one that is asked for: its experiment's version, and the data that it read."""
+
+    def __init__(self, experiment: Experiment, size: str, root: Path | None) -> None:
+        self.version, self.size, self.root = experiment.version, size, root
+        self.digests: dict[str, str] = {}
+
+    def plain(self, cell: Cell, looked: Sequence[Sequence[str]]) -> dict[str, Any]:
+        """As it is written; `data` is null where no data set was looked for."""
+        data = {"looked": looked, "digest": self._digest(looked)} if looked else None
+        return {"version": self.version, "data": data, "cell": cell}
+
+    def cell(self, path: Path) -> Cell | None:
+        """The one in the file, if it answers."""
+        try:
+            kept = json.loads(path.read_text())
+            if kept["version"] != self.version:
+                return None
+            cell: Cell = kept["cell"]
+            if "data" not in kept:  # of an earlier version: small ones read no data
+                return cell if self.size == "small" or self.root is None else None
+            data = kept["data"]
+            same = data is None or data["digest"] == self._digest(data["looked"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return None  # not there, cut short, or something else
+        return cell if same else None
+
+    def _digest(self, looked: Sequence[Sequence[str]]) -> str:
+        key = json.dumps(looked)
+        if key not in self.digests:
+            self.digests[key] = contents(self.root, looked)
+        return self.digests[key]

@@ -12,8 +12,10 @@ from metainfl.experiments.cells import Tell, cells
 from metainfl.experiments.experiment import SIZES
 from metainfl.experiments.registry import find
 from metainfl.report.environment import environment
+from metainfl.scale.aside import set_aside
 
 Result = dict[str, Any]
+KEYS = ("name", "place", "about", "size", "seeds", "claims", "tables")  # that the page reads
 
 
 def reproduce(
@@ -57,7 +59,9 @@ def reproduce(
         "tables": [asdict(t) for t in experiment.tables(done)],
         "environment": environment(),
     }
-    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    half = folder / "result.json.part"
+    half.write_text(json.dumps(result, indent=1) + "\n")
+    half.replace(folder / "result.json")
     if experiment.figure is not None:
         from metainfl.report.figures import draw
 
@@ -66,5 +70,20 @@ def reproduce(
 
 
 def results(out: Path) -> list[Result]:
-    """All results that are in a folder, by name."""
-    return [json.loads(p.read_text()) for p in sorted(out.glob("*/result.json"))]
+    """All results that are in a folder, by name; a file that was cut is set aside, and told."""
+    found = (_read(p) for p in sorted(out.glob("*/result.json")))
+    return [r for r in found if r is not None]
+
+
+def _read(path: Path) -> Result | None:
+    try:
+        result: Result = json.loads(path.read_text())
+        missing = [k for k in KEYS if k not in result]
+        if not isinstance(result, dict) or missing:
+            raise ValueError(f"it has no {', '.join(missing)}")
+        return result
+    except (ValueError, TypeError) as error:
+        name, _, size = path.parent.name.rpartition("-")
+        again = f"metainfl reproduce {name} --size {size} makes it again from its cells"
+        set_aside(path, error, again)
+        return None

@@ -1,11 +1,15 @@
 """Experiments: cells are kept, verdicts follow from cells, and each real one runs through."""
 
 import json
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from metainfl.cli import main
-from metainfl.errors import InvalidOption
+from metainfl.data.locate import folders
+from metainfl.data.looked import remembered
+from metainfl.errors import InvalidOption, SetAside
 from metainfl.experiments import EXPERIMENTS, Claim, Experiment, Verdict, reproduce
 from metainfl.experiments.experiment import Table
 from metainfl.experiments.reproduce import results
@@ -55,8 +59,6 @@ def test_killed_it_goes_on(toy, tmp_path):
 
 
 def test_cells_of_another_version_are_not_used(toy, tmp_path, monkeypatch):
-    from dataclasses import replace
-
     reproduce("toy", out=tmp_path, seeds=3)
     monkeypatch.setitem(EXPERIMENTS, "toy", replace(TOY, version=2))
     reproduce("toy", out=tmp_path, seeds=3)
@@ -111,8 +113,6 @@ def test_the_command(toy, tmp_path, capsys):
 @pytest.mark.parametrize("name", list(EXPERIMENTS))
 def test_each_runs_through(name, tmp_path, monkeypatch):
     """On fewer tasks and steps than any size: every claim is judged, every table and figure drawn."""
-    from dataclasses import replace
-
     from metainfl.experiments import networks
 
     whole = networks.setting
@@ -147,3 +147,77 @@ def test_each_runs_through(name, tmp_path, monkeypatch):
     )
     assert (tmp_path / f"{name}-small" / "figure.svg").exists()
     json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize("text", ['{"name": "toy", "cla', "[]", '{"name": "x"}', ""])
+def test_a_cut_result_is_set_aside(toy, tmp_path, text):
+    """Guards a file that a kill cut, which ends every later command of its folder."""
+    other = tmp_path / "other-small" / "result.json"
+    other.parent.mkdir()
+    other.write_text(text)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce("toy", out=tmp_path)
+    reproduce("toy", out=tmp_path)
+    with pytest.warns(SetAside, match=r"other-small/result.json cannot be read.*reproduce other"):
+        found = results(tmp_path)
+    assert [r["name"] for r in found] == ["toy"] and not other.exists()
+    assert (other.parent / "result.json.aside").read_text() == text
+    assert len(results(tmp_path)) == 1
+
+
+def test_a_cell_that_is_no_object_is_done_again(toy, tmp_path):
+    reproduce_ = lambda: reproduce("toy", out=tmp_path, seeds=2)  # noqa: E731
+    reproduce_()
+    for text in ("[1]", '{"version": 1}', "null"):
+        (tmp_path / "toy-small" / "cells" / "seed-1.json").write_text(text)
+        reproduce_()
+    assert DONE == [0, 1, 1, 1, 1]
+
+
+def test_cells_of_other_data_are_not_used(tmp_path, monkeypatch):
+    """Guards verdicts of one data set under the name of another; the folder may move."""
+
+    @remembered  # as a reader is, for every seed after the first
+    def read(data):
+        return len((folders(data, ["set"], "a set")[0] / "file").read_text())
+
+    def cell(size, seed, data):
+        DONE.append(seed)
+        return {"x": 1.0 + seed if size == "small" else 1.0 + read(data)}
+
+    DONE.clear()
+    monkeypatch.setitem(EXPERIMENTS, "toy", replace(TOY, cell=cell))
+    monkeypatch.delenv("METAINFL_DATA", raising=False)
+    for name, text in (("a", "one"), ("b", "other"), ("c", "one")):
+        (tmp_path / name / "set").mkdir(parents=True)
+        (tmp_path / name / "set" / "file").write_text(text)
+    ask = partial(reproduce, "toy", out=tmp_path / "out", seeds=2)
+    first = ask(size="paper", data=tmp_path / "a")
+    assert DONE == [0, 1]
+    other = ask(size="paper", data=tmp_path / "b")
+    assert DONE == [0, 1, 0, 1] and other["claims"] != first["claims"]
+    assert ask(size="paper", data=tmp_path / "b")["claims"] == other["claims"] and len(DONE) == 4
+    (tmp_path / "b" / "another set").mkdir()  # beside it: nothing of this experiment's
+    (tmp_path / "b" / "another set" / "file").write_text("")
+    ask(size="paper", data=tmp_path / "b")
+    assert len(DONE) == 4
+    assert ask(size="paper", data=tmp_path / "c")["claims"] == first["claims"]
+    assert len(DONE) == 6  # other content again
+    monkeypatch.setenv("METAINFL_DATA", str(tmp_path / "a"))
+    assert ask(size="paper")["claims"] == first["claims"] and len(DONE) == 6
+    ask(size="small")
+    ask(size="small", data=tmp_path / "b")
+    assert len(DONE) == 8  # no data were read
+
+
+def test_cells_that_do_not_say_what_they_read(toy, tmp_path):
+    """Guards small cells of an earlier release that are done again: they read no data; others may have."""
+    DONE.append(3)  # the toy's interruption is over
+    for size, times in (("small", 0), ("paper", 2)):
+        cells = tmp_path / f"toy-{size}" / "cells"
+        cells.mkdir(parents=True)
+        for seed in range(2):
+            (cells / f"seed-{seed}.json").write_text('{"version": 1, "cell": {"x": 1.0}}')
+        before = len(DONE)
+        reproduce("toy", size=size, out=tmp_path, seeds=2, data=tmp_path)
+        assert len(DONE) - before == times

@@ -10,7 +10,6 @@ Table 6, a quarter as wide and without dropout: two convolutions of stride 2, a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import torch
@@ -19,6 +18,7 @@ from torch.nn.functional import cross_entropy as plain_cross_entropy
 
 from metainfl.adaptation import NoAdaptation
 from metainfl.data import LabelledData, pixels, read_digits, read_mnist
+from metainfl.data.looked import remembered
 from metainfl.derive.problem import Problem
 from metainfl.experiments.paper_004.buying import Parts
 from metainfl.experiments.paper_004.trimming import single
@@ -47,7 +47,7 @@ PAPER = {
 WIDTH = 16
 
 
-@cache
+@remembered
 def images(size: str, data: Path | None) -> tuple[LabelledData, Tensor]:
     """The data set and its images (n, 1, side, side), 0 to 1."""
     if size == "small":
