@@ -25,7 +25,7 @@ from metainfl.commands.report_environment import report_environment
 from metainfl.commands.reproduce import reproduce
 from metainfl.commands.scoreboard import scoreboard
 from metainfl.report.environment import installed
-from metainfl.scale.launch import shared, started_by_torchrun
+from metainfl.scale.launch import WRITES, shared, started_by_torchrun
 
 FAULT = 70  # EX_SOFTWARE: neither a claim that does not hold (1) nor a bad argument (2)
 
@@ -65,6 +65,21 @@ def _run(arguments: Sequence[str]) -> None:
     app(args=list(arguments), prog_name="metainfl")
 
 
+def in_full(words: Sequence[str]) -> list[str]:
+    """The arguments with every place to write to that the command has by default named among them."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    at = next((i for i, word in enumerate(words) if word in commands), None)
+    if at is None:
+        return list(words)
+    named = {word.partition("=")[0] for word in words}
+    more: list[str] = []
+    for option in commands[words[at]].params:
+        place = next((o for o in option.opts if o in WRITES), None)
+        if place is not None and option.default is not None and place not in named:
+            more += [place, str(option.default)]
+    return [*words[: at + 1], *more, *words[at + 1 :]]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point; exits with 0, 1 (a claim does not hold), 2 (bad arguments), 130 (Ctrl-C), 143 (SIGTERM)
     or 70.
@@ -74,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         words = sys.argv[1:] if arguments is None else list(arguments)
         if started_by_torchrun():
-            shared(_run, words)
+            shared(_run, in_full(words))
         else:
             _run(words)
     except Exception:

@@ -1,5 +1,13 @@
 """What a rank other than the first does with the places that a command writes to."""
 
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+import typer
+
+from metainfl.cli import app, in_full
+from metainfl.scale import launch
 from metainfl.scale.launch import elsewhere, started_by_torchrun
 
 
@@ -24,3 +32,36 @@ def test_alone_unless_torchrun_started_several(monkeypatch):
     assert not started_by_torchrun()
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     assert started_by_torchrun()
+
+
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [
+        ("bench", "ledger"),
+        ("attribute", "attribution"),
+        ("reproduce", "reproduced"),
+        ("edit", "edited"),
+    ],
+)
+def test_a_place_that_is_not_named_is_moved_too(given, folder, tmp_path):
+    """Guards a second rank that writes into the folder which the command takes by default."""
+    words = in_full([given, "x", "--no-progress"])
+    assert words == [given, "--out", folder, "x", "--no-progress"]
+    found = elsewhere(words, tmp_path)
+    assert found[2] == str(tmp_path / f"1-{folder}") and found[3:] == words[3:]
+    for named in (["--out", "own"], ["--out=own"]):
+        assert in_full([given, *named]) == [given, *named]
+    assert in_full(["--version"]) == ["--version"] and in_full([]) == []
+
+
+def test_every_place_to_write_to_is_known():
+    """Guards a new option that writes and is not moved: all that take a path, but for what is read."""
+    read, seen = {"--data"}, []
+    commands = typer.main.get_command(app).commands.values()
+    for own, command in zip(app.registered_commands, commands, strict=True):
+        hints = get_type_hints(own.callback)
+        for option in command.params:
+            if hints.get(option.name) in (Path, Path | None):
+                seen += option.opts
+                assert set(option.opts) & {*launch.WRITES, *read}, (command.name, option.opts)
+    assert {"--out", "--json", "--html", "--data"} <= set(seen)
