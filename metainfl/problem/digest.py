@@ -3,21 +3,23 @@ things equal ones in any process.
 
     tensors and arrays   shape, dtype and numbers;     containers   what they hold, order where they have one
     objects              class name and attributes;    a parameter that is trained counts by its shape alone
-    functions            name, defaults and what they close over; also the code of those that have no name of
-                         their own (lambdas, functions made inside others)
-The code of named functions and classes is known by name: change it, and change the store.
+    functions            name, defaults and what they close over
+    code                 of the user's own classes and functions, and of what they call (`code`); what is
+                         installed is known by name
 """
 
 from __future__ import annotations
 
 import enum
 import hashlib
+import types
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from metainfl.problem.code import behind
 from metainfl.problem.contents import parts
 from metainfl.problem.definition import Definition
 
@@ -26,7 +28,15 @@ PLAIN = (type(None), bool, int, float, complex, str, bytes, range, slice, torch.
 
 def digest(*things: Any) -> str:
     """32 hexadecimal digits."""
-    return _of(things, ()).hex()[:32]
+    coded: dict[int, Any] = {}
+    found = _of(things, (), coded)
+    code, known = set[bytes](), dict[int, Any]()
+    while coded:  # what methods close over may hold more of it
+        known |= coded
+        more: dict[int, Any] = {}
+        code |= {_of(c, (), more) for c in behind(coded.values())}
+        coded = {k: v for k, v in more.items() if k not in known}
+    return _hash("all", found, *sorted(code)).hex()[:32]
 
 
 def meaning(problem: Definition) -> tuple[Any, ...]:
@@ -37,8 +47,11 @@ def meaning(problem: Definition) -> tuple[Any, ...]:
     return s.model, problem.tasks, problem.adaptation, losses, regularisers
 
 
-def _of(thing: Any, above: tuple[int, ...]) -> bytes:
-    """Of one thing; `above` are the ids of those that hold it, for cycles."""
+def _of(thing: Any, above: tuple[int, ...], coded: dict[int, Any]) -> bytes:
+    """Of one thing; `above` are the ids of those that hold it, for cycles.
+
+    The classes and functions that are met on the way are put into `coded`.
+    """
     if isinstance(thing, PLAIN) and not isinstance(thing, enum.Enum):
         return _hash("plain", type(thing).__name__, repr(thing))
     if isinstance(thing, Tensor) or (isinstance(thing, np.ndarray) and not thing.dtype.hasobject):
@@ -46,8 +59,10 @@ def _of(thing: Any, above: tuple[int, ...]) -> bytes:
     if id(thing) in above:
         return _hash("above", str(above.index(id(thing))))
     above = (*above, id(thing))
+    owner = thing if isinstance(thing, (type, types.FunctionType)) else type(thing)
+    coded[id(owner)] = owner
     kind, held, ordered = parts(thing)
-    found = [_of(p, above) for p in held]
+    found = [_of(p, above, coded) for p in held]
     return _hash(kind, *(found if ordered else sorted(found)))
 
 
