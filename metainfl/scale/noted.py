@@ -12,13 +12,13 @@ from metainfl.errors import InvalidOption
 from metainfl.scale.aside import set_aside
 
 
-def opened(path: Path, dtype: Any, shape: tuple[int, int]) -> np.ndarray | None:
+def opened(path: Path, dtype: Any, shape: tuple[int, int]) -> np.memmap | None:
     """The file as it was left; None where it is gone, or was cut and set aside."""
     if not path.exists():
         return None
     try:
         np.load(path, mmap_mode="r")  # to write, numpy would fill up what is missing with zeros
-        file: np.ndarray = np.lib.format.open_memmap(path, mode="r+")
+        file: np.memmap = np.lib.format.open_memmap(path, mode="r+")
         if file.dtype != dtype or file.shape != shape:
             raise ValueError(f"it holds {file.dtype} {file.shape}, not {np.dtype(dtype)} {shape}")
         return file

@@ -38,7 +38,7 @@ def rates(value: Any, steps: int) -> float | tuple[float, ...]:
     if callable(value):
         return tuple(number(value(t), f"the rate of step {t}") for t in range(steps))
     many = isinstance(value, Iterable) and not isinstance(value, str)
-    if many and getattr(value, "ndim", 1):
+    if many and getattr(value, "ndim", True):
         return tuple(number(r, f"the rate of step {t}") for t, r in enumerate(value))
     return number(value, "rate")
 
