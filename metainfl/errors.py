@@ -1,10 +1,12 @@
 """Errors of metainfl: each message says what is wrong, where, and what to do next."""
 
-from metainfl.carried import Carried
+from metainfl.scale.carried import carried
 
 
-class MetainflError(Carried, Exception):
+class MetainflError(Exception):
     """Base of every error raised by `metainfl`."""
+
+    __reduce__ = carried
 
 
 class InvalidTasks(MetainflError, ValueError):
@@ -100,8 +102,10 @@ class WorkerLost(MetainflError, RuntimeError):
     """Worker processes were killed again and again; finished work is in the store."""
 
 
-class Interrupted(Carried, KeyboardInterrupt):
+class Interrupted(KeyboardInterrupt):
     """Ctrl-C during an iterative solve. `result` holds what it had."""
+
+    __reduce__ = carried
 
     def __init__(self, message: str, result: object = None) -> None:
         super().__init__(message)

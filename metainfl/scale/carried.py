@@ -6,16 +6,13 @@ import pickle
 from typing import Any
 
 
-class Carried:
-    """For exceptions: pickled by message and attributes, whatever their constructor asks for.
+def carried(error: BaseException) -> Any:
+    """For `__reduce__`: by message and attributes, whatever the constructor asks for.
 
     An attribute that cannot go (a result that holds functions of somebody's own) arrives as None.
     """
-
-    def __reduce__(self) -> Any:
-        """What makes it again."""
-        own = {name: value if _goes(value) else None for name, value in vars(self).items()}
-        return _again, (type(self), self.args, own)  # type: ignore[attr-defined]
+    own = {name: value if _goes(value) else None for name, value in vars(error).items()}
+    return _again, (type(error), error.args, own)
 
 
 def _goes(value: object) -> bool:
