@@ -20,17 +20,17 @@ from torch import Tensor
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import Interrupted, InvalidRecipe, RunNotFinite
-from metainfl.problem.perturbation import Perturbation, parts
+from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
-from metainfl.problem.weights import check, removable, weight
-from metainfl.training import places, reweight
+from metainfl.problem.weights import check, removable
+from metainfl.training import beside, places, reweight
 from metainfl.training.adjoint import Sensitivities, adjoint
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.program import Program
 from metainfl.training.progress import Watch, bar, watching
 from metainfl.training.recipe import Recipe
 from metainfl.training.replays import replayed
-from metainfl.training.scores import Reruns, RunScores
+from metainfl.training.scores import RunScores
 from metainfl.training.seeds import must_draw
 from metainfl.training.smoothness import Smoothness, metasmoothness
 from metainfl.training.state import State
@@ -235,29 +235,8 @@ class Run:
                 draw = torch.Generator().manual_seed(seed)
                 order = torch.randperm(len(wanted), generator=draw)[:reruns]
                 wanted = [wanted[i] for i in order.tolist()]
-            done = self._rerun(found, wanted, targets, jobs, progress)
+            done = beside.reruns(self, found, wanted, targets, jobs, progress)
         return RunScores(found.along(perturbations), self.recipe.seed, smooth, done)
-
-    def _rerun(
-        self,
-        found: Sensitivities,
-        removed: Sequence[Perturbation],
-        targets: Tasks,
-        jobs: int,
-        progress: bool,
-    ) -> Reruns:
-        """Predicted and true changes of the targets' losses for some removals."""
-        end = self.problem()
-        rows = []
-        for p in removed:
-            members = list(parts(p))
-            w = end.lam.new_tensor([weight(end.tasks, m) for m in members])
-            rows.append(-w @ found.along(members))
-        targets = targets.to(end.lam.device, end.lam.dtype)
-        before = end.losses(end.lam, targets)
-        lams = self.replay_many(removed, jobs=jobs, progress=progress)
-        true = torch.stack([end.losses(lam, targets) - before for lam in lams])
-        return Reruns(tuple(removed), torch.stack(rows), true)
 
     def target_slopes(self, targets: Tasks) -> Tensor:
         """D L_t at lam_S through each target's own adaptation (m, p): the seeds of the adjoint."""

@@ -111,7 +111,8 @@ def load(folder: str | Path, problem: Problem) -> Run:
     if program.batches != batches or fingerprint(program) != same:
         raise InvalidRecipe(
             f"the run in {folder} was made with another problem (tasks, weights, losses, regulariser, "
-            "adaptation or constants of the model): give load the problem it was trained on"
+            "adaptation, constants of the model, or code that was edited since): give load the "
+            "problem it was trained on"
         )
     run = Run(Checkpoints(program, keep))
     like = program.start.lam
