@@ -162,7 +162,8 @@ class _Run:
                 float(quotient.min()),
             )
         step = _ratio(self.rz, curvature, live)
-        self.x, self.r = self.x + step * self.d, self.r - step * ad
+        # off the flat directions: rounding along them would end as all that is left of the residual
+        self.x, self.r = self.x + step * self.d, self.a.off(self.r - step * ad)
         z = self.inverse(self.r)
         new = (self.r * z).sum(0)
         if bool((new[live] < 0).any()):
