@@ -19,6 +19,7 @@ from metainfl.commands.bench import bench
 from metainfl.commands.check import check
 from metainfl.commands.edit import edit
 from metainfl.commands.methods import methods
+from metainfl.commands.options import Command
 from metainfl.commands.plan import plan
 from metainfl.commands.refusal import Commands
 from metainfl.commands.report_environment import report_environment
@@ -37,8 +38,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # markup swallows "[peers]", and boxes do not fit narrow terminals
 )
 for command in (attribute, edit, plan, reproduce, check, methods, bench, advise, scoreboard):
-    app.command()(command)
-app.command("report-environment")(report_environment)
+    app.command(cls=Command)(command)
+app.command("report-environment", cls=Command)(report_environment)
 
 
 def _version(wanted: bool) -> None:

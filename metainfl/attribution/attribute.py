@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -57,8 +58,8 @@ def attribute(
     for name, value in (("reruns", reruns), ("seeds", seeds)):
         if value < 0:
             raise InvalidOption(f"{name} must not be negative, got {value}")
-    if minutes is not None and not minutes > 0:
-        raise InvalidOption(f"minutes must be positive, got {minutes}")
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise InvalidOption(f"minutes must be a positive number, or None for all, got {minutes}")
     if isinstance(question.subject, Problem) and question.recipe is None and seeds:
         raise InvalidOption("intervals over seeds need a training run: give a recipe, or a run")
     if seeds:

@@ -31,7 +31,14 @@ def shape_of(tasks: Tasks, image: Sequence[int] | None) -> tuple[int, ...] | Non
         own = shape
     if len(own) == 3 and own[0] in (1, 3) and min(own[1:]) > 1:
         return own
-    return own if len(own) == 2 and min(own) > 3 else None
+    if len(own) == 2 and min(own) > (3 if image is None else 0):
+        return own
+    if image is None:
+        return None
+    raise InvalidOption(
+        f"{'x'.join(map(str, own))} is no picture: CxHxW has one channel (grey) or three (colours) "
+        "first, and more than one pixel a side"
+    )
 
 
 def square(tasks: Tasks) -> str | None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from metainfl.commands.options import idle
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, writable_file
 from metainfl.commands.target import importable, load, run
@@ -15,6 +16,7 @@ from metainfl.errors import MetainflError
 
 
 def advise(
+    ctx: typer.Context,
     target: Annotated[
         str,
         typer.Argument(
@@ -50,6 +52,8 @@ def advise(
         raise Refused(f"an error lies between 0 and 1, got {error:g}", param_hint="--error")
     writable_file(json_file, "--json")
     subject, targets = _subject(target, progress)
+    if not isinstance(subject, Problem):
+        idle(ctx, "a training run, whose derivative is exact", ("error",))
     found: Any
     try:
         with bar(progress, "stages") as show:

@@ -5,24 +5,34 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from metainfl.commands.options import idle
 from metainfl.commands.refusal import Refused
 from metainfl.commands.target import importable, load, run
 
 
-def asked(target: str, targets: str | None, data: Path | None) -> Any:
+def asked(ctx: typer.Context, target: str, targets: str | None, data: Path | None) -> Any:
     """The `Question` that `target` names or makes, or a built-in one; a sentence where there is none."""
     from metainfl.attribution.example import EXAMPLES, example
     from metainfl.attribution.question import FORMS, Question, question
+    from metainfl.data.readers import BUNDLED
     from metainfl.derive.problem import Problem
     from metainfl.problem.tasks import Tasks
     from metainfl.training import Run
 
     if target in EXAMPLES:
+        idle(
+            ctx, f"the built-in question {target}, which has targets of its own", ("target_tasks",)
+        )
+        if target in BUNDLED:
+            idle(ctx, f"{target}, whose data come with scikit-learn", ("data",))
         return example(target, data)
     if ":" not in target:
         raise Refused(
             f"{target!r} is neither {' nor '.join(EXAMPLES)} nor of the form file.py:object; there, {FORMS}"
         )
+    idle(ctx, "a question of your own, which reads its data itself", ("data",))
     value = _made(target, (Problem, Run, Question, tuple, list))
     extra = None if targets is None else _made(targets, (Tasks,))
     if extra is not None and not isinstance(extra, Tasks):

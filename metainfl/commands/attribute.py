@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from metainfl.commands.asking import asked
+from metainfl.commands.attributed import print_table, write
+from metainfl.commands.options import again, here, idle, positive
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, new_folder
 
 
 def attribute(
+    ctx: typer.Context,
     target: Annotated[
         str,
         typer.Argument(
@@ -22,20 +24,24 @@ def attribute(
             'Or "digits", or "omniglot" with --data.'
         ),
     ] = "digits",
-    targets: Annotated[
+    target_tasks: Annotated[
         str | None,
-        typer.Option(help="Target tasks as file.py:object, in place of the question's own."),
+        typer.Option(
+            "--targets", help="Target tasks as file.py:object, in place of the question's own."
+        ),
     ] = None,
     out: Annotated[
         Path, typer.Option(help="Folder for page, tables and what is kept to go on from.")
     ] = Path("attribution"),
     top: Annotated[int, typer.Option(min=1, max=100, help="Tasks and instances to show.")] = 6,
-    reruns: Annotated[int, typer.Option(min=0, help="Removals to do for real, to confirm.")] = 8,
+    reruns: Annotated[
+        int, typer.Option(min=0, max=10**6, help="Removals to do for real, to confirm.")
+    ] = 8,
     minutes: Annotated[float, typer.Option(help="Fewer removals where they take longer.")] = 5.0,
     seeds: Annotated[
-        int, typer.Option(min=0, help="More training runs, for intervals of the scores.")
+        int, typer.Option(min=0, max=10**4, help="More training runs, for intervals of the scores.")
     ] = 0,
-    jobs: Annotated[int, typer.Option(min=1, help="Removals at once.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, max=4096, help="Removals at once.")] = 1,
     backend: Annotated[
         str, typer.Option(help="Where they run: loky (here), dask, dask=tcp://host:port, or ray.")
     ] = "loky",
@@ -58,12 +64,15 @@ def attribute(
     from metainfl.scale.pool import backend as pool
     from metainfl.scale.pool import checked
 
-    if not minutes > 0:
-        raise Refused(f"minutes must be positive, got {minutes:g}", param_hint="--minutes")
+    positive(minutes, "--minutes")
     checked(backend)
+    here(ctx, jobs, reruns)
+    if not reruns:
+        idle(ctx, "an answer without removals (--reruns 0)", ("minutes",))
     with new_folder(out, "--out"):
-        question = asked(target, targets, data)
+        question = asked(ctx, target, target_tasks, data)
         shape = shape_of(question.tasks, _shape(image) or question.image)
+    more = again(ctx, ("target_tasks", "data"))  # what `edit` has to be told, too
     with bar(progress, "stages") as show, pool(backend, jobs):
         found = answer(
             question,
@@ -75,10 +84,10 @@ def attribute(
             progress=progress,
             tell=show,
             say=print,
-            keep=lambda found: write(found, question, shape, out, top, target),
+            keep=lambda found: write(found, question, shape, out, top, target, more),
         )
-    write(found, question, shape, out, top, target)
-    _print(found, top)
+    write(found, question, shape, out, top, target, more)
+    print_table(found, top)
     if shape is None and (guess := square(question.tasks)):
         print(f"instances are shown as numbers; if they are pictures, add --image {guess}")
     print(f"page with pictures: {out / 'index.html'}")
@@ -93,77 +102,3 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
         raise Refused(
             f"{text!r} is no shape; write 28x28, or 3x84x84", param_hint="--image"
         ) from None
-
-
-def write(
-    found: Any, question: Any, shape: tuple[int, ...] | None, out: Path, top: int, target: str
-) -> None:
-    """Page, JSON and both tables."""
-    from metainfl.attribution.pictures import Pictures
-    from metainfl.attribution.result import as_csv
-    from metainfl.attribution.shown import Shown
-    from metainfl.report.attribution_page import page
-    from metainfl.report.environment import environment
-
-    shown = Shown(
-        question.tasks,
-        found,
-        None if shape is None else Pictures(question.tasks, shape, question.centre),
-    )
-    plain = found.as_dict()
-    rows = found.instance_rows()
-    picked = {
-        sign: [
-            shown.instance(found.instances[i])
-            for i in found.instance_order[:: 1 if sign < 0 else -1][:top]
-            if sign * float(found.instance_scores[i].mean()) > 0
-        ]
-        for sign in (-1, 1)
-    }
-    worst = found.harmful(top)
-    removed = ",".join(map(str, worst))
-    steps = [
-        ("Remove the tasks that you do not want and train again:",
-         f"metainfl edit {target} --remove {removed or '3,17'} --out edited"),
-        ("Ask a question of your own data:", "metainfl attribute your_file.py:question"),
-    ]  # fmt: skip
-    text = page(
-        f"Attribution of {target}",
-        plain,
-        [shown.task(k) for k in worst],
-        [shown.task(k) for k in found.helpful(top)],
-        picked[-1],
-        picked[1],
-        steps,
-        environment(),
-    )
-    (out / "index.html").write_text(text, encoding="utf-8")
-    plain["environment"] = environment()
-    (out / "attribution.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
-    (out / "tasks.csv").write_text(as_csv(plain["tasks"]), encoding="utf-8")
-    (out / "instances.csv").write_text(as_csv(rows), encoding="utf-8")
-
-
-def _print(found: Any, top: int) -> None:
-    from metainfl.report.tables import Grid, short, show
-
-    half = found.half_width
-    confirmed = found.confirmation
-    true = {}
-    if confirmed is not None:
-        changes = confirmed.reruns.true.mean(1).tolist()
-        true = dict(zip(confirmed.tasks, changes, strict=False))
-
-    def line(k: int) -> list[str]:
-        words = [str(found.order.index(k) + 1), found.names[k], short(float(found.tasks[k].mean()))]
-        words.append("-" if half is None else short(float(half[k])))
-        return [*words, short(true[k]) if k in true else "-"]
-
-    if "smooth" in found.facts:
-        print(found.facts["smooth"])
-    titles = ("rank", "task", "score", "+-", "removed for real")
-    rows = [line(k) for k in found.harmful(top)] + [line(k) for k in found.helpful(top)[::-1]]
-    show(Grid(titles, rows, ("rank", "score", "+-", "removed for real")))
-    print("score: change of the targets' loss without the task; below 0 it hurts them")
-    if confirmed is not None:
-        print(confirmed)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from metainfl.commands.options import idle, only
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, listed, writable_folder
 
@@ -20,6 +21,7 @@ arithmetic, so the same six products can cost 0.4 or 2,000. Products and iterati
 
 
 def bench(
+    ctx: typer.Context,
     names: Annotated[
         list[str] | None,
         typer.Argument(help="Questions to answer (all if none): see --list. Or: compare A B."),
@@ -50,9 +52,11 @@ def bench(
     from metainfl.ledger.store import Store
 
     if names and names[0] == "compare":
+        only(ctx, "compare, which reads two folders", ())
         raise typer.Exit(_compare(names[1:]))
     questions = chosen(names or [])
     if list_:
+        only(ctx, "a list of questions", ("list_",))
         for q in questions:
             print(f"{q.name:14} {q.asks}")
         return
@@ -60,12 +64,14 @@ def bench(
         raise Refused("figures need matplotlib: pip install 'metainfl[bench]'")
     _usable(device)
     work = cells_of(questions, quick, device=device)
+    if device != "cpu" and not any("device" in c for _, c in work):
+        idle(ctx, "these questions, which are answered on the CPU", ("device",))
     known = dict.fromkeys(c["family"] for _, c in work if "family" in c)
     if families is not None and not known:
         raise Refused("these questions have no families; leave it out", param_hint="--families")
-    only = listed(families, list(known), "--families")
-    if only:
-        work = [(q, c) for q, c in work if c.get("family") in only]
+    wanted = listed(families, list(known), "--families")
+    if wanted:
+        work = [(q, c) for q, c in work if c.get("family") in wanted]
     writable_folder(out, "--out")
     store = Store(out)
     environment_file(out)

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from metainfl.commands.judged import print_self_check, print_survey
+from metainfl.commands.options import idle, only
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, listed, writable_file
 from metainfl.commands.target import load
-from metainfl.report.environment import environment
-
-LEGEND = """\
-n          how many tasks or instances the method was asked about
-T1 error   relative error against the exact derivative d lam*/d weight
-T2 error   relative error of the predicted removal against solving again without the datum
-T2 rank    Spearman correlation of predicted and true size of the shift, over the data
-off by     relative error against what the method claims to compute; a claim holds when that is
-           within what rounding allows (16 p eps cond(H) cond(inner), plus the truth's own bound)"""
-
-NEXT = """\
-Your own method is any callable method(problem, perturbations) -> (n, p):
-    metainfl check your.module:method
-See docs/judge_your_method.md."""
 
 
 def check(
+    ctx: typer.Context,
     target: Annotated[
         str | None,
         typer.Argument(
@@ -60,7 +47,9 @@ def check(
     seeds: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Judge on problems drawn from this many seeds, --seed and those after it."
+            min=1,
+            max=10**4,
+            help="Judge on problems drawn from this many seeds, --seed and those after it.",
         ),
     ] = None,
     json_file: Annotated[
@@ -84,17 +73,20 @@ def check(
     scikit-learn's digits. Exit status: 0 when every claim holds, 1 when one does not, 2 for bad
     arguments.
     """
-    if target is None and (claim or families or html_file or (seeds and not itself)):
-        raise Refused(
-            "--claim, --families, --seeds and --html go with a method of your own; name it as file.py:method"
-        )
     if target is not None and itself:
         raise Refused("--self judges the oracle, not a method; leave out one of the two")
+    if itself:
+        only(ctx, "--self", ("itself", "quick", "seed", "seeds", "json_file"))
+    elif target is None:
+        built_in = "the built-in methods"
+        only(ctx, built_in, ("quick", "json_file"), "it judges a method: name it as file.py:method")
+    if itself and seeds:
+        idle(ctx, "--self where --seeds says how many", ("quick",))
     writable_file(json_file, "--json")
     writable_file(html_file, "--html")
     if itself:
         drawn = range(seed, seed + (seeds or (1 if quick else 3)))
-        raise typer.Exit(_itself(drawn, json_file, progress))
+        raise typer.Exit(_self(drawn, json_file, progress))
     if target is not None:
         many = range(seed, seed + (seeds or 1))
         raise typer.Exit(_own(target, quick, claim, families, many, json_file, html_file, progress))
@@ -110,9 +102,9 @@ def _built_in(quick: bool, json_file: Path | None, progress: bool) -> int:
             rows.extend(survey(quick, progress=show))
     except KeyboardInterrupt:  # what is done is kept
         if rows:
-            _report(rows, json_file, whole=False)
+            print_survey(rows, json_file, whole=False)
         raise
-    _report(rows, json_file, whole=True)
+    print_survey(rows, json_file, whole=True)
     return 0 if all(r.verdict == "holds" for r in rows) else 1
 
 
@@ -160,65 +152,10 @@ def _own(
     return 0 if report.passed else 1
 
 
-def _itself(seeds: range, json_file: Path | None, progress: bool) -> int:
-    from metainfl.oracle.checks import CHECKS
+def _self(seeds: range, json_file: Path | None, progress: bool) -> int:
     from metainfl.oracle.self_check import self_check
-    from metainfl.report.tables import self_check_grid
-    from metainfl.report.tables import show as show_table
 
     with bar(progress, "judgements") as show:
         found = self_check(seeds=seeds, progress=show)
-    show_table(self_check_grid(list(CHECKS), found.kills, found.sole_killers))
-    killed = len(found.kills) - len(found.survivors)
-    print(f"\nmutation score: {killed} of {len(found.kills)} wrong methods killed")
-    print(f"false alarms: {len(found.alarms)} in {found.right_runs} judgements of right methods")
-    print(found.names)
-    for name, words in found.names.wrong.items():
-        print(f"wrong name: {name}: {words}")
-    for name in found.survivors:
-        print(f"survived: {name}")
-    for name in found.idle:
-        print(f"kills nothing: {name}")
-    for name, outcomes in found.alarms.items():
-        for o in outcomes:
-            print(f"false alarm: {name}: {o.check}: " + "; ".join(o.lines()))
-    if json_file is not None:
-        data = {
-            "environment": environment(),
-            "kills": found.kills,
-            "diagnoses": found.diagnoses,
-            "names": {
-                "right": len(found.names.right),
-                "withheld": sorted(found.names.withheld),
-                "wrong": found.names.wrong,
-            },
-            "sole_killers": found.sole_killers,
-            "survivors": found.survivors,
-            "false_alarms": {k: [o.as_dict() for o in v] for k, v in found.alarms.items()},
-            "right_judgements": found.right_runs,
-        }
-        json_file.write_text(json.dumps(data, indent=1) + "\n")
+    print_self_check(found, json_file)
     return 0 if found.passed else 1
-
-
-def _report(rows: Sequence[Any], json_file: Path | None, whole: bool) -> None:
-    from metainfl.report.tables import show, survey_grid
-
-    show(survey_grid([r.as_dict() for r in rows]))
-    print()
-    print(LEGEND)
-    for r in rows:
-        if r.note:
-            print(f"{r.method} on {r.family}: {r.note}")
-    held = sum(r.verdict == "holds" for r in rows)
-    so_far = "" if whole else " so far; the other rows were not judged"
-    print(f"\n{held} of {len(rows)} claims hold{so_far}.")
-    if whole:
-        print(NEXT)
-    if json_file is not None:
-        data = {
-            "environment": environment(),
-            "complete": whole,
-            "rows": [r.as_dict() for r in rows],
-        }
-        json_file.write_text(json.dumps(data, indent=1) + "\n")

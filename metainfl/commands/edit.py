@@ -15,14 +15,17 @@ from metainfl.commands.refusal import Refused, new_folder
 
 
 def edit(
+    ctx: typer.Context,
     target: Annotated[str, typer.Argument(help="As for `metainfl attribute`.")],
     remove: Annotated[
         str,
         typer.Option(help="What to leave out: tasks 3,17; instances support:3.1 or query:3.1."),
     ],
-    targets: Annotated[
+    target_tasks: Annotated[
         str | None,
-        typer.Option(help="Target tasks as file.py:object, in place of the question's own."),
+        typer.Option(
+            "--targets", help="Target tasks as file.py:object, in place of the question's own."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the new meta-parameters.")] = Path("edited"),
     data: Annotated[
@@ -42,7 +45,7 @@ def edit(
 
     what = removals(remove)
     with new_folder(out, "--out"):
-        question = asked(target, targets, data)
+        question = asked(ctx, target, target_tasks, data)
         something_left(question, what)
     with bar(progress, "stages") as tell:
         done = without(question, what, store=out, progress=progress, tell=tell)

@@ -8,18 +8,28 @@ from typing import Annotated, Any
 import typer
 
 from metainfl.commands.asking import asked
+from metainfl.commands.options import positive
 from metainfl.commands.refusal import Refused
+
+MOST = 10**9
 
 
 def plan(
+    ctx: typer.Context,
     target: Annotated[
         str, typer.Argument(help="As for `metainfl attribute`: a run, or a problem and its recipe.")
     ] = "digits",
-    targets: Annotated[int, typer.Option(min=1, help="Targets that are asked about.")] = 10,
-    removals: Annotated[int, typer.Option(min=0, help="Removals to be run again.")] = 100,
-    game: Annotated[int, typer.Option(min=0, help="Replays of a game of values.")] = 1000,
-    speed: Annotated[float, typer.Option(help="Of the machine meant, in units of this one.")] = 1.0,
-    ranks: Annotated[int, typer.Option(min=1, help="Processes that share the work, at best.")] = 1,
+    targets: Annotated[
+        int, typer.Option(min=1, max=MOST, help="Targets that are asked about.")
+    ] = 10,
+    removals: Annotated[int, typer.Option(min=0, max=MOST, help="Removals to be run again.")] = 100,
+    game: Annotated[int, typer.Option(min=0, max=MOST, help="Replays of a game of values.")] = 1000,
+    speed: Annotated[
+        float, typer.Option(min=1e-6, max=1e6, help="Of the machine meant, in units of this one.")
+    ] = 1.0,
+    ranks: Annotated[
+        int, typer.Option(min=1, max=MOST, help="Processes that share the work, at best.")
+    ] = 1,
     data: Annotated[
         Path | None, typer.Option(help="Folder of data sets; else METAINFL_DATA.")
     ] = None,
@@ -32,7 +42,8 @@ def plan(
     from metainfl.scale.plan import plan as measured
     from metainfl.training import Run
 
-    question = asked(target, None, data)
+    positive(speed, "--speed")
+    question = asked(ctx, target, None, data)
     subject, recipe = question.subject, question.recipe
     if isinstance(subject, Run):
         problem, recipe = subject.program.problem, subject.recipe

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from metainfl.commands.options import here, only
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, writable_folder
 
 
 def reproduce(
+    ctx: typer.Context,
     names: Annotated[
         list[str] | None,
         typer.Argument(help='Experiments, or "all". Without any, they are listed.'),
@@ -28,9 +30,9 @@ def reproduce(
         "reproduced"
     ),
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Seeds; fewer than three decide nothing.")
+        int | None, typer.Option(min=1, max=10**4, help="Seeds; fewer than three decide nothing.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Seeds at once.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, max=4096, help="Seeds at once.")] = 1,
     backend: Annotated[
         str, typer.Option(help="Where they run: loky (here), dask, dask=tcp://host:port, or ray.")
     ] = "loky",
@@ -57,10 +59,12 @@ def reproduce(
             f"there is no size {size!r}; there are {', '.join(SIZES)}", param_hint="--size"
         )
     if not names:
+        only(ctx, "the list of experiments", (), "name an experiment, or leave it out")
         _listed(EXPERIMENTS)
         return
     chosen = list(EXPERIMENTS) if names == ["all"] else [find(n).name for n in names]
     checked(backend)
+    here(ctx, jobs, 1)
     writable_folder(out, "--out")
     done = []
     for name in chosen:

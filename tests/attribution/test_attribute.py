@@ -165,7 +165,9 @@ def test_what_is_no_question_is_told(value, words, asked):
 def test_options_are_told(asked):
     for options, words in (
         ({"reruns": -1}, "reruns must not be negative"),
-        ({"minutes": 0.0}, "minutes must be positive"),
+        ({"minutes": 0.0}, "minutes must be a positive number"),
+        ({"minutes": float("inf")}, "minutes must be a positive number, or None"),
+        ({"minutes": float("nan")}, "minutes must be a positive number"),
     ):
         with pytest.raises(InvalidOption, match=words):
             attribute(asked, **options)

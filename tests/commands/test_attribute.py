@@ -104,7 +104,7 @@ def test_the_page_in_a_browser(here, capsys, tmp_path):
         ("attribute mine.py:question --image small", "is no shape; write 28x28"),
         ("attribute mine.py:question --out mine.py", "cannot write results to mine.py"),
         ("attribute omniglot --data nosuch", "is no directory"),
-        ("attribute mine.py:question --minutes 0", "minutes must be positive"),
+        ("attribute mine.py:question --minutes 0", "must be a positive number, got 0"),
         ("edit mine.py:question --remove x", "cannot read 'x'; write tasks as 3,17"),
         ("edit mine.py:question --remove ,", "nothing to remove"),
         ("edit mine.py:question --remove 9", "tasks run from 0 to 5"),
