@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from metainfl.commands.options import idle
+from metainfl.commands.places import writable_files
 from metainfl.commands.progress import bar
-from metainfl.commands.refusal import Refused, writable_file
+from metainfl.commands.refusal import Refused
 from metainfl.commands.target import importable, load, run
 from metainfl.errors import MetainflError
 
@@ -50,7 +51,7 @@ def advise(
 
     if not 0 < error < 1:
         raise Refused(f"an error lies between 0 and 1, got {error:g}", param_hint="--error")
-    writable_file(json_file, "--json")
+    writable_files({"--json": json_file}, target)
     subject, targets = _subject(target, progress)
     if not isinstance(subject, Problem):
         idle(ctx, "a training run, whose derivative is exact", ("error",))

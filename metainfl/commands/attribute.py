@@ -10,8 +10,9 @@ import typer
 from metainfl.commands.asking import asked
 from metainfl.commands.attributed import print_table, write
 from metainfl.commands.options import again, here, idle, positive
+from metainfl.commands.places import new_folder
 from metainfl.commands.progress import bar
-from metainfl.commands.refusal import Refused, new_folder
+from metainfl.commands.refusal import Refused
 
 
 def attribute(

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from metainfl.commands.options import idle, only
+from metainfl.commands.places import writable_folder
 from metainfl.commands.progress import bar
-from metainfl.commands.refusal import Refused, listed, writable_folder
+from metainfl.commands.refusal import Refused, listed
 
 LONGEST = 60
 COSTS = """\

@@ -9,8 +9,9 @@ import typer
 
 from metainfl.commands.judged import print_self_check, print_survey
 from metainfl.commands.options import idle, only
+from metainfl.commands.places import writable_files
 from metainfl.commands.progress import bar
-from metainfl.commands.refusal import Refused, listed, writable_file
+from metainfl.commands.refusal import Refused, listed
 from metainfl.commands.target import load
 
 
@@ -82,8 +83,7 @@ def check(
         only(ctx, built_in, ("quick", "json_file"), "it judges a method: name it as file.py:method")
     if itself and seeds:
         idle(ctx, "--self where --seeds says how many", ("quick",))
-    writable_file(json_file, "--json")
-    writable_file(html_file, "--html")
+    writable_files({"--json": json_file, "--html": html_file}, target)
     if itself:
         drawn = range(seed, seed + (seeds or (1 if quick else 3)))
         raise typer.Exit(_self(drawn, json_file, progress))

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from metainfl.commands.asking import asked
+from metainfl.commands.places import new_folder
 from metainfl.commands.progress import bar
-from metainfl.commands.refusal import Refused, new_folder
+from metainfl.commands.refusal import Refused
 
 
 def edit(

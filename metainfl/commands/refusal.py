@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 import typer
@@ -72,56 +69,6 @@ def told(error: KeyboardInterrupt) -> str:
 def reason(error: OSError) -> str:
     """`results/x.json: permission denied`."""
     return f"{error.filename}: {(error.strerror or str(error)).lower()}"
-
-
-def writable_file(path: Path | None, option: str) -> None:
-    """Refuse a destination that cannot be written, before the work; leaves no file behind."""
-    if path is None or (path.exists() and not path.is_file() and not path.is_dir()):
-        return  # a terminal, a pipe or a device: opening it would be noticed
-    if not path.absolute().parent.is_dir():
-        raise Refused(
-            f"the folder {path.absolute().parent} does not exist; create it first or name another "
-            "place",
-            param_hint=option,
-        )
-    new = not path.exists()
-    try:
-        with path.open("ab"):
-            pass
-    except OSError as error:
-        raise Refused(
-            f"cannot write {reason(error)}; name a file in a folder that you may write",
-            param_hint=option,
-        ) from error
-    if new:
-        path.unlink()
-
-
-def writable_folder(path: Path, option: str) -> None:
-    """Create a folder of results if it is missing, or refuse it before the work."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise Refused(
-            f"cannot write results to {reason(error)}; name a folder that you may write",
-            param_hint=option,
-        ) from error
-
-
-@contextmanager
-def new_folder(path: Path, option: str) -> Iterator[None]:
-    """`writable_folder`, gone again if it is new and what is done within fails before writing anything."""
-    there = path.exists()
-    writable_folder(path, option)
-    try:
-        yield
-    except BaseException:
-        if not there and not any(path.iterdir()):
-            path.rmdir()
-        raise
 
 
 def listed(text: str | None, known: list[str], option: str) -> list[str] | None:

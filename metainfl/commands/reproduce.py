@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from metainfl.commands.options import here, only
+from metainfl.commands.places import writable_folder
 from metainfl.commands.progress import bar
-from metainfl.commands.refusal import Refused, writable_folder
+from metainfl.commands.refusal import Refused
 
 
 def reproduce(

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from metainfl.commands.places import writable_files
 from metainfl.commands.progress import bar
-from metainfl.commands.refusal import Refused, writable_file
+from metainfl.commands.refusal import Refused
 from metainfl.report.environment import environment
 
 
@@ -34,7 +35,7 @@ def scoreboard(
     there = [p for p in PEERS if installed(p)]
     if not there:
         raise Refused("no peer library is installed; run pip install 'metainfl[peers]'")
-    writable_file(json_file, "--json")
+    writable_files({"--json": json_file})
     rows: list[dict[str, object]] = []
     try:
         with bar(progress, "libraries", "judged") as watch:

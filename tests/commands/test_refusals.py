@@ -48,6 +48,10 @@ BAD = {
     "no folder": ("check --json no/such/x.json", "does not exist; create it first"),
     "a folder for a file": ("check --quick --json broken.json", "is a directory; name a file"),
     "a file for a folder": ("check good.py:method --html good.py/x.html", "does not exist; create"),
+    "one file for both": ("check good.py:method --json x.html --html ./x.html", "is the file of --json too"),
+    "a link for both": ("check good.py:method --json link.html --html x.html", "is the file of --json too"),
+    "one's own file": ("check good.py:method --json good.py", "good.py is your own file too"),
+    "one's own file for advice": ("advise good.py:gives --json ./good.py", "good.py is your own file too"),
     "a place to read only": ("check --quick --json /proc/x.json", "cannot write /proc/x.json"),
     "an unknown option": ("check --nonsense", "No such option"),
     "an unknown command": ("chekc", "No such command"),
@@ -84,6 +88,7 @@ def here(tmp_path, monkeypatch):
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
+    (tmp_path / "link.html").symlink_to("x.html")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -108,6 +113,7 @@ def test_a_bad_command_is_a_sentence(command, words, here, capsys):
     }
     assert sorted(p.name for p in here.iterdir() if p.suffix != ".cache") == sorted(
         {name.split("/")[0] for name in FILES}
+        | {"link.html"}
         | ({"__pycache__"} & {p.name for p in here.iterdir()})
     )
 
