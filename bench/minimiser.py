@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 import metainfl as mi
+from bench.names import chosen
 from metainfl.data import episodes, pixels, read, spectrum
 from metainfl.errors import MissingData, NotConverged
 from metainfl.report.environment import environment
@@ -130,7 +131,7 @@ RUNS = {"small": small, "large": large, "hessian": hessian}
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     found = json.loads(OUT.read_text()) if OUT.exists() else {}
-    for name in sys.argv[1:] or RUNS:
+    for name in chosen(sys.argv[1:], RUNS):
         found[name] = RUNS[name]()
         found["environment"] = environment()
         OUT.write_text(json.dumps(found, indent=1) + "\n")

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 import metainfl as mi
+from bench.names import chosen
 from metainfl.data import digit_tasks
 from metainfl.oracle.bridge import tasks_of
 from metainfl.report.environment import environment
@@ -138,7 +139,7 @@ def main(names):
     """Measure and write; results of other names stay."""
     torch.set_num_threads(1)
     found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    for name in names or CASES:
+    for name in chosen(names, CASES):
         make, repeat = CASES[name]
         found[name] = measured(make, repeat)
         print(name, json.dumps(found[name], indent=2))

@@ -12,7 +12,7 @@ import typer
 from metainfl.commands.asking import asked
 from metainfl.commands.places import new_folder
 from metainfl.commands.progress import bar
-from metainfl.commands.refusal import Refused
+from metainfl.commands.refusal import Refused, once
 
 
 def edit(
@@ -81,4 +81,5 @@ def removals(text: str) -> list[Any]:
         out.append(task(int(whole)) if whole else made[side](int(k), int(j)))
     if not out:
         raise Refused("nothing to remove; write tasks as 3,17", param_hint="--remove")
-    return list(dict.fromkeys(out))
+    once([str(p) for p in out], "--remove")
+    return out

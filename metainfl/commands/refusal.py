@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import IO, Any
 
 import typer
@@ -71,6 +72,13 @@ def reason(error: OSError) -> str:
     return f"{error.filename}: {(error.strerror or str(error)).lower()}"
 
 
+def once(names: Sequence[str], option: str | None = None) -> None:
+    """Refuse a name that stands twice."""
+    for k, name in enumerate(names):
+        if name in names[:k]:
+            raise Refused(f"{name!r} is given twice; once is enough", param_hint=option)
+
+
 def listed(text: str | None, known: list[str], option: str) -> list[str] | None:
     """Names separated by commas, each of them known; None where the option was not given."""
     if text is None:
@@ -80,4 +88,5 @@ def listed(text: str | None, known: list[str], option: str) -> list[str] | None:
     if wrong or not names:
         what = f"there is no {wrong[0]!r}" if wrong else "no name was given"
         raise Refused(f"{what}; there are {', '.join(known)}", param_hint=option)
+    once(names, option)
     return names

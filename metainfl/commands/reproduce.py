@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from metainfl.commands.options import here, only
+from metainfl.commands.options import here, idle, only
 from metainfl.commands.places import writable_folder
 from metainfl.commands.progress import bar
-from metainfl.commands.refusal import Refused
+from metainfl.commands.refusal import Refused, once
 
 
 def reproduce(
@@ -63,7 +63,18 @@ def reproduce(
         only(ctx, "the list of experiments", (), "name an experiment, or leave it out")
         _listed(EXPERIMENTS)
         return
-    chosen = list(EXPERIMENTS) if names == ["all"] else [find(n).name for n in names]
+    once(names)
+    if "all" in names and len(names) > 1:
+        raise Refused('"all" has every experiment; name it alone')
+    chosen = list(EXPERIMENTS) if names == ["all"] else names
+    for name in chosen:
+        if names != ["all"]:
+            find(name).at(size)
+        elif size not in find(name).sizes:
+            print(f"{name} is left out: it has no size {size}")
+    chosen = [n for n in chosen if size in find(n).sizes]
+    if size == "small":
+        idle(ctx, "the small size, whose data come with scikit-learn", ("data",))
     checked(backend)
     here(ctx, jobs, 1)
     writable_folder(out, "--out")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from metainfl.errors import InvalidOption
+
 Cell = dict[str, Any]
 Holds = Literal["holds", "does not hold", "cannot be told here"]
 SIZES = ("small", "paper")
@@ -52,6 +54,7 @@ class Experiment:
     claims    what it decides
     tables    cells -> tables of the page
     figure    (axes, cells) draws the picture
+    sizes     those that differ; at "paper" it reads real data, from the data folder
     version   changes where cells of an older one mean something else
     """
 
@@ -65,6 +68,17 @@ class Experiment:
     figure: Callable[[Any, Sequence[Cell]], None] | None = None
     seeds: Mapping[str, int] | None = None
     version: int = 1
+    sizes: tuple[str, ...] = SIZES
+
+    def at(self, size: str) -> None:
+        """`InvalidOption` where there is no such size."""
+        if size not in SIZES:
+            raise InvalidOption(f"there is no size {size!r}; there are {', '.join(SIZES)}")
+        if size not in self.sizes:
+            raise InvalidOption(
+                f"{self.name} has no size {size!r}, only {', '.join(self.sizes)}: its data are drawn, or "
+                "come with scikit-learn; more draws of them are more seeds"
+            )
 
     def default_seeds(self, size: str) -> int:
         """Five at least: fewer say nothing about noise."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from metainfl.errors import InvalidOption
 from metainfl.experiments.cells import Tell, cells
-from metainfl.experiments.experiment import SIZES
 from metainfl.experiments.registry import find
 from metainfl.report.environment import environment
 from metainfl.scale.aside import set_aside
@@ -33,8 +32,7 @@ def reproduce(
     Raises `InvalidOption` for an unknown name or size, and what the data readers raise.
     """
     experiment = find(name)
-    if size not in SIZES:
-        raise InvalidOption(f"there is no size {size!r}; there are {', '.join(SIZES)}")
+    experiment.at(size)
     count = experiment.default_seeds(size) if seeds is None else seeds
     if count < 1:
         raise InvalidOption(f"seeds must be at least 1, got {count}")

@@ -23,6 +23,9 @@ def chosen(names: Sequence[str]) -> list[Question]:
     unknown = [n for n in names if n not in known]
     if unknown:
         raise InvalidProblem(f"no question {unknown[0]!r}; there are {', '.join(known)}")
+    twice = [n for k, n in enumerate(names) if n in names[:k]]
+    if twice:
+        raise InvalidProblem(f"the question {twice[0]!r} is given twice; once is enough")
     return [known[n] for n in names] if names else list(known.values())
 
 

@@ -4,6 +4,7 @@ Guards the meaning of exit status 1 (a claim does not hold), and that nothing is
 known that the result can be used.
 """
 
+import importlib
 import sys
 
 import pytest
@@ -78,6 +79,14 @@ BAD = {
     "a device without numbers": ("bench sizes --device meta", "torch cannot compute on 'meta'"),
     "results to nowhere": ("bench sizes --out /proc/x", "cannot write results to /proc/x"),
     "results into a file": ("bench sizes --out good.py", "cannot write results to good.py"),
+    "a question twice": ("bench sizes precision sizes", "'sizes' is given twice"),
+    "families twice": ("check good.py:method --families single_ridge,single_ridge", "is given twice"),
+    "an experiment twice": ("reproduce 001-table1 004-images 001-table1", "'001-table1' is given twice"),
+    "all and more": ("reproduce all 001-table1", '"all" has every experiment; name it alone'),
+    "a task twice": ("edit digits --remove 3,4,3", "is given twice"),
+    "an instance twice": ("edit digits --remove query:3.1,3,query:3.1", "is given twice"),
+    "a size that is not there": ("reproduce 004-active --size paper", "has no size 'paper', only small"),
+    "data of a small size": ("reproduce 001-table1 --data .", "--data: no effect on the small size"),
     "one folder to compare": ("bench compare a", "takes two folders"),
     "an empty folder to compare": ("bench compare broken.json broken.json", "holds no results"),
 }  # fmt: skip
@@ -147,3 +156,17 @@ def test_a_target_may_import_its_neighbour(here, capsys):
     assert run("advise", "sub/torch.py:make") == 2
     assert "is a int, not a metainfl.Problem" in " ".join(capsys.readouterr().err.split())
     assert sys.path == path and sys.modules["torch"] is torch
+
+
+@pytest.mark.parametrize("module", ["bench.speed", "bench.minimiser", "bench.training"])
+@pytest.mark.parametrize(
+    "words, said", [(["nosuch"], "there is no 'nosuch'"), (2, "is given twice; once is enough")]
+)
+def test_names_of_what_is_measured(module, words, said, capsys):
+    """Guards a KeyError, and minutes of measuring the same thing twice."""
+    measures = importlib.import_module(module)
+    known = getattr(measures, "RUNS", None) or measures.CASES
+    with pytest.raises(SystemExit) as caught:
+        measures.chosen([next(iter(known))] * 2 if words == 2 else words, known)
+    assert caught.value.code == 2 and said in capsys.readouterr().out
+    assert measures.chosen([], known) == list(known)

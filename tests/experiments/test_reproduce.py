@@ -1,5 +1,6 @@
 """Experiments: cells are kept, verdicts follow from cells, and each real one runs through."""
 
+import dis
 import json
 from dataclasses import replace
 from functools import partial
@@ -9,7 +10,7 @@ import pytest
 from metainfl.cli import main
 from metainfl.data.locate import folders
 from metainfl.data.looked import remembered
-from metainfl.errors import InvalidOption, SetAside
+from metainfl.errors import InvalidOption, MissingData, SetAside
 from metainfl.experiments import EXPERIMENTS, Claim, Experiment, Verdict, reproduce
 from metainfl.experiments.experiment import Table
 from metainfl.experiments.reproduce import results
@@ -107,6 +108,40 @@ def test_the_command(toy, tmp_path, capsys):
     assert "there are 001-table1" in capsys.readouterr().err and not (tmp_path / "x").exists()
     assert run("reproduce", "toy", "--size", "big") == 2
     assert run("reproduce", "toy", "--out", "/proc/x") == 2
+
+
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_a_size_is_another_question(name, tmp_path):
+    """Guards a "paper" that is the small one over again: every size there is reads what it is given."""
+    experiment = EXPERIMENTS[name]
+    read = {
+        i.argval for i in dis.get_instructions(experiment.cell) if i.opname.startswith("LOAD_FAST")
+    }
+    if experiment.sizes == ("small",):
+        assert not {"size", "data"} & {
+            n for names in read for n in (names if isinstance(names, tuple) else [names])
+        }
+        with pytest.raises(InvalidOption, match=f"{name} has no size 'paper', only small"):
+            reproduce(name, size="paper", out=tmp_path / "out")
+        assert not (tmp_path / "out").exists() and set(experiment.seeds or ()) <= {"small"}
+    else:
+        assert experiment.sizes == ("small", "paper")
+        with pytest.raises(MissingData):  # real data are read, and before anything is computed
+            experiment.cell("paper", 0, tmp_path)
+
+
+def test_all_says_what_it_leaves_out(toy, tmp_path, monkeypatch, capsys):
+    from dataclasses import replace
+
+    for name in list(EXPERIMENTS):
+        monkeypatch.delitem(EXPERIMENTS, name)
+    monkeypatch.setitem(EXPERIMENTS, "toy", TOY)
+    monkeypatch.setitem(EXPERIMENTS, "one", replace(TOY, name="one", sizes=("small",)))
+    options = ["--out", str(tmp_path), "--seeds", "3", "--no-progress", "--size", "paper"]
+    assert run("reproduce", "all", *options) == 0
+    said = capsys.readouterr().out
+    assert "one is left out: it has no size paper" in said
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["index.html", "toy-paper"]
 
 
 @pytest.mark.slow

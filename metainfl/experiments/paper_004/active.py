@@ -111,5 +111,6 @@ EXPERIMENT = Experiment(
     ),
     tables,
     figure,
-    {"small": 20, "paper": 30},
+    {"small": 20},
+    sizes=("small",),
 )  # fmt: skip
