@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused
 from metainfl.commands.target import importable, load, run
 from metainfl.errors import MetainflError
+from metainfl.plain import write_json
 
 
 def advise(
@@ -68,7 +68,7 @@ def advise(
         raise
     print(found)
     if json_file is not None:
-        json_file.write_text(json.dumps(found.as_dict(), indent=1) + "\n")
+        write_json(json_file, found.as_dict())
 
 
 def _subject(target: str, progress: bool) -> tuple[Any, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from shlex import quote
 from typing import Any
+
+from metainfl.plain import write_json
 
 
 def write(
@@ -58,7 +59,7 @@ def write(
     )
     (out / "index.html").write_text(text, encoding="utf-8")
     plain["environment"] = environment()
-    (out / "attribution.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    write_json(out / "attribution.json", plain)
     (out / "tasks.csv").write_text(as_csv(plain["tasks"]), encoding="utf-8")
     (out / "instances.csv").write_text(as_csv(rows), encoding="utf-8")
 

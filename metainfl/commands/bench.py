@@ -13,6 +13,7 @@ from metainfl.commands.options import idle, only
 from metainfl.commands.places import writable_folder
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, listed
+from metainfl.plain import write_json
 
 LONGEST = 60
 COSTS = """\
@@ -113,7 +114,7 @@ def _report(store: Any, questions: list[Any], work: list[tuple[Any, Any]], out: 
         if rows:
             figure = draw(q.name, q.draw, rows, out / "figures")
             answers.append(Answer(q.name, q.asks, q.read, q.columns, rows, figure))
-            (out / "tables" / f"{q.name}.json").write_text(json.dumps(rows, indent=1) + "\n")
+            write_json(out / "tables" / f"{q.name}.json", rows)
     environment = json.loads((out / "environment.json").read_text())
     (out / "report.html").write_text(page(answers, environment, len(work)))
     done = sum(len(a.rows) for a in answers)

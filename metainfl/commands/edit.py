@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from metainfl.commands.asking import asked
 from metainfl.commands.places import new_folder
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, once
+from metainfl.plain import write_json
 
 
 def edit(
@@ -57,7 +57,7 @@ def edit(
         "target_losses_before": done.losses_before.tolist(),
         "target_losses": done.losses.tolist(),
     }
-    (out / "edit.json").write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    write_json(out / "edit.json", plain)
     pairs = zip(done.losses_before.tolist(), done.losses.tolist(), strict=True)
     rows = [[str(t), short(a), short(b), short(b - a)] for t, (a, b) in enumerate(pairs)]
     show(Grid(("target", "loss before", "loss after", "change"), rows, ("target", "loss before")))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from metainfl.plain import write_json
 from metainfl.report.environment import environment
 
 LEGEND = """\
@@ -57,7 +57,7 @@ def print_self_check(found: Any, json_file: Path | None) -> None:
             "false_alarms": {k: [o.as_dict() for o in v] for k, v in found.alarms.items()},
             "right_judgements": found.right_runs,
         }
-        json_file.write_text(json.dumps(data, indent=1) + "\n")
+        write_json(json_file, data)
 
 
 def print_survey(rows: Sequence[Any], json_file: Path | None, whole: bool) -> None:
@@ -81,4 +81,4 @@ def print_survey(rows: Sequence[Any], json_file: Path | None, whole: bool) -> No
             "complete": whole,
             "rows": [r.as_dict() for r in rows],
         }
-        json_file.write_text(json.dumps(data, indent=1) + "\n")
+        write_json(json_file, data)

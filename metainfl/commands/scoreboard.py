@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from metainfl.commands.places import writable_files
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused
+from metainfl.plain import write_json
 from metainfl.report.environment import environment
 
 
@@ -45,4 +45,4 @@ def scoreboard(
             show(scoreboard_grid(rows), markdown=markdown)
             if json_file is not None:
                 data = {"environment": environment(), "rows": rows}
-                json_file.write_text(json.dumps(data, indent=1) + "\n")
+                write_json(json_file, data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from metainfl.data.locate import root_of
 from metainfl.data.looked import Names, contents, looking
 from metainfl.experiments.experiment import Cell, Experiment
+from metainfl.plain import as_json, from_json
 from metainfl.scale.pool import Call, unordered
 
 Tell = Callable[[int, int, str], None]
@@ -38,7 +38,7 @@ def cells(
     for k, (found, looked) in unordered(calls, jobs):
         seed = left[k]
         half = paths[seed].with_suffix(".part")
-        half.write_text(json.dumps(known.plain(found, looked)) + "\n")
+        half.write_text(as_json(known.plain(found, looked)) + "\n")
         half.replace(paths[seed])
         out[seed] = found
         rest = [s for s in seeds if s not in out]
@@ -72,7 +72,7 @@ class _Known:
     def cell(self, path: Path) -> Cell | None:
         """The one in the file, if it answers."""
         try:
-            kept = json.loads(path.read_text())
+            kept = from_json(path.read_text())
             if kept["version"] != self.version:
                 return None
             cell: Cell = kept["cell"]
@@ -85,7 +85,7 @@ class _Known:
         return cell if same else None
 
     def _digest(self, looked: Sequence[Sequence[str]]) -> str:
-        key = json.dumps(looked)
+        key = as_json(looked)
         if key not in self.digests:
             self.digests[key] = contents(self.root, looked)
         return self.digests[key]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from metainfl.errors import InvalidOption
 from metainfl.experiments.cells import Tell, cells
 from metainfl.experiments.registry import find
+from metainfl.plain import from_json, write_json
 from metainfl.report.environment import environment
 from metainfl.scale.aside import set_aside
 
@@ -57,9 +57,7 @@ def reproduce(
         "tables": [asdict(t) for t in experiment.tables(done)],
         "environment": environment(),
     }
-    half = folder / "result.json.part"
-    half.write_text(json.dumps(result, indent=1) + "\n")
-    half.replace(folder / "result.json")
+    write_json(folder / "result.json", result)
     if experiment.figure is not None:
         from metainfl.report.figures import draw
 
@@ -75,7 +73,7 @@ def results(out: Path) -> list[Result]:
 
 def _read(path: Path) -> Result | None:
     try:
-        result: Result = json.loads(path.read_text())
+        result: Result = from_json(path.read_text())
         missing = [k for k in KEYS if k not in result]
         if not isinstance(result, dict) or missing:
             raise ValueError(f"it has no {', '.join(missing)}")

@@ -15,6 +15,7 @@ import numpy as np
 
 from metainfl.errors import BrokenData, InvalidOption
 from metainfl.games.game import Array, Masks
+from metainfl.plain import as_json
 
 
 def key(mask: Masks) -> str:
@@ -75,7 +76,7 @@ class Memo:
 
     def _append(self, row: dict[str, Any]) -> None:
         if self.path is not None:
-            line = json.dumps(row, allow_nan=False) + "\n"
+            line = as_json(row) + "\n"
             with self.path.open("ab") as file:  # one write: a kill leaves at most one line in parts
                 file.write(line.encode())
 

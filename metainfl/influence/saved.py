@@ -16,6 +16,7 @@ from torch import Tensor
 
 from metainfl.errors import BrokenData, InvalidProblem, MissingData
 from metainfl.influence.stored import Stored
+from metainfl.plain import as_json
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.ragged import Ragged
 from metainfl.problem.tasks import Tasks
@@ -54,7 +55,7 @@ def save(path: str | Path, value: Tasks | Tensor | Stored) -> None:
             "perturbations, lam); a training run has metainfl.training.save"
         )
     own = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    about = json.dumps({"kind": kind, "version": VERSION, **more})
+    about = as_json({"kind": kind, "version": VERSION, **more})
     half = path.with_name(path.name + ".part")
     save_file(own, half, metadata={"metainfl": about})
     half.replace(path)

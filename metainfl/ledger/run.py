@@ -12,6 +12,7 @@ from typing import Any
 from metainfl.errors import InvalidProblem, MetainflError
 from metainfl.ledger.question import Question, every_question
 from metainfl.ledger.store import Cell, Store
+from metainfl.plain import write_json
 from metainfl_reference.errors import TruthError
 
 Progress = Callable[[int, int, str], None]
@@ -82,8 +83,6 @@ def words(cell: Cell) -> str:
 
 def environment_file(folder: Path) -> None:
     """What the numbers were computed with."""
-    import json
-
     from metainfl.report.environment import environment
 
-    (folder / "environment.json").write_text(json.dumps(environment(), indent=1) + "\n")
+    write_json(folder / "environment.json", environment())

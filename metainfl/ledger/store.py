@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from metainfl.errors import InvalidProblem
+from metainfl.plain import as_json
 
 Cell = dict[str, Any]
 Row = dict[str, Any]
@@ -19,7 +20,7 @@ Row = dict[str, Any]
 
 def key(cell: Cell) -> str:
     """A cell's name: its parameters in a fixed order."""
-    return json.dumps(cell, sort_keys=True)
+    return as_json(cell, sort_keys=True)
 
 
 class Store:
@@ -56,7 +57,7 @@ class Store:
         """One more line, on disk when this returns."""
         row = {"cell": cell, "result": result, "seconds": seconds}
         with self.path.open("a") as file:
-            file.write(json.dumps(row, allow_nan=False) + "\n")
+            file.write(as_json(row) + "\n")
             file.flush()
             os.fsync(file.fileno())
         self.rows[key(cell)] = row

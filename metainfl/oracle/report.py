@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from metainfl.oracle.checks import CHECKS
 from metainfl.oracle.folding import folded
 from metainfl.oracle.measurements import Measurement
 from metainfl.oracle.outcome import Outcome
+from metainfl.plain import as_json
 from metainfl.report.environment import environment
 from metainfl.report.verdict_page import page as verdict_page
 
@@ -132,7 +132,7 @@ class Report:
 
     def to_json(self, path: str | Path | None = None) -> str:
         """JSON text, also written to `path` if given."""
-        text = json.dumps(self.as_dict(), indent=1) + "\n"
+        text = as_json(self.as_dict(), indent=1) + "\n"
         if path is not None:
             Path(path).write_text(text)
         return text

@@ -7,13 +7,13 @@ up to the caller), the terms used, versions and hardware.
 from __future__ import annotations
 
 import html
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from metainfl.plain import as_json
 from metainfl.report.glossary import terms
 from metainfl.report.page_parts import SCRIPT, STYLE
 from metainfl.report.tables import short
@@ -72,7 +72,7 @@ def document(
 def computed_with(environment: Mapping[str, Any]) -> str:
     """Versions and hardware, folded away."""
     rows = "".join(
-        f"<tr><th scope='row'>{escape(str(k))}</th><td>{escape(v if isinstance(v, str) else json.dumps(v))}"
+        f"<tr><th scope='row'>{escape(str(k))}</th><td>{escape(v if isinstance(v, str) else as_json(v))}"
         "</td></tr>"
         for k, v in environment.items()
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from metainfl.errors import InvalidOption
+from metainfl.plain import as_json
 from metainfl.scale.aside import set_aside
 
 
@@ -56,5 +57,5 @@ def done(path: Path, question: str) -> int:
 def note(path: Path, question: str, done: int) -> None:
     """Say that the first `done` targets of the question are there."""
     half = _beside(path).with_suffix(".part")
-    half.write_text(json.dumps({"question": question, "done": done}))
+    half.write_text(as_json({"question": question, "done": done}))
     half.replace(_beside(path))

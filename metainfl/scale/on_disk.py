@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import BrokenData, InvalidTasks, MissingData
+from metainfl.plain import as_json
 from metainfl.problem.tasks import Tasks
 
 __all__ = ["OnDisk", "open_tasks", "write_tasks"]
@@ -91,7 +92,7 @@ def write_tasks(folder: str | Path, pieces: Iterable[Tasks]) -> OnDisk:
             file.close()
     if about is None:
         raise InvalidTasks("no tasks: there was no piece")
-    (folder / ABOUT).write_text(json.dumps(about) + "\n")
+    (folder / ABOUT).write_text(as_json(about) + "\n")
     return open_tasks(folder)
 
 

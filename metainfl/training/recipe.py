@@ -6,7 +6,6 @@ list of their values, so what is written down is what was done.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import torch
 
 from metainfl.errors import InvalidRecipe
+from metainfl.plain import as_json, from_json
 from metainfl.training import given
 from metainfl.training.optimisers import KNOWN, SGD, Optimiser
 
@@ -124,13 +124,13 @@ class Recipe:
             )
         own: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         own["optimiser"] = {"name": name, **asdict(self.optimiser)}
-        return json.dumps(own)
+        return as_json(own)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
         """What `to_json` wrote."""
         try:
-            own = json.loads(text)
+            own = from_json(text)
             optimiser = own.pop("optimiser")
             made = KNOWN[optimiser.pop("name")](**optimiser)
             return cls(optimiser=made, **own)

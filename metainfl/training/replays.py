@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from metainfl.plain import as_json
 from metainfl.problem.perturbation import Perturbation
 from metainfl.scale.aside import folder, set_aside
 from metainfl.scale.pool import Call, unordered
@@ -75,7 +75,7 @@ class _Names:
     """File names: what was run, and with what left out."""
 
     def __init__(self, program: Program, steps: int, factor: float) -> None:
-        self.head = json.dumps([fingerprint(program), steps, factor])
+        self.head = as_json([fingerprint(program), steps, factor])
 
     def __call__(self, p: Perturbation) -> str:
         """One rerun's."""

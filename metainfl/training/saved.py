@@ -19,6 +19,7 @@ from torch import Tensor
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import BrokenRun, InvalidRecipe
+from metainfl.plain import as_json
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.program import Program
@@ -52,7 +53,7 @@ def save(run: Run, folder: str | Path) -> None:
         "chunk": p.plan.chunk,
         "fingerprint": fingerprint(p),
     }
-    text = json.dumps(facts)
+    text = as_json(facts)
     save_file(tensors, folder / f"{STATES}.part", metadata={FACTS: _digest(text)})
     (folder / f"{FACTS}.part").write_text(text)
     for name in (STATES, FACTS):  # a kill between the two is mended by `_read`
@@ -88,7 +89,7 @@ def load(folder: str | Path, problem: Problem) -> Run:
     try:
         text, tensors = _read(folder)
         facts = json.loads(text)
-        recipe = Recipe.from_json(json.dumps(facts["recipe"]))
+        recipe = Recipe.from_json(as_json(facts["recipe"]))
         done, count, keep = int(facts["done"]), int(facts["count"]), int(facts["keep"])
         moments = range(recipe.optimiser.n_moments)
 

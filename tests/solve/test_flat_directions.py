@@ -21,7 +21,9 @@ def singular(p=27, f=3, condition=1e4):
 def test_asking_for_rounding_does_not_find_the_symmetry(rtol):
     """Guards CG that wandered into the flat directions and called the matrix not positive definite."""
     matrix, flat = singular()
-    noisy = matrix + 1e-13 * torch.randn(27, 27, dtype=D, generator=torch.Generator().manual_seed(1))
+    noisy = matrix + 1e-13 * torch.randn(
+        27, 27, dtype=D, generator=torch.Generator().manual_seed(1)
+    )
     noisy = (noisy + noisy.T) / 2
     a = SymmetricOperator(27, noisy.__matmul__, matrix, flat=flat)
     x = torch.randn(27, 4, dtype=D, generator=torch.Generator().manual_seed(2))
