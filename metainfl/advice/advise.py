@@ -29,6 +29,7 @@ from metainfl.derive.symmetry import find
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import apply_inverse
 from metainfl.solve import CG, Dense, Solver
+from metainfl.solve.refuse import refuse
 from metainfl.solve.spectrum import lanczos
 
 Progress = Callable[[int, int, str], None]
@@ -59,6 +60,8 @@ def advise(
     far = far if residual > STATIONARY else ""
     progress(1, stages, f"the spectrum, {min(steps, problem.n_meta)} products{far}")
     s = lanczos(exact(problem), steps)
+    if s.low == s.high == 0:
+        raise refuse("the Hessian is zero", 0.0, 0.0, 0.0)
     problem, flat = _off_flat(problem, s.low, s.high)
     if flat:
         s = lanczos(exact(problem), steps)

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidTasks
 from metainfl.problem.perturbation import Perturbation, query, support, task
 from metainfl.problem.tasks import Tasks
+
+
+def something(tasks: Tasks, when: str) -> None:
+    """`InvalidTasks` where no query instance is left that any training could learn from."""
+    for k, w in enumerate(tasks.w.tolist()):
+        if w > 0 and bool((tasks.side("query", k)[1] > 0).any()):
+            return
+    raise InvalidTasks(
+        f"{when}: no task of weight above 0 has a query instance of weight above 0, so nothing is left to "
+        "train on; keep some, or give them weight (tasks.reweighted)"
+    )
 
 
 def all_tasks(tasks: Tasks) -> list[Perturbation]:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from torch import Tensor
 
+from metainfl.attribution.asked import something
 from metainfl.attribution.question import Question
 from metainfl.attribution.trained import trained
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.removal import resolved
-from metainfl.problem.perturbation import Perturbation, group
+from metainfl.problem.perturbation import Perturbation, group, parts
+from metainfl.problem.weights import check, weight
+from metainfl.problem.weights import without as remaining
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,18 @@ class Edited:
 
 
 def something_left(question: Question, what: Sequence[Perturbation]) -> Perturbation:
-    """All of `what` as one; `InvalidOption` where no task would be left."""
-    if {p.task for p in what if p.kind == "task"} >= set(range(question.tasks.n_tasks)):
-        raise InvalidOption("every task would be removed: nothing is left to train on; keep some")
-    return group(what)
+    """All of `what` as one.
+
+    `InvalidTasks` where nothing would be left, `InvalidOption` where what goes had no weight anyway.
+    """
+    removed, tasks = group(what), question.tasks
+    named = ", ".join(map(str, what[:8])) + (" and others" if len(what) > 8 else "")
+    check(tasks, [removed])
+    something(tasks, "the training tasks")
+    if not any(weight(tasks, p) for p in parts(removed)):
+        raise InvalidOption(f"{named}: weight 0 already, nothing would be removed; name others")
+    something(remaining(tasks, removed), f"without {named}")
+    return removed
 
 
 def without(

@@ -19,6 +19,7 @@ from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import weight
 from metainfl.solve import CG, Dense, Solver
+from metainfl.solve.refuse import refuse
 from metainfl.solve.spectrum import lanczos
 
 DENSE = 1500  # parameters up to which the Hessian is made
@@ -40,6 +41,8 @@ class OfProblem:
         seen = lanczos(operator, count)
         self.product = (time.perf_counter() - started) / count
         self.low, self.high, self.flat = float(seen.low), float(seen.high), flat
+        if self.low == self.high == 0:
+            raise refuse("the Hessian is zero", 0.0, 0.0, 0.0)
         self.exact = stationary and self.low > 0
         self.damping = 0.0 if self.exact else max(-2 * self.low, SHARE * self.high)
         self.solver: Solver = Dense() if problem.n_meta <= DENSE else CG()

@@ -73,20 +73,20 @@ def attribute(
     with new_folder(out, "--out"):
         question = asked(ctx, target, target_tasks, data)
         shape = shape_of(question.tasks, _shape(image) or question.image)
-    more = again(ctx, ("target_tasks", "data"))  # what `edit` has to be told, too
-    with bar(progress, "stages") as show, pool(backend, jobs):
-        found = answer(
-            question,
-            reruns=reruns,
-            minutes=minutes,
-            seeds=seeds,
-            jobs=jobs,
-            store=out,
-            progress=progress,
-            tell=show,
-            say=print,
-            keep=lambda found: write(found, question, shape, out, top, target, more),
-        )
+        more = again(ctx, ("target_tasks", "data"))  # what `edit` has to be told, too
+        with bar(progress, "stages") as show, pool(backend, jobs):
+            found = answer(
+                question,
+                reruns=reruns,
+                minutes=minutes,
+                seeds=seeds,
+                jobs=jobs,
+                store=out,
+                progress=progress,
+                tell=show,
+                say=print,
+                keep=lambda found: write(found, question, shape, out, top, target, more),
+            )
     write(found, question, shape, out, top, target, more)
     print_table(found, top)
     if shape is None and (guess := square(question.tasks)):

@@ -48,8 +48,8 @@ def edit(
     with new_folder(out, "--out"):
         question = asked(ctx, target, target_tasks, data)
         something_left(question, what)
-    with bar(progress, "stages") as tell:
-        done = without(question, what, store=out, progress=progress, tell=tell)
+        with bar(progress, "stages") as tell:
+            done = without(question, what, store=out, progress=progress, tell=tell)
     save_tensors(out / "lam.safetensors", lam=done.lam, before=done.before)
     plain: dict[str, Any] = {
         "removed": [str(p) for p in what],

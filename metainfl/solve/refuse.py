@@ -24,6 +24,13 @@ def suggested(low: float, high: float, eps: float) -> float:
 
 def refuse(what: str, low: float, high: float, eps: float) -> SingularHessian:
     """The error for extreme eigenvalues `low` and `high`, `what` first."""
+    if low == high == 0:
+        return SingularHessian(
+            f"{what}: every eigenvalue is 0, so F is as good as constant there. Set outer_reg above 0, give "
+            "tasks and instances weights above 0, or go to another lam; no damping follows from it",
+            lowest=0.0,
+            highest=0.0,
+        )
     damping = suggested(low, high, eps)
     ways = (
         "if layers can be turned without changing any loss, "

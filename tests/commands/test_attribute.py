@@ -31,6 +31,20 @@ recipe = Recipe(optimiser=Adam(), rate=0.05, steps=6, batch_size=3)
 def question(): return problem, recipe, targets
 def run(): return train(problem, recipe, progress=False)
 def number(): return 3
+def weighing(*w, **side):
+    return problem.replaced(tasks=problem.tasks.reweighted(task=torch.tensor(w).double(), **side))
+def none(): return weighing(0, 0, 0, 0, 0, 0), recipe, targets
+def none_ran(): return train(none()[0], recipe, progress=False), targets
+def two(): return weighing(1, 1, 0, 0, 0, 0), recipe, targets
+def blank(): return weighing(1, 1, 0, 0, 0, 0, query=torch.zeros(6, 3).double()), recipe, targets
+def flat():
+    z = torch.zeros(2, 3, 36, dtype=torch.float64)
+    nothing = mi.Tasks(z[:, :0], y[:2, :0], z, y[:2, :3])
+    out = mi.Problem(torch.nn.Linear(36, 3, bias=False).double(), nothing, mi.NoAdaptation(),
+                     inner_loss=mi.cross_entropy, outer_reg=0.0)
+    out.lam = torch.zeros(108, dtype=torch.float64)
+    return out, targets
+def flat_problem(): return flat()[0]
 """
 
 
@@ -108,13 +122,32 @@ def test_the_page_in_a_browser(here, capsys, tmp_path):
         ("edit mine.py:question --remove x", "cannot read 'x'; write tasks as 3,17"),
         ("edit mine.py:question --remove ,", "nothing to remove"),
         ("edit mine.py:question --remove 9", "tasks run from 0 to 5"),
+        ("edit mine.py:two --remove 0,1", "without task 0, task 1: no task of weight above 0 has"),
+        (
+            "edit mine.py:two --remove 0,query:1.0,query:1.1,query:1.2",
+            "nothing is left to train on",
+        ),
+        (
+            "edit mine.py:two --remove 2,3",
+            "task 2, task 3: weight 0 already, nothing would be removed",
+        ),
+        (
+            "edit mine.py:blank --remove 1",
+            "the training tasks: no task of weight above 0 has a query",
+        ),
+        ("attribute mine.py:none", "the training tasks: no task of weight above 0 has a query"),
+        ("attribute mine.py:none_ran", "the training tasks: no task of weight above 0 has a query"),
+        ("attribute mine.py:blank", "the training tasks: no task of weight above 0 has a query"),
+        ("attribute mine.py:flat", "the Hessian is zero: every eigenvalue is 0"),
+        ("advise mine.py:flat_problem", "the Hessian is zero: every eigenvalue is 0"),
+        ("edit mine.py:flat --remove 0", "the Hessian turns singular there"),
     ],
 )
 def test_a_bad_question_is_a_sentence(command, words, here, capsys):
     assert run(*command.split(), "--no-progress") == 2
     said = " ".join(capsys.readouterr().err.split())
     assert words in said and "Traceback" not in said
-    assert not (here / "attribution").exists()
+    assert not {"attribution", "edited"} & {p.name for p in here.iterdir()}
 
 
 ENDED = """

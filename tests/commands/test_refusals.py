@@ -67,7 +67,7 @@ BAD = {
     "a size without a name": ("reproduce --size huge", "there is no size 'huge'"),
     "an estimator misspelt": ("methods task_iff", "did you mean task_if"),
     "a picture of minus sizes": ("attribute digits --image -1x-64", "are no picture of -1x-64"),
-    "no task left": ("edit digits --remove " + ",".join(map(str, range(120))), "nothing is left to train on"),
+    "no task left": ("edit digits --remove " + ",".join(map(str, range(120))), "is left to train on"),
     "an error of 2": ("advise digits --error 2", "lies between 0 and 1, got 2"),
     "advice to nowhere": ("advise digits --json /proc/x.json", "cannot write /proc/x.json"),
     "an unknown backend": ("attribute digits --backend slurm", "one of loky, dask, ray, got 'slurm'"),
