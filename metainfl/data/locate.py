@@ -41,12 +41,19 @@ def folders(directory: str | Path | None, names: Iterable[str], source: str) -> 
 
 
 def first_of(places: Iterable[Path], names: Iterable[str], source: str) -> Path:
-    """The first existing of `names` in `places`; `MissingData` says all that was looked for."""
+    """The first existing file of `names` in `places`; `MissingData` says all that was looked for.
+
+    A folder of such a name is looked into: some archives unpack each file into one that is called like it.
+    """
     places, names = list(places), list(names)
     for place in places:
         for name in names:
-            if (place / name).exists():
+            if (place / name).is_file():
                 return place / name
+        for folder in (place / name for name in names):
+            for name in names:
+                if (folder / name).is_file():
+                    return folder / name
     raise MissingData(
         f"none of {', '.join(names)} lies in {' or '.join(str(p) for p in places)}. Wanted: {source}"
     )

@@ -47,7 +47,9 @@ def read_emnist(
     `kind` is one of the six published splits. Class names are the characters of the mapping file where
     it lies beside, else the numbers of the labels (letters: 1 to 26). Raises `MissingData`, `BrokenData`.
     """
-    places = folders(directory, ("emnist", "EMNIST/raw", "EMNIST", "gzip"), EMNIST_SOURCE)
+    places = folders(
+        directory, ("emnist", "EMNIST/raw", "EMNIST", "gzip", "emnist_source_files"), EMNIST_SOURCE
+    )
     if kind not in EMNIST_SPLITS or split not in ("train", "test"):
         raise MissingData(
             f"EMNIST has {', '.join(EMNIST_SPLITS)}, each with train and test, not {kind!r}, {split!r}"

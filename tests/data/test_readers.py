@@ -65,6 +65,25 @@ def test_mnist(tmp_path, packed):
     assert data.classes == tuple("0123456789") and np.array_equal(test.x.numpy(), t)
 
 
+@pytest.mark.parametrize("form", ["dots", "folders", "folders of dots", "packed folders"])
+@pytest.mark.parametrize("home", ["mnist", "MNIST/raw", "."])
+def test_mnist_as_others_ship_it(tmp_path, form, home):
+    """Names with a dot, and archives that unpack each file into a folder called like it."""
+    x, y = files.write_mnist(tmp_path / home, packed=form == "packed folders")
+    for path in [p for p in (tmp_path / home).iterdir() if p.is_file()]:
+        name = path.name.replace("-idx", ".idx") if "dots" in form else path.name
+        content = path.read_bytes()
+        path.unlink()
+        files.write_folder(
+            tmp_path / home, {f"{name}/{name}" if "folders" in form else name: content}
+        )
+    (tmp_path / home / "t10k-images-idx3-ubyte").mkdir()  # an empty folder is no file
+    data = read_mnist(tmp_path)
+    assert np.array_equal(data.x.numpy(), x) and data.labels.tolist() == y.tolist()
+    with pytest.raises(MissingData, match="none of t10k-images-idx3-ubyte"):
+        read_mnist(tmp_path, split="test")
+
+
 def test_emnist_is_upright(tmp_path):
     """EMNIST's files hold transposed images and labels that begin at 1."""
     x, y = files.write_mnist(tmp_path / "emnist", stem="emnist-letters-train")
