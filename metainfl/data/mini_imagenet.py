@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from metainfl.data.labelled import LabelledData
 from metainfl.data.locate import folders
 from metainfl.data.pickles import read_pickle
 from metainfl.data.pictures import decoded, pictures_in
+from metainfl.data.split_file import named_pictures
 from metainfl.data.tables import from_mapping
 from metainfl.errors import BrokenData, MissingData
 
@@ -63,27 +63,12 @@ def read_mini_imagenet(
 
 
 def _by_csv(path: Path, place: Path, size: int) -> LabelledData:
-    """Lines `filename,label`; the pictures anywhere beside the csv file."""
-    try:
-        with path.open(newline="", encoding="utf-8") as f:
-            rows = [r for r in csv.reader(f) if r]
-    except (csv.Error, UnicodeDecodeError) as e:
-        raise BrokenData(f"{path} is no csv file: {e}") from e
-    rows = rows[1:] if rows and rows[0][0].strip().lower() == "filename" else rows
-    if not rows or any(len(r) < 2 for r in rows):
-        raise BrokenData(f"{path} must have lines of a file name and a class, after a heading")
-    wanted = {PurePosixPath(r[0].strip()).name: r[1].strip() for r in rows}
-    found = {
-        p.name: _sized(decoded(content, str(place / p), "RGB"), size)
-        for p, content in pictures_in(place, lambda p: p.name in wanted)
-    }
-    missing = sorted(set(wanted) - set(found))
-    if missing:
-        raise MissingData(
-            f"{len(missing)} of the {len(wanted)} pictures that {path} names are not below {place}, "
-            f"{missing[0]} for one. Wanted: {SOURCE}"
-        )
-    return _labelled([found[n] for n in wanted], list(wanted.values()))
+    """The pictures that a csv file of a split names, in its order."""
+    named = named_pictures(path, place, SOURCE)
+    pictures = [
+        _sized(decoded((place / p).read_bytes(), str(place / p), "RGB"), size) for p, _ in named
+    ]
+    return _labelled(pictures, [c for _, c in named])
 
 
 def _by_folder(path: Path, size: int) -> LabelledData:

@@ -25,10 +25,8 @@ def pictures_in(
     Files that systems leave behind (hidden ones, __MACOSX) are passed over.
     """
     if path.is_dir():
-        for p in sorted(path.rglob("*")):
-            inside = PurePosixPath(p.relative_to(path).as_posix())
-            if _is_picture(inside) and wanted(inside):
-                yield inside, p.read_bytes()
+        for inside in paths_in(path, wanted):
+            yield inside, (path / inside).read_bytes()
         return
     try:
         archive = zipfile.ZipFile(path)
@@ -39,6 +37,14 @@ def pictures_in(
             inside = PurePosixPath(name)
             if _is_picture(inside) and wanted(inside):
                 yield inside, _member(archive, name, path)
+
+
+def paths_in(folder: Path, wanted: Wanted = lambda p: True) -> Iterator[PurePosixPath]:
+    """The same of a folder, without reading any of them."""
+    for p in sorted(folder.rglob("*")):
+        inside = PurePosixPath(p.relative_to(folder).as_posix())
+        if _is_picture(inside) and wanted(inside):
+            yield inside
 
 
 def _is_picture(path: PurePosixPath) -> bool:
