@@ -42,6 +42,8 @@ def rotated(x: Tensor, angle: float | Tensor) -> Tensor:
     if x.ndim != 4:
         raise InvalidTasks(f"expected images (n, c, h, w), got {tuple(x.shape)}")
     h, w = x.shape[-2:]
+    if not bool(torch.isfinite(torch.as_tensor(angle)).all()):
+        raise InvalidTasks(f"an angle must be a number of radians, got {angle}")
     a = torch.as_tensor(angle, dtype=x.dtype, device=x.device).expand(len(x))
     c, s, o = a.cos(), a.sin(), torch.zeros_like(a)
     # Coordinates run from -1 to 1 over each side, so a turn needs the ratio of the sides.
@@ -60,9 +62,9 @@ def rotated_copies(
     influence is the original task's. Inputs must be images (T, n, c, h, w); rotate before making
     features. Angles of task k depend on the seed and k alone.
     """
-    if angles < 1 or not largest >= 0:
+    if angles < 1 or not 0 <= largest < math.inf:
         raise InvalidTasks(
-            f"angles must be at least 1 and largest not negative: {angles}, {largest}"
+            f"angles must be at least 1 and largest a number of radians from 0 on: {angles}, {largest}"
         )
     if tasks.query_x.ndim != 5:
         raise InvalidTasks(

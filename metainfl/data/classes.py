@@ -48,7 +48,8 @@ def with_rotations(data: LabelledData, quarters: Sequence[int] = (0, 1, 2, 3)) -
     The class "A" gives "A", "A@90", "A@180" and "A@270", all of the family of "A". x must be images
     (n, h, w) or (n, h, w, c) with h = w: Santoro et al. 2016, as usual on Omniglot.
     """
-    turns = [int(q) % 4 for q in quarters]
+    whole = all(isinstance(q, (int, np.integer)) for q in quarters)
+    turns = [int(q) % 4 for q in quarters] if whole else []
     if not turns or len(set(turns)) != len(turns):
         raise InvalidTasks(
             f"quarters must be different numbers of quarter turns, got {list(quarters)}"

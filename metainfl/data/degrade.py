@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 from typing import NamedTuple
 
@@ -67,9 +68,10 @@ def noise_tasks(
     TLXML, section 5.2 mixes 128 such tasks with 896 real ones: `concatenated(real, noise)`. There is
     nothing to learn in them, support and query being independent.
     """
-    if min(n_tasks, ways, shots, queries) < 1 or not high > low:
+    if min(n_tasks, ways, shots, queries) < 1 or not -math.inf < low < high < math.inf:
         raise InvalidTasks(
-            "n_tasks, ways, shots and queries must be at least 1, and high above low"
+            "n_tasks, ways, shots and queries must be at least 1, and high a number above low, got "
+            f"{n_tasks}, {ways}, {shots}, {queries}, {low} and {high}"
         )
     parts = []
     for name, n in (("support", ways * shots), ("query", ways * queries)):

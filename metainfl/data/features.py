@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,11 +19,14 @@ def pixels(
     invert: bool = False,
     grey: bool = False,
     dtype: torch.dtype = torch.float64,
+    top: float | None = None,
 ) -> Tensor:
-    """Images (n, h, w) or (n, h, w, c) as numbers (n, c, size, size); bytes become 0..1.
+    """Images (n, h, w) or (n, h, w, c) as numbers 0..1, (n, c, size, size): x / `top`.
 
-    Without `size` they keep theirs. `invert` gives 1 - x (Omniglot: ink becomes 1), `grey` the mean of
-    the colours. Floats are taken as they are.
+    `top` is the number that means full: 255 for bytes and 1 for floats, whatever is the largest in them;
+    numbers of another kind, and floats on another scale, need it said. Without `size` they keep theirs.
+    `invert` gives 1 - x (Omniglot: ink becomes 1), `grey` the mean of the colours. `InvalidTasks` for what
+    does not lie in 0..top.
     """
     if x.ndim == 3:
         x = x[..., None]
@@ -29,14 +34,42 @@ def pixels(
         raise InvalidTasks(
             f"expected images (n, h, w) or (n, h, w, c) with the colours last, got {tuple(x.shape)}"
         )
+    top = _top(x) if top is None else top
+    if not 0 < top < math.inf:
+        raise InvalidTasks(f"top must be a positive number, got {top}")
     parts = []
     for part in x.split(_AT_ONCE):
-        y = part.to(dtype) / 255 if part.dtype == torch.uint8 else part.to(dtype)
+        _within(part, top)
+        y = part.to(dtype) if top == 1 else part.to(dtype) / top
         y = y.movedim(-1, 1)
         y = y.mean(dim=1, keepdim=True) if grey else y
         y = y if size is None else resized(y, size)
         parts.append(1 - y if invert else y)
     return torch.cat(parts)
+
+
+def _top(x: Tensor) -> float:
+    """What full is, by the kind of the numbers."""
+    if x.dtype == torch.uint8:
+        return 255.0
+    if x.is_floating_point():
+        return 1.0
+    raise InvalidTasks(
+        f"images of {x.dtype} have no range of their own: say what full is (top=255)"
+    )
+
+
+def _within(x: Tensor, top: float) -> None:
+    """`InvalidTasks` for images that leave 0..top, by more than rounding."""
+    if x.numel() == 0:
+        return
+    low, high = float(x.min()), float(x.max())
+    slack = 1e-5 * top
+    if not (low >= -slack and high <= top + slack):  # a NaN, too
+        raise InvalidTasks(
+            f"images of {x.dtype} run from {low:g} to {high:g} and full is {top:g}: say what full is (top="
+            "255 where they are bytes as floats), or leave pixels out for features that are no images"
+        )
 
 
 def resized(x: Tensor, size: int) -> Tensor:
@@ -81,7 +114,20 @@ def spectrum(x: Tensor, size: int = 6) -> Tensor:
 
 
 def standardised(x: Tensor) -> Tensor:
-    """x (n, ...) with mean 0 and deviation 1 a feature over n; a constant feature becomes 0."""
+    """x (n, ...) with mean 0 and deviation 1 a feature over n; a constant feature becomes 0.
+
+    `InvalidTasks` names the first row and feature that is NaN or infinite.
+    """
+    if x.ndim < 1 or len(x) == 0 or not x.is_floating_point():
+        raise InvalidTasks(f"expected rows of floats (n, ...), got {x.dtype} {tuple(x.shape)}")
+    bad = (~torch.isfinite(x)).nonzero()
+    if len(bad):
+        row, *feature = bad[0].tolist()
+        where = ", ".join(map(str, feature)) or "the only one"
+        raise InvalidTasks(
+            f"row {row} is {float(x[tuple(bad[0])])} in feature {where} ({len(bad)} entries are not finite): "
+            "leave such rows out, or fill the gaps, before scaling"
+        )
     centred = x - x.mean(dim=0)
     deviation = centred.square().mean(dim=0).sqrt()
     # A constant feature's deviation is what rounding left of it, not a scale.

@@ -15,7 +15,9 @@ def found(scores: Sequence[float], wrong: Sequence[bool], shares: Sequence[float
     Scores of removals: negative hurts, so harm comes first. Ties count by their mean place. At most
     share / (share of wrong), at chance the share itself.
     """
-    bad = _mask(scores, wrong)
+    bad, at = _mask(scores, wrong), np.asarray(shares, dtype=float)
+    if not ((at >= 0) & (at <= 1)).all():
+        raise InvalidOption(f"shares lie between 0 and 1, got {list(shares)}")
     order = np.argsort(scores, kind="stable")
     values = np.asarray(scores, dtype=float)[order]
     hits = bad[order].astype(float)
@@ -23,8 +25,7 @@ def found(scores: Sequence[float], wrong: Sequence[bool], shares: Sequence[float
         same = values == v
         hits[same] = hits[same].mean()
     total = np.concatenate([[0.0], np.cumsum(hits)]) / bad.sum()
-    at = np.asarray(shares) * len(bad)
-    return [float(v) for v in np.interp(at, np.arange(len(total)), total)]
+    return [float(v) for v in np.interp(at * len(bad), np.arange(len(total)), total)]
 
 
 def area(scores: Sequence[float], wrong: Sequence[bool]) -> float:
@@ -36,17 +37,35 @@ def area(scores: Sequence[float], wrong: Sequence[bool]) -> float:
 
 def proper_order(first: Sequence[float], second: Sequence[float]) -> bool:
     """Whether the first group's mean is above the second's (002, section 5.2)."""
+    for name, group in (("first", first), ("second", second)):
+        if len(group) == 0 or not np.isfinite(np.asarray(group, dtype=float)).all():
+            raise InvalidOption(f"the {name} group has no mean: got {list(group)[:5]}")
     return float(np.mean(first)) > float(np.mean(second))
 
 
 def self_rank(scores: Sequence[float], own: int) -> int:
     """How many score above the one at `own`: 0 is first (002, section 5.1)."""
-    s = np.asarray(scores, dtype=float)
+    s = ranks_of(scores)
+    if not 0 <= own < len(s):
+        raise InvalidOption(f"own is a place from 0 to {len(s) - 1}, got {own}")
     return int((s > s[own]).sum())
+
+
+def ranks_of(scores: Sequence[float]) -> np.ndarray:
+    """Scores as numbers; `InvalidOption` names the first that is NaN, which has no place in an order."""
+    s = np.asarray(scores, dtype=float)
+    bad = np.flatnonzero(np.isnan(s))
+    if len(bad):
+        raise InvalidOption(
+            f"score {bad[0]} is NaN ({len(bad)} of {len(s)} are), which has no place in a ranking: find "
+            "where it arose, or leave those data out"
+        )
+    return s
 
 
 def _mask(scores: Sequence[float], wrong: Sequence[bool]) -> np.ndarray:
     bad = np.asarray(wrong, dtype=bool)
+    ranks_of(scores)
     if len(bad) != len(scores) or not bad.any() or bad.all():
         raise InvalidOption(
             "detection needs a mark for each score, some wrong and some not: got "

@@ -10,6 +10,7 @@ from scipy.stats import spearmanr
 from scipy.stats import t as student
 
 from metainfl.errors import InvalidOption
+from metainfl.experiments.detection import ranks_of
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ def paired(a: Sequence[float], b: Sequence[float]) -> Interval:
 
 def rank_agreement(a: Sequence[float], b: Sequence[float]) -> float:
     """Spearman's correlation; 0 where one side is constant: it ranks nothing."""
+    ranks_of(a), ranks_of(b)
+    if len(a) != len(b):
+        raise InvalidOption(f"pairs need as many of each, got {len(a)} and {len(b)}")
     if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return 0.0
     return float(spearmanr(a, b).statistic)

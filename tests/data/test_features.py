@@ -63,6 +63,55 @@ def test_spectrum():
         spectrum(image(4, 1, 5, 8))
 
 
+def test_pixels_go_by_kind_and_not_by_the_largest():
+    """Guards a scale that hangs on the data: 0..254 as floats were taken as they are, bytes divided."""
+    x = (torch.arange(2 * 64) % 255).reshape(2, 8, 8)
+    assert int(x.max()) == 127 and x.dtype == torch.int64
+    want = pixels(x.to(torch.uint8))
+    for kind in (torch.float32, torch.float64, torch.int64, torch.uint8):
+        assert_close(pixels(x.to(kind), top=255), want, 1e-15)
+    assert_close(pixels(x / 255.0, invert=True), 1 - want, 1e-6)
+    for wrong, options, words in (
+        (x.double() * 2, {}, "run from 0 to 254 and full is 1: say what full is"),
+        (x.double() - 1, {"top": 255}, "run from -1 to 126 and full is 255"),
+        (x, {}, "torch.int64 have no range of their own"),
+        (x / 255.0 + math.nan, {}, "run from nan to nan"),
+        (x, {"top": 0}, "top must be a positive number"),
+        (x, {"top": math.inf}, "top must be a positive number"),
+    ):
+        with pytest.raises(InvalidTasks, match=words):
+            pixels(wrong, **options)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_standardised_names_what_is_not_finite(bad):
+    """Guards a gap that becomes 0, the mean, without a word; and one that takes its feature with it."""
+    x = image(5, 3)
+    x[3, 1] = x[4, 2] = bad
+    with pytest.raises(InvalidTasks, match=rf"row 3 is {bad} in feature 1 \(2 entries are not"):
+        standardised(x)
+    with pytest.raises(InvalidTasks, match="expected rows of floats"):
+        standardised(torch.zeros(0, 3))
+
+
+def test_angles_and_ranges_are_numbers():
+    from metainfl.data import noise_tasks, with_rotations
+
+    tasks = with_inputs(
+        episodes(read_digits(), 1, ways=2, shots=1, queries=1), lambda x: x[:, None]
+    )
+    for largest in (math.inf, math.nan, -1.0):
+        with pytest.raises(InvalidTasks, match="a number of radians from 0 on"):
+            rotated_copies(tasks, 2, largest=largest)
+    with pytest.raises(InvalidTasks, match="must be a number of radians"):
+        rotated(tasks.query_x[0], math.nan)
+    for low, high in ((-math.inf, 0.0), (0.0, math.inf), (math.nan, 1.0)):
+        with pytest.raises(InvalidTasks, match="a number above low"):
+            noise_tasks(1, (1, 4, 4), low=low, high=high)
+    with pytest.raises(InvalidTasks, match="different numbers of quarter turns"):
+        with_rotations(read_digits(), (0, 0.5))
+
+
 def test_standardised():
     """A constant feature divided by its rounding."""
     x = torch.cat([image(50, 3) * 7 + 2, torch.full((50, 1), 0.1).double()], dim=1)

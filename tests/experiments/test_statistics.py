@@ -54,6 +54,35 @@ def test_detection_needs_both():
         area([1, 2], [False, False])
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: area([1.0, NAN, 2.0], [True, False, False]), "score 1 is NaN"),
+        (lambda: found([NAN, 1.0], [True, False], [0.5]), "score 0 is NaN"),
+        (lambda: found([0.0, 1.0], [True, False], [0.5, 2.0]), "shares lie between 0 and 1"),
+        (lambda: found([0.0, 1.0], [True, False], [NAN]), "shares lie between 0 and 1"),
+        (lambda: proper_order([1.0, NAN], [0.0]), "the first group has no mean"),
+        (lambda: proper_order([1.0], []), "the second group has no mean"),
+        (lambda: self_rank([0.0, NAN], 0), "score 1 is NaN"),
+        (lambda: self_rank([0.0, 1.0], -1), "own is a place from 0 to 1, got -1"),
+        (lambda: rank_agreement([1.0, 2.0, NAN], [1.0, 2.0, 3.0]), "score 2 is NaN"),
+        (lambda: rank_agreement([1.0, 2.0], [1.0, 2.0, 3.0]), "got 2 and 3"),
+    ],
+)
+def test_what_has_no_rank_is_refused(call, words):
+    """Guards a NaN that counts as a miss, or as a hit: comparisons with it are all false."""
+    with pytest.raises(InvalidOption, match=words):
+        call()
+
+
+def test_an_infinite_score_has_a_rank():
+    assert area([-np.inf, 0.0, np.inf], [True, False, False]) == 1.0
+    assert self_rank([0.0, np.inf], 0) == 1
+
+
 def test_ranks_and_orders():
     assert self_rank([0.1, 0.9, 0.5], 2) == 1 and self_rank([1, 1, 1], 0) == 0
     assert proper_order([1, 2], [0, 1]) and not proper_order([0], [0])
