@@ -10,9 +10,8 @@ folder again. They are computed in the dtype that they were written in, on the C
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metainfl.errors import BrokenData, InvalidTasks, MissingData
+from metainfl.errors import InvalidTasks
 from metainfl.plain import as_json
 from metainfl.problem.tasks import Tasks
+from metainfl.scale.task_files import ABOUT, NAMES, WEIGHTS, arrays, compare
 
 __all__ = ["OnDisk", "open_tasks", "write_tasks"]
-
-NAMES = tuple(f.name for f in fields(Tasks))
-WEIGHTS = tuple(n for n in NAMES if n.endswith("weight"))
-ABOUT = "tasks.json"
 
 
 class OnDisk(Tasks):
@@ -75,6 +71,7 @@ def write_tasks(folder: str | Path, pieces: Iterable[Tasks]) -> OnDisk:
         raise InvalidTasks(f"{folder} holds tasks already: open_tasks reads them; write elsewhere")
     about: dict[str, Any] | None = None
     files = {n: (folder / f"{n}.raw").open("wb") for n in NAMES}
+    digests = {n: hashlib.sha256() for n in NAMES}
     try:
         for k, piece in enumerate(pieces):
             tensors = {n: getattr(piece, n).detach().cpu().contiguous() for n in NAMES}
@@ -83,47 +80,42 @@ def write_tasks(folder: str | Path, pieces: Iterable[Tasks]) -> OnDisk:
                 raise InvalidTasks(
                     f"piece {k} has other shapes or dtypes than the first: {own} for {about['fields']}"
                 )
-            about = about or {"version": 1, "tasks": 0, "fields": own}
+            about = about or {"version": 2, "tasks": 0, "fields": own}
             about["tasks"] += piece.n_tasks
             for n, t in tensors.items():
                 t.numpy().tofile(files[n])
+                digests[n].update(t.numpy().data if t.numel() else b"")
     finally:
         for file in files.values():
             file.close()
     if about is None:
         raise InvalidTasks("no tasks: there was no piece")
-    (folder / ABOUT).write_text(as_json(about) + "\n")
+    about["digests"] = {n: d.hexdigest() for n, d in digests.items()}
+    half = folder / f"{ABOUT}.part"
+    half.write_text(as_json(about) + "\n")
+    half.replace(folder / ABOUT)
     return open_tasks(folder)
 
 
-def open_tasks(folder: str | Path) -> OnDisk:
-    """The tasks of a folder. Raises `MissingData`, or `BrokenData` for files of another size."""
+def open_tasks(folder: str | Path, *, thorough: bool = False) -> OnDisk:
+    """The tasks of a folder; `thorough` reads all of them, and compares with what was written.
+
+    Raises `MissingData`, or `BrokenData` for files of another size and weights that are none.
+    """
+    if thorough:
+        compare(Path(folder))
     return _opened(str(folder))
 
 
 def _opened(folder: str, *weights: Tensor) -> OnDisk:
-    at = Path(folder)
-    if not (at / ABOUT).is_file():
-        raise MissingData(
-            f"{at} holds no tasks (no {ABOUT}): write_tasks makes them, and ends with it"
-        )
-    try:
-        about = json.loads((at / ABOUT).read_text())
-        arrays = {
-            n: np.memmap(at / f"{n}.raw", np.dtype(kind), "c", shape=(about["tasks"], *shape))
-            if 0 not in shape
-            else np.empty((about["tasks"], *shape), np.dtype(kind))
-            for n, (shape, kind) in about["fields"].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BrokenData(f"{at} holds no tasks as write_tasks leaves them: {error}") from error
+    found = arrays(Path(folder))
     new = object.__new__(Tasks)
     for n in NAMES:
-        held = arrays[n]
+        held = found[n]
         object.__setattr__(new, n, torch.from_numpy(np.array(held) if n in WEIGHTS else held))
     for n, w in zip(WEIGHTS, weights, strict=False):
         object.__setattr__(new, n, w)
-    return _as_on_disk(new, at)
+    return _as_on_disk(new, Path(folder))
 
 
 def _as_on_disk(tasks: Tasks, folder: Path) -> OnDisk:

@@ -123,10 +123,62 @@ def test_what_is_not_whole_is_refused(tmp_path):
         write_tasks(tmp_path / "c", [piece(0)])
     with pytest.raises(InvalidTasks, match="into memory"):
         train(network().replaced(tasks=tasks), Recipe(rate=0.1, steps=1, dtype="float32"))
-    with (tmp_path / "c" / "query_x.raw").open("r+b") as file:
-        file.truncate(100)
-    with pytest.raises(BrokenData, match="as write_tasks leaves them"):
-        open_tasks(tmp_path / "c")
+
+
+def spoilt(name, change):
+    def spoil(folder):
+        path = folder / name
+        path.write_bytes(change(path.read_bytes()))
+
+    return spoil
+
+
+def float64(value):
+    return torch.tensor([value], dtype=torch.float64).numpy().tobytes()
+
+
+SPOILT = {
+    "cut": (spoilt("query_x.raw", lambda b: b[:100]), "query_x.raw is 100 bytes long, not"),
+    "longer": (spoilt("support_x.raw", lambda b: b + b[:8]), "support_x.raw is [0-9]+ bytes long, not"),
+    "longer by a task": (spoilt("task_weight.raw", lambda b: b + b[:8]), "task_weight.raw is 40 bytes"),
+    "missing": (lambda f: (f / "query_y.raw").unlink(), "query_y.raw is missing"),
+    "a negative weight": (
+        spoilt("task_weight.raw", lambda b: float64(-1.0) + b[8:]), r"task_weight at \[0\] is -1",
+    ),
+    "a weight of NaN": (
+        spoilt("query_weight.raw", lambda b: b[:8] + float64(float("nan")) + b[16:]),
+        r"query_weight at \[0, 1\] is nan",
+    ),
+    "fewer tasks": (spoilt("tasks.json", lambda b: b.replace(b'"tasks": 4', b'"tasks": 3')), "bytes long"),
+    "no number of tasks": (
+        spoilt("tasks.json", lambda b: b.replace(b'"tasks": 4', b'"tasks": -4')), "-4 tasks of",
+    ),
+    "a field less": (spoilt("tasks.json", lambda b: b.replace(b"query_weight", b"weight")), "4 tasks of"),
+    "a list": (spoilt("tasks.json", lambda b: b"[1]"), "tasks.json: "),
+    "no JSON": (spoilt("tasks.json", lambda b: b[:20]), "tasks.json: "),
+    "objects": (spoilt("tasks.json", lambda b: b.replace(b"float64", b"object")), "a field of object"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spoil, words", SPOILT.values(), ids=SPOILT)
+def test_files_that_are_others_are_refused(spoil, words, tmp_path):
+    """Guards numbers of another field or task, and weights that no `Tasks` would take."""
+    write_tasks(tmp_path / "t", [piece(0)])
+    spoil(tmp_path / "t")
+    with pytest.raises(
+        BrokenData, match=f"as write_tasks leaves them: .*{words}.*Write them again"
+    ):
+        open_tasks(tmp_path / "t")
+
+
+def test_a_thorough_look_compares_the_numbers(tmp_path):
+    """Guards a number that was changed in place: nothing but reading all of them sees it."""
+    write_tasks(tmp_path / "t", [piece(0), piece(1)])
+    assert open_tasks(tmp_path / "t", thorough=True).n_tasks == 8
+    spoilt("query_x.raw", lambda b: b[:-8] + float64(0.5))(tmp_path / "t")
+    assert open_tasks(tmp_path / "t").n_tasks == 8
+    with pytest.raises(BrokenData, match=r"the numbers in query_x\.raw are not those"):
+        open_tasks(tmp_path / "t", thorough=True)
 
 
 def test_single_level_tasks_have_no_support(tmp_path):
