@@ -4,8 +4,8 @@
     streamed(problem, perturbations, targets, "scores.npy")    at a minimiser, d L_t(lam*)/d pi
 Rows of the file are *targets*: (m, n), so that a block of them is one piece of the disk; what is returned is
 its transpose, (n, m) as everywhere. Only `block` targets are in memory at once. A .progress file beside it
-says which are done and of what: a killed call goes on, and a file of another question is refused. numpy's own
-format: `numpy.load(path, mmap_mode="r")` reads it anywhere.
+says which are done and of what: a killed call goes on; a file of another question, and one that was cut or
+changed since, are refused. numpy's own format: `numpy.load(path, mmap_mode="r")` reads it anywhere.
 """
 
 from __future__ import annotations
@@ -26,14 +26,12 @@ from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check
 from metainfl.scale.aside import folder
-from metainfl.scale.noted import done, note, opened
+from metainfl.scale.blocks import DTYPES, Blocks
 from metainfl.training import Run
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.progress import bar
 
 __all__ = ["streamed"]
-
-DTYPES = {"float32": np.float32, "float64": np.float64}
 
 
 def streamed(
@@ -51,7 +49,8 @@ def streamed(
 
     dtype   "float64" or "float32" on disk; by default that of the subject: nothing is rounded unasked
     `how` (curvature, solver, damping, ...) is for a problem, as in `metainfl.influence`. `InvalidOption`
-    where the file belongs to another question, and what `scores` raises.
+    where the file belongs to another question, `BrokenData` where it is not as it was written, and what
+    `scores` raises.
     """
     if block < 1:
         raise InvalidOption(f"block must be at least 1 target, got {block}")
@@ -65,22 +64,16 @@ def streamed(
     path = Path(path)
     question = _question(subject, perturbations, targets, name, block, how)
     shape = (targets.n_tasks, len(perturbations))
-    first = done(path, question)
-    file = opened(path, DTYPES[name], shape) if first else None
-    if file is None:
-        folder(path.parent, "the place of the file")
-        first = 0
-        note(path, question, 0)  # before the file: a kill between the two leaves one that goes on
-        file = np.lib.format.open_memmap(path, "w+", DTYPES[name], shape)
+    folder(path.parent, "the place of the file")
+    blocks = Blocks(path, question, shape, name, block)
     with bar("targets", shape[0], progress) as tell:
-        tell(first, "")
-        for a in range(first, shape[0], block):
+        tell(blocks.done, "")
+        while blocks.done < shape[0]:
+            a = blocks.done
             some = targets.select(list(range(a, min(a + block, shape[0]))))
-            file[a : a + some.n_tasks] = _of(subject, perturbations, some, how).T.cpu().numpy()
-            file.flush()
-            note(path, question, a + some.n_tasks)
-            tell(a + some.n_tasks, "")
-    del file
+            blocks.add(_of(subject, perturbations, some, how).T.cpu().numpy())
+            tell(blocks.done, "")
+    del blocks
     return np.load(path, mmap_mode="r").T
 
 

@@ -88,6 +88,77 @@ def test_another_question_is_refused(tmp_path):
         streamed(run, PIS, targets, tmp_path / "other.npy", damping=1.0)
 
 
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-8])
+
+
+def longer(path):
+    path.write_bytes(path.read_bytes() + b"12345678")
+
+
+def replaced(path):
+    np.save(path, np.zeros_like(np.load(path)))
+
+
+def transposed(path):
+    np.save(path, np.load(path).T.copy())
+
+
+def narrower(path):
+    np.save(path, np.load(path).astype(np.float32))
+
+
+def changed(path):
+    rows = np.load(path)
+    rows[1, 2] += 1e-9
+    np.save(path, rows)
+
+
+def text(path):
+    path.write_text("mine")
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "spoil", [cut, longer, replaced, transposed, narrower, changed, text, emptied]
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_file_that_is_another_is_refused(spoil, whole, tmp_path, monkeypatch):
+    """Guards scores of zero, of other targets, or of another file, handed on as those that were asked for."""
+    problem, path = subjects()["problem"], tmp_path / "s.npy"
+    plain, asked = room._of, []
+
+    def stopped(*given):
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        asked.append(1)
+        return plain(*given)
+
+    if whole:
+        streamed(problem, PIS, problem.tasks, path, block=1)
+    else:
+        monkeypatch.setattr(room, "_of", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            streamed(problem, PIS, problem.tasks, path, block=1)
+        monkeypatch.setattr(room, "_of", plain)
+    spoil(path)
+    with pytest.warns(SetAside, match=r"s\.npy cannot be read .*set aside as s\.npy\.aside"):
+        got = streamed(problem, PIS, problem.tasks, path, block=1)
+    assert np.allclose(got, mi.scores(problem, PIS, problem.tasks).value.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("written", ["[]", "{", '{"question": "x", "done": 2}', '{"blocks": 3}'])
+def test_a_progress_file_that_is_none_is_told(written, tmp_path):
+    problem, path = subjects()["problem"], tmp_path / "s.npy"
+    streamed(problem, PIS, problem.tasks, path)
+    (tmp_path / "s.npy.progress").write_text(written)
+    with pytest.raises(InvalidOption, match=r"delete it"):
+        streamed(problem, PIS, problem.tasks, path)
+
+
 def test_precision_is_lost_only_where_asked(tmp_path):
     problem = subjects()["problem"]
     got = streamed(problem, PIS, problem.tasks, tmp_path / "s.npy", dtype="float32")
