@@ -17,13 +17,15 @@ from typing import Any
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from metainfl.errors import InvalidOption, WorkerLost
+from metainfl.errors import InvalidOption
+from metainfl.scale import dask_pool
 
 __all__ = ["backend", "ordered", "unordered"]
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 BACKENDS = ("loky", "dask", "ray")
 PATIENCE = 10  # seconds that a scheduler has to answer
+RAY_LOST = {"RayActorError", "WorkerCrashedError", "NodeDiedError"}
 LOSSES = 10  # workers that may die before the work is given up
 
 
@@ -44,17 +46,23 @@ def _unordered(calls: Sequence[Call], jobs: int) -> Iterator[tuple[int, Any]]:
     left = dict(enumerate(calls))
     for lost in range(LOSSES + 1):
         try:
-            for i, found in _once(left, jobs):
+            for i, found in _once(left, jobs, len(calls)):
                 del left[i]
                 yield i, found
             return
-        except TerminatedWorkerError as error:
+        except Exception as error:
+            if not _killed(error):
+                raise
             if lost == LOSSES:
-                raise WorkerLost(
-                    f"{LOSSES} worker processes were killed, the last with {len(left)} of {len(calls)} "
-                    "pieces of work to do (out of memory?): what is done is kept where a store is given; use "
-                    "fewer jobs, and call again"
+                raise dask_pool.lost(
+                    f"{LOSSES} worker processes were killed", len(left), len(calls)
                 ) from error
+
+
+def _killed(error: Exception) -> bool:
+    """Whether a worker was killed, as loky and Ray say it."""
+    names = {c.__name__ for c in type(error).__mro__ if c.__module__.startswith("ray.")}
+    return isinstance(error, TerminatedWorkerError) or bool(names & RAY_LOST)
 
 
 def ordered(calls: Sequence[Call], jobs: int) -> Iterator[Any]:
@@ -68,9 +76,13 @@ def ordered(calls: Sequence[Call], jobs: int) -> Iterator[Any]:
             turn += 1
 
 
-def _once(left: dict[int, Call], jobs: int) -> Iterator[tuple[int, Any]]:
+def _once(left: dict[int, Call], jobs: int, total: int) -> Iterator[tuple[int, Any]]:
     work = [joblib.delayed(_placed)(i, f, *args) for i, (f, args) in left.items()]
     pool = joblib.Parallel(n_jobs=jobs)
+    client = dask_pool.client_of(pool._backend)
+    if client is not None:
+        yield from dask_pool.unordered(client, dict(left), total)
+        return
     if getattr(pool._backend, "supports_return_generator", False):
         yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
         return
@@ -91,7 +103,10 @@ def backend(name: str = "loky", jobs: int = 1) -> Iterator[None]:
         with joblib.parallel_config(backend="loky"):
             yield
     elif kind == "dask":
-        with _dask(address, jobs), joblib.parallel_config(backend="dask"):
+        with (
+            dask_pool.cluster(address, jobs, PATIENCE, LOSSES),
+            joblib.parallel_config(backend="dask"),
+        ):
             yield
     else:
         _ray(address, jobs)
@@ -113,26 +128,6 @@ def checked(name: str) -> tuple[str, str]:
         if kind == found and importlib.util.find_spec(module) is None:
             raise InvalidOption(f"{kind} is not installed: pip install {what}")
     return kind, address
-
-
-@contextmanager
-def _dask(address: str, jobs: int) -> Iterator[None]:
-    from dask.distributed import Client, LocalCluster
-
-    if address:
-        try:
-            client = Client(address, timeout=PATIENCE)
-        except (OSError, ValueError) as error:
-            raise InvalidOption(
-                f"no dask scheduler answers at {address} within {PATIENCE} s ({error}); start one with `dask "
-                "scheduler`, or leave the address out for a cluster here"
-            ) from error
-        with client:
-            yield
-        return
-    options: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None}
-    with LocalCluster(n_workers=jobs, **options) as cluster, Client(cluster):
-        yield
 
 
 def _ray(address: str, jobs: int) -> None:

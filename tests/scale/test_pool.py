@@ -84,6 +84,76 @@ def test_a_games_values_on_a_cluster():
     assert np.array_equal(got, masks @ weights)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.filterwarnings("ignore")
+def test_on_a_cluster_killed_workers_lose_nothing_and_the_work_is_given_up(tmp_path, monkeypatch):
+    """Guards a call that waits for ever for a task that dask gave up because it kills every worker."""
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(pool, "LOSSES", 2)
+    (tmp_path / "0").touch()
+    with backend("dask", jobs=2):
+        calls = [(killed_once, (tmp_path, x)) for x in range(2)] + CALLS[2:]
+        assert dict(unordered(calls, 2)) == dict(enumerate(WANT))
+        done = []
+        with pytest.raises(WorkerLost, match=r"dask gave up a call .*, with [12] of 2 pieces"):
+            done.extend(unordered([(square, (3,)), (always_killed, (0,))], 2))
+        assert done in ([], [(0, 9)])  # it may have waited on a worker that was killed
+        assert list(ordered(CALLS, 2)) == WANT  # the cluster goes on
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.filterwarnings("ignore")
+def test_on_ray_work_that_always_kills_is_given_up(monkeypatch):
+    """Guards Ray's own error, ten lines long, at the first worker that is killed."""
+    ray = pytest.importorskip("ray")
+    monkeypatch.setattr(pool, "LOSSES", 1)
+    try:
+        with backend("ray", jobs=2):
+            assert list(ordered(CALLS, 2)) == WANT
+            with pytest.raises(WorkerLost, match="1 worker processes were killed, with"):
+                list(unordered([(square, (3,)), (always_killed, (0,))], 2))
+    finally:
+        ray.shutdown()
+
+
+class Large:
+    """Something that is sent; it counts how often."""
+
+    sent = 0
+
+    def __reduce__(self):
+        Large.sent += 1
+        return Large, ()
+
+
+def kind_of(large, x):
+    return type(large).__name__, x
+
+
+def fails(x):
+    raise ArithmeticError(f"no {x}")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.filterwarnings("ignore")
+def test_on_a_cluster_what_is_shared_is_sent_once():
+    """Guards a run that travels once for each of its removals; errors come through as they are."""
+    pytest.importorskip("distributed")
+    large = Large()
+    with backend("dask", jobs=2):
+        found = dict(unordered([(kind_of, (large, x)) for x in range(9)], 2))
+        assert found == {x: ("Large", x) for x in range(9)} and Large.sent == 1
+        with pytest.raises(ArithmeticError, match="no 4"):
+            list(unordered([(fails, (4,)), (fails, (4,))], 2))
+        some = unordered([(square, (x,)) for x in range(50)], 2)
+        next(some)
+        some.close()  # what is left is not done
+        assert list(ordered(CALLS, 2)) == WANT
+
+
 def test_backends_that_are_not_there_are_refused():
     with pytest.raises(InvalidOption, match="one of loky, dask, ray"), backend("slurm"):
         pass
