@@ -12,8 +12,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from metainfl.attribution.asked import all_instances, all_tasks, of_instances, something
+from metainfl.attribution.asked import all_instances, all_tasks, of_instances
 from metainfl.attribution.confirm import confirmed, to_confirm
+from metainfl.attribution.fits import fits
 from metainfl.attribution.kept import Scores
 from metainfl.attribution.of_problem import OfProblem
 from metainfl.attribution.of_run import OfRun
@@ -67,7 +68,7 @@ def attribute(
         must_draw(recipe, question.tasks.n_tasks)
     if store is not None:
         folder(store, "store")
-    something(question.tasks, "the training tasks")
+    fits(question)
     stages = 4
     tell(0, stages, "training" if question.recipe else "looking at what was given")
     subject = question.subject

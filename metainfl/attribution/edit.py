@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from metainfl.attribution.asked import something
+from metainfl.attribution.fits import fits
 from metainfl.attribution.question import Question
 from metainfl.attribution.trained import trained
 from metainfl.derive.problem import Problem
@@ -58,6 +59,7 @@ def without(
     Raises `NotStationary` for a problem that is at no minimiser and comes without a recipe.
     """
     removed = something_left(question, what)
+    fits(question)
     subject = question.subject
     tell(0, 2, "training" if question.recipe else "looking at what was given")
     if question.recipe is not None:

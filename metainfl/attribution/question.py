@@ -56,6 +56,19 @@ class Question:
         n = self.tasks.n_tasks
         if self.names is not None and len(self.names) != n:
             raise InvalidProblem(f"{len(self.names)} names for {n} training tasks: give one each")
+        wrong = [k for k in self.names or () if not isinstance(k, str)]
+        if wrong:
+            raise InvalidProblem(f"names are words, got {wrong[0]!r} ({type(wrong[0]).__name__})")
+        if self.image is not None and not (
+            isinstance(self.image, (tuple, list)) and all(type(k) is int for k in self.image)
+        ):
+            raise InvalidProblem(f"image is a shape as (28, 28) or (3, 84, 84), got {self.image!r}")
+        numbers = self.tasks.select([0]).query_x[0, 0].numel()
+        if self.centre is not None and self.centre.numel() != numbers:
+            raise InvalidProblem(
+                f"centre has {self.centre.numel()} numbers and an instance {numbers}: give what was "
+                "subtracted from every instance"
+            )
 
     @property
     def tasks(self) -> Tasks:

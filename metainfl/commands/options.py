@@ -20,8 +20,10 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As always; `Refused` where an option stands twice."""
-        order = self.make_parser(ctx).parse_args(args=list(args))[2]
+        found, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for p in order:
+            if p.param_type_name == "option" and found.get(p.name) == "":
+                raise Refused("is empty; give it a value, or leave it out", param_hint=p.opts[0])
             if p.param_type_name == "option" and not p.multiple and order.count(p) > 1:
                 raise Refused("given twice; only one of them can count", param_hint=p.opts[0])
         return super().parse_args(ctx, args)

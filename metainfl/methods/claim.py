@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
@@ -41,6 +42,13 @@ class Claim:
             )
         if self.sign not in (1, -1):
             raise InvalidProblem(f"sign is 1 or -1, got {self.sign}")
+        if isinstance(self.scale, str):
+            if self.scale not in ("T", "1/T"):
+                raise InvalidProblem(f"scale is a number, 'T' or '1/T', got {self.scale!r}")
+        elif not 0 < self.scale < math.inf:
+            raise InvalidProblem(
+                f"scale is a positive number (sign says the rest), got {self.scale}"
+            )
         unknown = set(self.kinds) - set(KINDS)
         if unknown or not self.kinds:
             raise InvalidProblem(f"kinds must be some of {', '.join(KINDS)}; got {sorted(unknown)}")
@@ -57,6 +65,8 @@ class Claim:
                     f"cannot read {part!r} in a claim; write name=value with names from "
                     + ", ".join(sorted(known))
                 )
+            if name in out:
+                raise InvalidProblem(f"{name} is given twice in a claim; once is enough")
             out[name] = _value(name, value)
         return cls(**out)
 

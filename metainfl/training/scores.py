@@ -46,10 +46,12 @@ class Reruns:
 
     def __str__(self) -> str:
         """`20 reruns: rank correlation with the prediction 0.98 (95 %: 0.94 to 0.99)`, one part a target."""
+        none = (
+            "undefined (no change)" if len(self.perturbations) > 1 else "undefined for a single one"
+        )
         pairs = zip(self.spearman.tolist(), self.interval.tolist(), strict=True)
         said = [
-            "undefined (no change)" if math.isnan(r) else f"{r:.2f} (95 %: {a:.2f} to {b:.2f})"
-            for r, (a, b) in pairs
+            none if math.isnan(r) else f"{r:.2f} (95 %: {a:.2f} to {b:.2f})" for r, (a, b) in pairs
         ]
         head = f"{len(self.perturbations)} reruns: rank correlation with the prediction "
         return head + ", ".join(said)

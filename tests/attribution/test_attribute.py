@@ -149,6 +149,10 @@ def test_training_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
         ("problem", "whose loss is asked about"),
         ("run and recipe", "recipe goes with a problem"),
         ("names", "2 names for 6 training tasks"),
+        ("numbers", "names are words, got 0"),
+        ("image", "image is a shape as .* got '6x6'"),
+        ("floats", "image is a shape as"),
+        ("centre", "centre has 99 numbers and an instance"),
     ],
 )
 def test_what_is_no_question_is_told(value, words, asked):
@@ -157,6 +161,10 @@ def test_what_is_no_question_is_told(value, words, asked):
         "problem": lambda: question(problem),
         "run and recipe": lambda: question((asked.subject, RECIPE, asked.targets)),
         "names": lambda: Question(problem, asked.targets, names=["a", "b"]),
+        "numbers": lambda: Question(problem, asked.targets, names=[*range(problem.tasks.n_tasks)]),
+        "image": lambda: Question(problem, asked.targets, image="6x6"),
+        "floats": lambda: Question(problem, asked.targets, image=(2.0, 3)),
+        "centre": lambda: Question(problem, asked.targets, centre=torch.zeros(99)),
     }
     with pytest.raises(InvalidProblem, match=words):
         made.get(value, lambda: question(value))()

@@ -35,6 +35,7 @@ def weighing(*w, **side):
     return problem.replaced(tasks=problem.tasks.reweighted(task=torch.tensor(w).double(), **side))
 def none(): return weighing(0, 0, 0, 0, 0, 0), recipe, targets
 def none_ran(): return train(none()[0], recipe, progress=False), targets
+def wide(): return problem, recipe, mi.Tasks(x[:, :3, :9], y[:, :3], x[:, 3:, :9], y[:, 3:])
 def two(): return weighing(1, 1, 0, 0, 0, 0), recipe, targets
 def blank(): return weighing(1, 1, 0, 0, 0, 0, query=torch.zeros(6, 3).double()), recipe, targets
 def flat():
@@ -138,6 +139,8 @@ def test_the_page_in_a_browser(here, capsys, tmp_path):
         ("attribute mine.py:none", "the training tasks: no task of weight above 0 has a query"),
         ("attribute mine.py:none_ran", "the training tasks: no task of weight above 0 has a query"),
         ("attribute mine.py:blank", "the training tasks: no task of weight above 0 has a query"),
+        ("attribute mine.py:wide", "failed on the first target"),
+        ("edit mine.py:wide --remove 1", "failed on the first target"),
         ("attribute mine.py:flat", "the Hessian is zero: every eigenvalue is 0"),
         ("advise mine.py:flat_problem", "the Hessian is zero: every eigenvalue is 0"),
         ("edit mine.py:flat --remove 0", "the Hessian turns singular there"),

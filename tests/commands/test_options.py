@@ -14,7 +14,6 @@ IDLE = {
     "a seed of the built-in methods": ("check --seed 3", "--seed: no effect on the built-in methods"),
     "a page of them": ("check --html x.html", "--html: no effect on the built-in methods"),
     "a claim of nobody": ("check --claim scale=2", "--claim: no effect on the built-in methods"),
-    "an empty claim of nobody": ("check --claim=", "--claim: no effect on the built-in methods"),
     "families of the oracle": ("check --self --families x", "--families: no effect on --self"),
     "quick beside its seeds": ("check --self --quick --seeds 2", "--quick: no effect on --self where"),
     "targets of the digits": (f"attribute digits --targets {OWN}", "--targets: no effect on the built-in"),
@@ -34,6 +33,8 @@ IDLE = {
     "quick and compare": ("bench compare a b --quick", "--quick: no effect on compare"),
     "a folder of a list": ("bench --list --out x", "--out: no effect on a list of questions"),
     "an error of a run": ("advise mine.py:run --error 0.1", "--error: no effect on a training run"),
+    "an empty folder": ("attribute digits --out=", "--out: is empty; give it a value"),
+    "an empty claim": ("check mine.py:number --claim=", "--claim: is empty"),
     "a seed twice": ("check mine.py:number --seed 1 --seed 2", "--seed: given twice"),
     "progress twice": ("check --progress --no-progress", "--progress: given twice"),
 }  # fmt: skip
