@@ -52,6 +52,12 @@ def advise(
     """
     if not 0 < wanted < 1:
         raise InvalidOption(f"the wanted error lies between 0 and 1, got {wanted}")
+    eps = torch.finfo(problem.lam.dtype).eps
+    if wanted < eps:
+        raise InvalidOption(
+            f"an error of {wanted:g} is below what {problem.lam.dtype} rounds at ({eps:.1g}), and no solver "
+            "reaches it; ask for more"
+        )
     stages = 4 + measure
     progress(0, stages, "the model and one gradient")
     preflight(problem, problem.tasks)

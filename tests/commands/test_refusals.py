@@ -73,6 +73,7 @@ BAD = {
     "a picture of minus sizes": ("attribute digits --image -1x-64", "are no picture of -1x-64"),
     "no task left": ("edit digits --remove " + ",".join(map(str, range(120))), "is left to train on"),
     "an error of 2": ("advise digits --error 2", "lies between 0 and 1, got 2"),
+    "an error below rounding": ("advise digits --error 1e-300", "is below what torch.float64 rounds at"),
     "advice to nowhere": ("advise digits --json /proc/x.json", "cannot write /proc/x.json"),
     "an unknown backend": ("attribute digits --backend slurm", "one of loky, dask, ray, got 'slurm'"),
     "an unknown backend again": ("reproduce 001-table1 --backend x", "one of loky, dask, ray"),
