@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from metainfl.data.full import full, within
 from metainfl.errors import InvalidTasks
 
 _AT_ONCE = 1024  # images in flight: Omniglot's 105 x 105 in double precision are 90 MB
@@ -34,42 +35,18 @@ def pixels(
         raise InvalidTasks(
             f"expected images (n, h, w) or (n, h, w, c) with the colours last, got {tuple(x.shape)}"
         )
-    top = _top(x) if top is None else top
+    top = full(x) if top is None else top
     if not 0 < top < math.inf:
         raise InvalidTasks(f"top must be a positive number, got {top}")
     parts = []
     for part in x.split(_AT_ONCE):
-        _within(part, top)
+        within(part, top)
         y = part.to(dtype) if top == 1 else part.to(dtype) / top
         y = y.movedim(-1, 1)
         y = y.mean(dim=1, keepdim=True) if grey else y
         y = y if size is None else resized(y, size)
         parts.append(1 - y if invert else y)
     return torch.cat(parts)
-
-
-def _top(x: Tensor) -> float:
-    """What full is, by the kind of the numbers."""
-    if x.dtype == torch.uint8:
-        return 255.0
-    if x.is_floating_point():
-        return 1.0
-    raise InvalidTasks(
-        f"images of {x.dtype} have no range of their own: say what full is (top=255)"
-    )
-
-
-def _within(x: Tensor, top: float) -> None:
-    """`InvalidTasks` for images that leave 0..top, by more than rounding."""
-    if x.numel() == 0:
-        return
-    low, high = float(x.min()), float(x.max())
-    slack = 1e-5 * top
-    if not (low >= -slack and high <= top + slack):  # a NaN, too
-        raise InvalidTasks(
-            f"images of {x.dtype} run from {low:g} to {high:g} and full is {top:g}: say what full is (top="
-            "255 where they are bytes as floats), or leave pixels out for features that are no images"
-        )
 
 
 def resized(x: Tensor, size: int) -> Tensor:
