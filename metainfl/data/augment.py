@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metainfl.data.seeds import generator
+from metainfl.data.seeds import generator, whole
 from metainfl.errors import InvalidTasks
 from metainfl.problem.tasks import Tasks
 
@@ -62,10 +62,9 @@ def rotated_copies(
     influence is the original task's. Inputs must be images (T, n, c, h, w); rotate before making
     features. Angles of task k depend on the seed and k alone.
     """
-    if angles < 1 or not 0 <= largest < math.inf:
-        raise InvalidTasks(
-            f"angles must be at least 1 and largest a number of radians from 0 on: {angles}, {largest}"
-        )
+    angles = whole(angles, "angles")
+    if not 0 <= largest < math.inf:
+        raise InvalidTasks(f"largest must be a number of radians from 0 on, got {largest}")
     if tasks.query_x.ndim != 5:
         raise InvalidTasks(
             f"rotations need images (T, n, c, h, w), got {tuple(tasks.query_x.shape)}; rotate before "

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from metainfl.data.encode import one_hot
-from metainfl.data.seeds import generator, share
+from metainfl.data.seeds import generator, share, whole
 from metainfl.errors import InvalidTasks
 from metainfl.problem.tasks import Tasks
 
@@ -68,11 +68,11 @@ def noise_tasks(
     TLXML, section 5.2 mixes 128 such tasks with 896 real ones: `concatenated(real, noise)`. There is
     nothing to learn in them, support and query being independent.
     """
-    if min(n_tasks, ways, shots, queries) < 1 or not -math.inf < low < high < math.inf:
-        raise InvalidTasks(
-            "n_tasks, ways, shots and queries must be at least 1, and high a number above low, got "
-            f"{n_tasks}, {ways}, {shots}, {queries}, {low} and {high}"
-        )
+    counts = {"n_tasks": n_tasks, "ways": ways, "shots": shots, "queries": queries}
+    for name, count in counts.items():
+        whole(count, name)
+    if not -math.inf < low < high < math.inf:
+        raise InvalidTasks(f"high must be a number above low, got {high} and {low}")
     parts = []
     for name, n in (("support", ways * shots), ("query", ways * queries)):
         drawn = [

@@ -12,7 +12,7 @@ from torch import Tensor
 from metainfl.data.encode import one_hot
 from metainfl.data.features import pixels
 from metainfl.data.labelled import LabelledData
-from metainfl.data.seeds import generator
+from metainfl.data.seeds import generator, whole
 from metainfl.errors import InvalidTasks
 from metainfl.problem.tasks import Tasks
 
@@ -66,8 +66,7 @@ def draw(
             raise InvalidTasks(f"classes are given for {len(sets)} tasks, n_tasks is {n_tasks}")
     else:
         sets = None
-    if n_tasks is None or n_tasks < 1:
-        raise InvalidTasks(f"n_tasks must be at least 1, got {n_tasks}")
+    n_tasks = whole(n_tasks, "n_tasks")
     w, s, q = (
         _sizes(v, n_tasks, name)
         for v, name in ((ways, "ways"), (shots, "shots"), (queries, "queries"))
@@ -139,12 +138,12 @@ def _as_is(x: Tensor) -> Tensor:
 
 def _sizes(value: Sizes, n_tasks: int, name: str) -> list[int]:
     """A number a task, at least 1."""
-    many = [value] * n_tasks if isinstance(value, (int, np.integer)) else list(value)
+    many = [value] * n_tasks if isinstance(value, (int, float, np.number)) else list(value)
     if len(many) != n_tasks:
         raise InvalidTasks(
             f"{name} must be one number or one a task: {len(many)} for {n_tasks} tasks"
         )
-    if any(int(v) != v or v < 1 for v in many):
+    if any(not v >= 1 or v % 1 for v in many):
         raise InvalidTasks(f"{name} must be whole numbers of at least 1, got {value}")
     return [int(v) for v in many]
 

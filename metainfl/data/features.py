@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metainfl.data.full import full, within
+from metainfl.data.seeds import whole
 from metainfl.errors import InvalidTasks
 
 _AT_ONCE = 1024  # images in flight: Omniglot's 105 x 105 in double precision are 90 MB
@@ -55,8 +56,7 @@ def resized(x: Tensor, size: int) -> Tensor:
     R X C' with R_ij the share of old row j in new row i; the mean of an image stays what it was. Larger
     sizes repeat. Bytes come back as float32.
     """
-    if size < 1:
-        raise InvalidTasks(f"size must be at least 1, got {size}")
+    size = whole(size, "size")
     x = x if x.is_floating_point() else x.to(torch.float32)
     rows, columns = (_shares(n, size).to(x) for n in x.shape[-2:])
     return rows @ x @ columns.T
@@ -81,6 +81,7 @@ def spectrum(x: Tensor, size: int = 6) -> Tensor:
     of the 36 numbers 24 differ.
     """
     h, w = x.shape[-2:]
+    size = whole(size, "size")
     if x.ndim < 3 or not 1 <= size <= min(h, w):
         raise InvalidTasks(
             f"expected images (..., c, h, w) of at least {size} x {size}, got {tuple(x.shape)}"

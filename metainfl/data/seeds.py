@@ -24,3 +24,10 @@ def share(value: float, name: str) -> float:
     if not 0 <= value <= 1:
         raise InvalidTasks(f"{name} must lie between 0 and 1, got {value}")
     return float(value)
+
+
+def whole(value: object, name: str) -> int:
+    """A whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise InvalidTasks(f"{name} must be a whole number of at least 1, got {value!r}")
+    return int(value)

@@ -155,7 +155,11 @@ def test_rotations():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda d: episodes(d), "n_tasks must be at least 1"),
+        (lambda d: episodes(d), "n_tasks must be a whole number of at least 1, got None"),
+        (lambda d: episodes(d, 2.5), "n_tasks must be a whole number of at least 1, got 2.5"),
+        (lambda d: episodes(d, 2, ways=1.5), "ways must be whole numbers of at least 1, got 1.5"),
+        (lambda d: episodes(d, 2, shots=float("inf")), "shots must be whole numbers of at least 1"),
+        (lambda d: pixels(d.x, 2.5), "size must be a whole number of at least 1, got 2.5"),
         (lambda d: episodes(d, 2, ways=6, shots=2, queries=2), "5 classes of at least 4 instances"),
         (lambda d: episodes(d, 2, ways=7, queries=1), "6 classes of at least 2"),
         (lambda d: episodes(d, 2, shots=[1, 2, 3]), "3 for 2 tasks"),
