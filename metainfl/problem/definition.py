@@ -8,7 +8,6 @@ The loss of one task is the scalar function that everything in `problem` is a de
 
 from __future__ import annotations
 
-import math
 from typing import Any, Self
 
 import torch
@@ -18,6 +17,7 @@ from metainfl.errors import InvalidProblem
 from metainfl.operations import exact_derivatives
 from metainfl.problem import words
 from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.given import chunk_size, kept_bytes, number, precision, tangent, vector
 from metainfl.problem.losses import Loss, as_loss, squared, weighted
 from metainfl.problem.memory import Memory
 from metainfl.problem.model import Model, as_model
@@ -53,18 +53,15 @@ class Definition:
         how many bytes of gradient graphs may stay in memory between the products of one solve: more
         makes products of large models cheaper, 0 keeps none.
         """
-        if not (math.isfinite(direct) and direct >= 0):
-            raise InvalidProblem(f"direct must be finite and not negative, got {direct}")
+        direct, chunk, keep = number(direct, "direct"), chunk_size(chunk), kept_bytes(keep)
         if direct and not adaptation.same_space:
             raise InvalidProblem(
                 "direct compares theta with lam, but they live in other spaces here"
             )
         if product not in ("auto", "forward", "reverse"):
             raise InvalidProblem(f"product is 'auto', 'forward' or 'reverse', got {product!r}")
-        if chunk is not None and chunk < 1:
-            raise InvalidProblem(f"chunk must be at least 1, got {chunk}")
-        if not keep >= 0:
-            raise InvalidProblem(f"keep is a number of bytes, not negative; got {keep}")
+        if symmetry is not None and not callable(symmetry):
+            tangent(symmetry, tasks.like)  # says so
         self.setting = Setting(as_model(model), as_loss(inner_loss))
         layer = getattr(self.setting.model, "batch_statistics", None)
         views = [batch.view() for _, batch in tasks.groups()]
@@ -115,28 +112,14 @@ class Definition:
         return here is not None and (lam is here or bool(torch.equal(lam, here)))
 
     def _checked(self, lam: Tensor) -> Tensor:
-        if lam.shape != (self.n_meta,):
-            raise InvalidProblem(f"lam must have shape ({self.n_meta},), got {tuple(lam.shape)}")
-        if not torch.isfinite(lam).all():
-            raise InvalidProblem(
-                f"lam is not finite at index {int((~torch.isfinite(lam)).nonzero()[0])}"
-            )
+        lam = vector(lam, self.n_meta, "lam")
         return lam.detach().to(self.tasks.like, copy=True)
 
     def _precision(self, outer_reg: float | Tensor) -> float | Tensor:
         """A number, or a copy of one precision a meta-parameter (p,)."""
-        if not isinstance(outer_reg, Tensor):
-            outer_reg = torch.tensor(float(outer_reg), dtype=torch.float64)
-        given = outer_reg
-        if not (torch.isfinite(given).all() and (given >= 0).all()):
-            raise InvalidProblem(f"outer_reg must be finite and not negative, got {outer_reg}")
-        if given.ndim == 0:
-            return float(given)
-        if given.shape != (self.n_meta,):
-            raise InvalidProblem(
-                f"outer_reg is a number or one precision a meta-parameter ({self.n_meta},), got shape "
-                f"{tuple(given.shape)}"
-            )
+        given = precision(outer_reg, self.n_meta)
+        if isinstance(given, float):
+            return given
         return given.detach().to(self.tasks.like, copy=True)
 
     def prior(self, vectors: Tensor) -> Tensor:
@@ -147,7 +130,9 @@ class Definition:
 
     def tangent(self) -> Tensor | None:
         """Orthonormal directions (p, f) of the known symmetry at lam; None if there is none."""
-        return None if self.symmetry is None else orthonormal(self.lam, self.symmetry(self.lam))
+        if self.symmetry is None:
+            return None
+        return orthonormal(self.lam, tangent(self.symmetry, self.lam))
 
     def replaced(self, **changes: Any) -> Self:
         """The same problem with other tasks, adaptation, lam, ..."""

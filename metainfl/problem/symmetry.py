@@ -23,6 +23,11 @@ def orthogonal(rank: int) -> Symmetry:
     """
 
     def tangent(lam: Tensor) -> Tensor:
+        if rank < 1 or len(lam) % rank:
+            raise InvalidProblem(
+                f"symmetry orthogonal({rank}) takes lam for a matrix of {rank} rows, but lam has {len(lam)} "
+                "numbers: give the number of rows of the representation"
+            )
         return spanned(lam, turns(lam.reshape(rank, -1)))
 
     return tangent
@@ -34,6 +39,12 @@ def last_layer(start: int, rows: int, columns: int, bias: int | None = None) -> 
     """
 
     def tangent(lam: Tensor) -> Tensor:
+        ends = [start + rows * columns, 0 if bias is None else bias + rows]
+        if min(start, rows, columns, bias or 0) < 0 or max(ends) > len(lam):
+            raise InvalidProblem(
+                f"symmetry last_layer({start}, {rows}, {columns}, {bias}) reads up to number {max(ends)} of "
+                f"lam, which has {len(lam)}: give where the layer's weight and bias stand in lam"
+            )
         places = [torch.arange(start, start + rows * columns).reshape(rows, columns)]
         if bias is not None:
             places.append(torch.arange(bias, bias + rows)[:, None])
@@ -81,14 +92,6 @@ def orthonormal(lam: Tensor, directions: Tensor) -> Tensor:
 
     Columns that are zero, or depend on others to rounding, are dropped.
     """
-    if directions.ndim != 2 or len(directions) != len(lam):
-        raise InvalidProblem(
-            f"symmetry(lam) gives directions in columns ({len(lam)}, f), got {tuple(directions.shape)}"
-        )
-    if not torch.isfinite(directions).all():
-        raise InvalidProblem(
-            "symmetry(lam) gives directions that are not finite: check it at problem.lam"
-        )
     basis, eps = directions.detach().to(lam), torch.finfo(lam.dtype).eps
     gram = basis.T @ basis
     if bool(((gram - torch.eye(len(gram)).to(gram)).abs() <= len(lam) * eps).all()):
