@@ -21,7 +21,7 @@ from torch import Tensor
 
 from metainfl.derive.problem import Problem
 from metainfl.derive.product import Tape
-from metainfl.errors import InvalidProblem, NotDerived
+from metainfl.errors import InvalidProblem
 from metainfl.problem.model import FromModule
 
 STEPS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e2, 1e3)  # the last two for single precision inside a model
@@ -79,10 +79,8 @@ def derivative_errors(problem: Problem, probes: int = 3, seed: int = 0) -> Deriv
     few = problem.replaced(tasks=problem.tasks.select(list(range(min(problem.tasks.n_tasks, 4)))))
     try:
         return _errors(_in_double(few, problem), problem.plan.kept, probes, seed)
-    except (
-        RuntimeError,
-        NotDerived,
-    ):  # a constant of the model or of a loss is of the problem's own precision
+    except (RuntimeError, InvalidProblem):
+        # a constant of the model or of a loss is of the problem's own precision
         return _errors(few, problem.plan.kept, probes, seed)
 
 

@@ -29,9 +29,7 @@ def finite_vector(problem: Definition, lam: Tensor, value: Tensor, what: str) ->
     """A sum over tasks; where it is not finite, the task that made it so is looked for."""
     if torch.isfinite(value).all():
         return value
-    if not torch.isfinite(lam).all():
-        place = int((~torch.isfinite(lam)).nonzero()[0])
-        raise NotFinite(f"lam is not finite at index {place}", quantity="lam")
+    _finite_lam(lam)
     for k in range(problem.tasks.n_tasks):
         loss, slope = _single(problem, lam, problem.tasks, k)
         if not (torch.isfinite(loss) and torch.isfinite(slope).all()):
@@ -42,6 +40,12 @@ def finite_vector(problem: Definition, lam: Tensor, value: Tensor, what: str) ->
         "finite",
         quantity=what,
     )
+
+
+def _finite_lam(lam: Tensor) -> None:
+    if not torch.isfinite(lam).all():
+        place = int((~torch.isfinite(lam)).nonzero()[0])
+        raise NotFinite(f"lam is not finite at index {place}", quantity="lam")
 
 
 def _task(
@@ -60,6 +64,7 @@ def _single(problem: Definition, lam: Tensor, tasks: Tasks, k: int) -> tuple[Ten
 
 def _blame(problem: Definition, lam: Tensor, tasks: Tasks, k: int, what: str) -> NoReturn:
     """Raise with the first thing in task k that is not finite."""
+    _finite_lam(lam)
     task, state = _task(problem, lam, tasks, k)
     with torch.no_grad():
         theta = problem.adapted(lam, task, state)

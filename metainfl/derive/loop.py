@@ -11,15 +11,15 @@ Memory does not grow with tasks: a stack is made, used and dropped. Work that is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from metainfl.derive.batching import over_tasks
+from metainfl.derive.failure import Tried, named
 from metainfl.derive.share import ALONE, Share, current, sharing
-from metainfl.errors import InvalidProblem, NotDerived
+from metainfl.errors import InvalidProblem, MetainflError
 from metainfl.problem import Definition, Tasks, TaskView
 
 PerTask = Callable[[TaskView, Any], Tensor]
@@ -60,7 +60,7 @@ def stacks(
             kept = whole and problem.at(lam)
             state = problem.memory.recall(lam, tasks, problem.adaptation) if kept else None
             if state is None:
-                with named():
+                with named(Tried(problem, lam, view, None, places[part])):
                     state = problem.adaptation.prepare(problem.setting, lam, view)
                 if kept:
                     problem.memory.keep(lam, tasks, problem.adaptation, state)
@@ -102,7 +102,7 @@ def total(
     out = out if own is None else out + own
     with sharing(ALONE):
         for stack in stacks(problem, lam, tasks, size=size, skip=skip, share=share):
-            for part in one_by_one_if_need_be(f, stack):
+            for part in one_by_one_if_need_be(f, stack, problem, lam):
                 out = out + part
     return share.summed(out.detach())
 
@@ -132,7 +132,7 @@ def each_stack(
     with sharing(ALONE):
         for stack in stacks(problem, lam, tasks, size=size, share=share):
             places.append(stack.places)
-            found += [part.detach() for part in one_by_one_if_need_be(f, stack)]
+            found += [part.detach() for part in one_by_one_if_need_be(f, stack, problem, lam)]
     shapes = {tuple(t.shape[1:]) for t in found}
     if len(shapes) > 1:
         raise InvalidProblem(
@@ -162,7 +162,7 @@ def into(
     out = out if share.rank == 0 else torch.zeros_like(out)
     with sharing(ALONE):
         for stack in stacks(problem, lam, tasks, size=size, share=share):
-            with named():
+            with named(tried(problem, lam, stack)):
                 f(stack, out)
     return share.summed(out.detach())
 
@@ -179,33 +179,29 @@ def own_stacks(
     return stacks(problem, lam, tasks, size=size, share=current())
 
 
-def one_by_one_if_need_be(f: Callable[[Stack], Tensor], stack: Stack) -> Iterator[Tensor]:
+def tried(problem: Definition, lam: Tensor, stack: Stack) -> Tried:
+    """What is computed of a stack, should it fail."""
+    return Tried(problem, lam, stack.view, stack.state, stack.places)
+
+
+def one_by_one_if_need_be(
+    f: Callable[[Stack], Tensor], stack: Stack, problem: Definition, lam: Tensor
+) -> Iterator[Tensor]:
     """f of the stack, or of each of its tasks where torch cannot batch what f does."""
     if len(stack.w) > 1:
         try:
             whole = f(stack)
-        except RuntimeError:
-            pass
-        else:
+        except MetainflError:
+            raise
+        except Exception:
+            whole = None
+        if whole is not None:
             yield whole
             return
     for i in range(len(stack.w)):
         own = slice(i, i + 1)
         view, state = TaskView(*(t[own] for t in stack.view)), tuple(t[own] for t in stack.state)
-        with named():
-            part = f(Stack(view, stack.w[own], state, stack.places[own]))
+        alone = Stack(view, stack.w[own], state, stack.places[own])
+        with named(tried(problem, lam, alone)):
+            part = f(alone)
         yield part
-
-
-@contextmanager
-def named() -> Iterator[None]:
-    """A failure of torch within gets our name."""
-    try:
-        yield
-    except RuntimeError as error:
-        text = (str(error).splitlines() or [type(error).__name__])[0].removesuffix(".")
-        raise NotDerived(
-            f"torch could not compute this for the model, a loss or the adaptation: {text}. If that is a "
-            "derivative which torch does not have, write the operation in elementary ones, or give Problem "
-            "product='forward' or 'reverse'; if it cannot be batched, give it chunk=1"
-        ) from error

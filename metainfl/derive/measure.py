@@ -13,6 +13,7 @@ from torch import Tensor
 from metainfl.derive.loop import stacks
 from metainfl.derive.plan import CHUNKS, Plan, Way
 from metainfl.derive.product import Graph, forward_product, stack_product
+from metainfl.errors import MetainflError
 from metainfl.problem import Definition
 
 FEW = 4  # vectors that are tried in one pass
@@ -23,7 +24,9 @@ def weight_of_a_graph(problem: Definition, lam: Tensor) -> float:
     try:
         stack = next(stacks(problem, lam, problem.tasks.select([0]), size=1))
         return float(max(1, Graph(problem, lam, stack).bytes()))
-    except RuntimeError:
+    except MetainflError:
+        raise
+    except Exception:
         return math.nan
 
 
@@ -73,7 +76,9 @@ def _together(problem: Definition, lam: Tensor, plan: Plan) -> bool:
             graph = Graph(problem, lam, stack)
             pull = lambda width: graph.pull(rows, width)  # noqa: E731
         return _seconds(lambda: pull(FEW)) <= _seconds(lambda: pull(1))
-    except RuntimeError:
+    except MetainflError:
+        raise
+    except Exception:
         return False
 
 
@@ -123,7 +128,9 @@ def _best(once: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
     try:
         once()
         return min(once() for _ in range(2))
-    except RuntimeError:
+    except MetainflError:
+        raise
+    except Exception:
         return (math.nan,)
 
 
@@ -137,6 +144,8 @@ def works(problem: Definition, lam: Tensor, plan: Plan) -> bool:
             )
         )
         stack_product(problem, lam, rows, stack, plan)
-    except RuntimeError:
+    except MetainflError:
+        raise
+    except Exception:
         return False
     return True

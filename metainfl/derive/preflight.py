@@ -7,11 +7,13 @@ from torch import Tensor
 from torch.func import vmap
 
 from metainfl.adaptation import Proximal, Unrolled
+from metainfl.derive import failure
 from metainfl.derive.differences import aside, check_derivatives
+from metainfl.derive.failure import Tried, diagnose, told
 from metainfl.derive.loop import stacks
 from metainfl.derive.own_code import own_code
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidProblem, NotFinite
+from metainfl.errors import InvalidProblem, MetainflError, NotFinite
 from metainfl.problem import Loss, Tasks, TaskView, cross_entropy
 
 
@@ -66,16 +68,17 @@ def _outputs(problem: Problem, tasks: Tasks, what: str) -> tuple[Tensor, TaskVie
     def one(task: TaskView, state: object) -> Tensor:
         return problem.outputs(lam, lam, task, state)
 
+    # the problem's own tasks are taken whole: their adapted state is kept for what comes next
+    own = tasks is problem.tasks
+    stack = next(stacks(problem, lam, tasks if own else tasks.select([0]), size=problem.plan.chunk))
+    view, state = TaskView(*(t[:1] for t in stack.view)), tuple(t[:1] for t in stack.state)
     try:
-        # the problem's own tasks are taken whole: their adapted state is kept for what comes next
-        own = tasks is problem.tasks
-        stack = next(
-            stacks(problem, lam, tasks if own else tasks.select([0]), size=problem.plan.chunk)
-        )
-        view, state = TaskView(*(t[:1] for t in stack.view)), tuple(t[:1] for t in stack.state)
         first = vmap(one)(view, state)[0].detach()
-    except (RuntimeError, IndexError) as error:
-        text = str(error).splitlines()[0]
+    except MetainflError:
+        raise
+    except Exception as error:
+        diagnose(Tried(problem, lam, stack.view, stack.state, stack.places, what))
+        text = told(error)
         if "random" in text:
             text = "it draws random numbers (dropout?); call .eval(), or take the randomness out"
         elif "in-place" in text or "inplace" in text:
@@ -103,12 +106,9 @@ def _losses(problem: Problem, outputs: Tensor, task: TaskView, what: str) -> Non
 def _one_by_one(loss: Loss, name: str, outputs: Tensor, targets: Tensor, what: str) -> None:
     """The loss of an instance is its own: not that of a broadcast (n, 1) against (n,), nor of a mean."""
     shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)}"
-    try:
-        together, alone = loss(outputs, targets), loss(outputs[:1], targets[:1])
-    except (RuntimeError, IndexError) as error:
-        raise InvalidProblem(
-            f"the {name} loss failed on {shapes} of the first {what}: {str(error).splitlines()[0]}"
-        ) from error
+    where = f"of the first {what}"
+    together = failure.loss(loss, name, outputs, targets, where)
+    alone = failure.loss(loss, name, outputs[:1], targets[:1], where)
     if together.shape != outputs.shape[:1] or alone.shape != (1,):
         raise InvalidProblem(
             f"the {name} loss must return one loss an instance, ({len(outputs)},), got "

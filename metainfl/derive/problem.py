@@ -27,7 +27,7 @@ from metainfl.derive.product import Tape, fresh, stack_gradient
 from metainfl.derive.stationary import require_stationary, terms
 from metainfl.derive.trust_region import trust_region
 from metainfl.derive.watch import Show
-from metainfl.errors import NotFinite
+from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.problem import Definition, Tasks, TaskView
 
 
@@ -108,6 +108,16 @@ class Problem(Definition):
 
         For many products at problem.lam take `metainfl.curvature.exact`, which keeps what they share.
         """
+        if vectors.ndim not in (1, 2) or len(vectors) != self.n_meta:
+            raise InvalidProblem(
+                f"vectors to be multiplied by H are ({self.n_meta},) or ({self.n_meta}, k), got "
+                f"{tuple(vectors.shape)}"
+            )
+        if vectors.dtype != lam.dtype:
+            raise InvalidProblem(
+                f"vectors to be multiplied by H must have lam's type {lam.dtype}, got {vectors.dtype}: "
+                "use vectors.to(lam)"
+            )
         if not torch.isfinite(vectors).all():
             raise NotFinite("the vector to be multiplied by H is not finite", quantity="vector")
         found = fresh(self, lam, vectors, self.settled(lam))

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.func import grad, jvp, vmap
 
 from metainfl.derive.batching import over_tasks, saved_bytes
-from metainfl.derive.loop import Stack, named, own_stacks, total
+from metainfl.derive.failure import named
+from metainfl.derive.loop import Stack, own_stacks, total, tried
 from metainfl.derive.plan import Plan
 from metainfl.problem import Definition, TaskView
 
@@ -118,8 +119,7 @@ class Tape:
         """H V for V (p,) or (p, k)."""
         p, plan = self.problem, self.plan
         if self.graphs is None:
-            with named():
-                self.graphs = self._record() if plan.kept and p.keep else []
+            self.graphs = self._record() if plan.kept and p.keep else []
         rows = vectors.reshape(len(vectors), -1).T
         own = None
         with named():
@@ -140,7 +140,8 @@ class Tape:
         graphs: list[Graph] = []
         spent = 0
         for stack in own_stacks(self.problem, self.lam, size=self.plan.kept):
-            graph = Graph(self.problem, self.lam, stack)
+            with named(tried(self.problem, self.lam, stack)):
+                graph = Graph(self.problem, self.lam, stack)
             spent += graph.bytes()
             if spent > self.problem.keep:
                 break

@@ -27,7 +27,7 @@ def squared(outputs: Tensor, targets: Tensor) -> Tensor:
         raise InvalidProblem(
             f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)} differ in shape"
         )
-    return 0.5 * (outputs - targets).flatten(1).square().sum(1)
+    return 0.5 * (outputs - targets).reshape(len(outputs), -1).square().sum(1)
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.func import jacrev
 
-from metainfl.derive.loop import named
+from metainfl.derive.failure import named
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidTasks, NotFinite
 from metainfl.problem.tasks import Tasks, TaskView
