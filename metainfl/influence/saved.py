@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -38,7 +39,7 @@ def save(path: str | Path, value: Tasks | Tensor | Stored) -> None:
     """Write one value; a file that is there is replaced once the new one is whole.
 
     Tasks (equal or ragged) with all weights, a tensor such as lam, or `Stored` influences. Raises
-    `InvalidProblem` for anything else.
+    `InvalidProblem` for anything else, sparse or complex tensors too; `MissingData` without the directory.
     """
     path = Path(path)
     if isinstance(value, Tasks):
@@ -54,11 +55,45 @@ def save(path: str | Path, value: Tasks | Tensor | Stored) -> None:
             f"a {type(value).__name__} cannot be saved: give tasks, a tensor, or metainfl.Stored(influences, "
             "perturbations, lam); a training run has metainfl.training.save"
         )
-    own = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    own = {k: _dense(v, k).detach().cpu().contiguous().clone() for k, v in tensors.items()}
     about = as_json({"kind": kind, "version": VERSION, **more})
+    _write(path, own, about)
+
+
+def _dense(value: Tensor, name: str) -> Tensor:
+    """The tensor, if safetensors has its type and reads it as it is."""
+    if value.layout != torch.strided or value.is_quantized or value.is_meta:
+        kind = "has no values" if value.is_meta else f"is {value.layout}"
+        raise InvalidProblem(
+            f"the tensor {name!r} {kind}, which a file of metainfl cannot hold: save value.to_dense()"
+        )
+    if value.is_complex():
+        raise InvalidProblem(
+            f"the tensor {name!r} is {value.dtype}, which a file of metainfl cannot hold: save "
+            "torch.view_as_real(value), and read it with torch.view_as_complex"
+        )
+    return value
+
+
+def _write(path: Path, tensors: Read, about: str) -> None:
+    """The file beside its place, then at it."""
     half = path.with_name(path.name + ".part")
-    save_file(own, half, metadata={"metainfl": about})
-    half.replace(path)
+    if not path.parent.is_dir():
+        raise MissingData(
+            f"there is no directory {path.parent} to write {path.name} to: make it first"
+        )
+    if path.is_dir():
+        raise InvalidProblem(f"{path} is a directory: give the name of a file in it")
+    try:
+        save_file(tensors, half, metadata={"metainfl": about})
+        half.replace(path)
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        if half.is_file():
+            half.unlink()
+        raise InvalidProblem(
+            f"{path} could not be written ({type(error).__name__}: {error}): check that the directory can "
+            "be written to and has room, and that tensors are of a type that safetensors has"
+        ) from error
 
 
 def load(path: str | Path) -> Any:
@@ -115,7 +150,7 @@ LOADED: dict[str, Callable[[Read, dict[str, Any]], Any]] = {
 
 
 def _plain(p: Perturbation) -> list[Any]:
-    return [p.kind, p.task, p.instance, p.axis, [_plain(m) for m in p.members]]
+    return [p.kind, int(p.task), int(p.instance), int(p.axis), [_plain(m) for m in p.members]]
 
 
 def _perturbation(plain: list[Any]) -> Perturbation:

@@ -2,11 +2,12 @@
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
 import metainfl as mi
-from metainfl.errors import BrokenData, InvalidProblem, MissingData, NotFinite
+from metainfl.errors import BrokenData, InvalidProblem, MetainflError, MissingData, NotFinite
 from metainfl.oracle import small_case
 from tests.helpers import assert_close
 from tests.training.helpers import network
@@ -92,3 +93,38 @@ def test_influences_that_do_not_fit_are_told():
         mi.Stored(torch.ones(1, 3), [mi.task(0), mi.task(1)], torch.ones(3))
     with pytest.raises(NotFinite, match="influence of task 1"):
         mi.Stored(torch.tensor([[1.0], [float("nan")]]), [mi.task(0), mi.task(1)], torch.ones(1))
+
+
+@pytest.mark.parametrize("places", [np.arange(4), torch.arange(4), range(4)])
+def test_places_that_are_no_ints_of_python(tmp_path, places):
+    """Guards whole numbers of numpy and torch that JSON does not know."""
+    asked = [mi.task(k) for k in places]
+    asked[-1] = mi.group([mi.query(k, k) for k in places])
+    mi.save(tmp_path / "f", mi.Stored(torch.ones(4, 2), asked, torch.ones(2)))
+    assert mi.load(tmp_path / "f").perturbations == tuple(asked)
+
+
+def test_a_place_that_cannot_be_written_to(tmp_path):
+    """Guards safetensors' own error where a directory is missing, or is where the file should be."""
+    with pytest.raises(MissingData, match=r"no directory .*away.* make it first"):
+        mi.save(tmp_path / "away" / "lam", torch.ones(3))
+    with pytest.raises(InvalidProblem, match="is a directory"):
+        mi.save(tmp_path, torch.ones(3))
+    (tmp_path / "lam.part").mkdir()
+    with pytest.raises(MetainflError, match="could not be written"):
+        mi.save(tmp_path / "lam", torch.ones(3))
+
+
+@pytest.mark.parametrize(
+    "value, message",
+    [
+        (torch.ones(3, dtype=torch.complex128), "complex128.*view_as_real"),
+        (torch.eye(3).to_sparse(), "sparse.*to_dense"),
+        (torch.ones(3, device="meta"), "no values"),
+    ],
+)
+def test_tensors_that_a_file_cannot_hold(tmp_path, value, message):
+    """Guards bare KeyErrors and RuntimeErrors for kinds of tensors; nothing may be left behind."""
+    with pytest.raises(InvalidProblem, match=message):
+        mi.save(tmp_path / "x", value)
+    assert not list(tmp_path.iterdir())
