@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from metainfl.operations.arguments import need
+
 
 def norm_of(differences: Tensor, p: float) -> Tensor:
     """(sum |d|^p)^(1/p) over the last dimension; its derivative is 0 where it is 0."""
@@ -42,11 +44,17 @@ def _power(size: Tensor, p: float) -> Tensor:
 
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """Between the rows of x1 (..., n, d) and of x2 (..., m, d): (..., n, m)."""
+    said = f"{tuple(x1.shape)} and {tuple(x2.shape)}"
+    fits = min(x1.ndim, x2.ndim) >= 2 and x1.shape[-1] == x2.shape[-1]
+    need(fits, "cdist", "rows of one length, (..., n, d) and (..., m, d)", said)
+    need(p >= 0, "cdist", "p of at least 0", p)
     return norm_of(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """Between all rows of input (n, d), first with second, first with third, ...: (n (n - 1) / 2,)."""
+    need(input.ndim == 2, "pdist", "rows (n, d)", tuple(input.shape))
+    need(p >= 0, "pdist", "p of at least 0", p)
     i, j = torch.triu_indices(len(input), len(input), 1, device=input.device)
     return norm_of(input[i] - input[j], p)
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem
+from metainfl.operations.arguments import need, one_of
 
 
 def embedding(
@@ -60,6 +61,7 @@ def embedding_bag(
             "embedding_bag with offsets cannot be batched over tasks; give bags of one length, (bags, "
             "entries), filled up with padding_idx"
         )
+    _bags(input, len(weight), mode, per_sample_weights, padding_idx)
     rows = F.embedding(input, weight)
     if padding_idx is None:
         present = torch.ones_like(input, dtype=torch.bool)
@@ -74,6 +76,22 @@ def embedding_bag(
         weights = weights * per_sample_weights
     total = (weights[..., None] * rows).sum(1)
     return total / present.sum(1, keepdim=True).clamp(min=1) if mode == "mean" else total
+
+
+def _bags(
+    input: Tensor, n: int, mode: str, weights: Tensor | None, padding_idx: int | None
+) -> None:
+    """What torch refuses of them."""
+    one_of(mode, ("sum", "mean", "max"), "the mode of embedding_bag")
+    shape = tuple(input.shape)
+    need(len(shape) == 2, "embedding_bag", "bags of one length, (bags, entries)", shape)
+    if weights is not None:
+        need(mode == "sum", "embedding_bag with per_sample_weights", "mode 'sum'", repr(mode))
+        own = tuple(weights.shape)
+        need(own == shape, "embedding_bag", f"per_sample_weights of the input's shape {shape}", own)
+    if padding_idx is not None:
+        fits = -n <= padding_idx < n
+        need(fits, "embedding_bag", f"padding_idx from {-n} to {n - 1}", padding_idx)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

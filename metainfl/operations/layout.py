@@ -15,21 +15,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem
+from metainfl.operations.arguments import need, place
 
 
 def view_as_complex(input: Tensor) -> Tensor:
     """(..., 2) as complex numbers (...)."""
+    last = input.shape[-1] if input.ndim else 0
+    need(last == 2, "view_as_complex", "a last axis of 2", last)
     return torch.complex(input[..., 0], input[..., 1])
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """By indices: torch's own ignores the shift of a batched tangent."""
-    if dims is None or dims == ():
+    if dims is None or _several(dims) == ():
+        need(len(_several(shifts)) == 1, "roll without dims", "one shift", shifts)
         return roll(input.reshape(-1), shifts, 0).reshape(input.shape)
-    several = isinstance(dims, (tuple, list))
-    for shift, dim in zip(
-        shifts if several else [shifts], dims if several else [dims], strict=True
-    ):
+    by, along = _several(shifts), _several(dims)
+    need(len(by) == len(along), "roll", "as many shifts as dims", f"{shifts} and {dims}")
+    for shift, dim in zip(by, along, strict=True):
+        place(dim, input.ndim, "roll")
         n = input.shape[dim]
         if n:
             places = (torch.arange(n, device=input.device) - shift) % n
@@ -37,9 +41,17 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     return input
 
 
+def _several(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """Input with one slice put in place of its own: torch's batched gradient of it is wrong."""
+    place(dim, input.ndim, "select_scatter")
     n = input.shape[dim]
+    need(-n <= index < n, "select_scatter", f"an index from {-n} to {n - 1}", index)
+    kept = tuple(input.select(dim, index).shape)
+    need(tuple(src.shape) == kept, "select_scatter", f"a slice {kept}", tuple(src.shape))
     at = index % n
     before, after = input.narrow(dim, 0, at), input.narrow(dim, at + 1, n - at - 1)
     return torch.cat([before, src.unsqueeze(dim), after], dim=dim)

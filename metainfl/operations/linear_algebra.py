@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem
+from metainfl.operations.arguments import need, square
 
 
 def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Any = None) -> Tensor:
@@ -99,6 +100,7 @@ def triangular_solve(
 def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Any = None) -> Tensor:
     """(L L')^{-1}, or (U' U)^{-1}, from one triangle."""
     _not_into(out)
+    square(L, "cholesky_inverse")
     eye = torch.eye(L.shape[-1], dtype=L.dtype, device=L.device)
     inverse = torch.linalg.solve_triangular(L, eye.expand(L.shape), upper=upper)
     return inverse @ inverse.mH if upper else inverse.mH @ inverse
@@ -108,8 +110,10 @@ def slogdet(A: Tensor, *, out: Any = None) -> Any:
     """Sign and log |det A|: a singular A has no derivative here."""
     _not_into(out)
     _real(A, "slogdet")
+    square(A, "slogdet")
     known = torch.linalg.slogdet(A.detach())
     size = torch.linalg.qr(A).R.diagonal(dim1=-2, dim2=-1).abs().log().sum(-1)
+    size = torch.where(known[0] == 0, known[1], size)  # -inf, which QR's rounding is not
     return type(known)((known[0], size))
 
 
@@ -117,6 +121,7 @@ def det(A: Tensor, *, out: Any = None) -> Tensor:
     """det A, from its entries up to 3 x 3, so that a singular matrix has its derivative there."""
     _not_into(out)
     _real(A, "det")
+    square(A, "det")
     n = A.shape[-1]
     if n == 0:
         return A.new_ones(A.shape[:-2])
@@ -134,15 +139,24 @@ def det(A: Tensor, *, out: Any = None) -> Tensor:
 
 
 def logdet(A: Tensor) -> Tensor:
-    """log det A; NaN where it is negative, as in torch."""
+    """log det A; NaN where it is negative and -inf where A is singular, as in torch."""
+    square(A, "logdet")
     sign, size = slogdet(A)
-    return torch.where(sign > 0, size, torch.nan)
+    return torch.where(sign >= 0, size, torch.nan)
 
 
 def householder_product(A: Tensor, tau: Tensor, *, out: Any = None) -> Tensor:
     """The first columns of (I - tau_1 v_1 v_1') (I - tau_2 v_2 v_2') ..., v_i from below A's diagonal."""
     _not_into(out)
+    need(A.ndim >= 2, "householder_product", "matrices (..., m, n)", tuple(A.shape))
     m, n = A.shape[-2:]
+    said = f"{tuple(A.shape)} and {tuple(tau.shape)}"
+    need(
+        m >= n >= tau.shape[-1],
+        "householder_product",
+        "(..., m, n) and tau (..., k), m >= n >= k",
+        said,
+    )
     q = torch.eye(m, n, dtype=A.dtype, device=A.device).expand(A.shape)
     place = torch.arange(m, device=A.device)
     for i in reversed(range(tau.shape[-1])):

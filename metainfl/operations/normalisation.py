@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem
+from metainfl.operations.arguments import need
 
 
 def normalised(
@@ -77,6 +78,17 @@ def layer_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """Over the last dimensions, those of `normalized_shape`."""
+    wanted, n = tuple(normalized_shape), len(normalized_shape)
+    fits = n > 0 and tuple(input.shape[-n:]) == wanted
+    need(fits, f"layer_norm over {wanted}", "inputs that end in these sizes", tuple(input.shape))
+    for t in (weight, bias):
+        fits = t is None or tuple(t.shape) == wanted
+        need(
+            fits,
+            f"layer_norm over {wanted}",
+            "weight and bias of that shape",
+            t if t is None else tuple(t.shape),
+        )
     return normalised(input, list(range(-len(normalized_shape), 0)), eps, weight, bias)
 
 

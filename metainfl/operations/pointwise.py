@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from metainfl.operations.arguments import REDUCTIONS, need, one_of
+
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """clamp(x / 6 + 1/2, 0, 1)."""
@@ -38,6 +40,10 @@ def multi_margin_loss(
 ) -> Tensor:
     """sum_{i != y} max(0, margin - x_y + x_i)^p / c of each row, times weight_y."""
     input = torch.atleast_1d(input)
+    one_of(p, (1, 2), "p of multi_margin_loss")
+    said = f"outputs {tuple(input.shape)} and labels {tuple(target.shape)}"
+    fits = target.numel() == input.shape[:-1].numel()
+    need(fits, "multi_margin_loss", "one label a row of outputs", said)
     target = target.reshape(input.shape[:-1])
     own = input.gather(-1, target.unsqueeze(-1))
     gap = (margin - own + input).clamp(min=0)
@@ -57,6 +63,10 @@ def multilabel_margin_loss(
 ) -> Tensor:
     """sum max(0, 1 - x_j + x_i) / c over labels j before the first -1 and all i that are no label."""
     input, target = torch.atleast_1d(input), torch.atleast_1d(target)
+    said = f"{tuple(input.shape)} and {tuple(target.shape)}"
+    need(
+        input.shape == target.shape, "multilabel_margin_loss", "labels of the outputs' shape", said
+    )
     c = input.shape[-1]
     labels = (target >= 0).to(torch.int8).cumprod(-1).bool()
     place = torch.arange(c, device=input.device)
@@ -103,6 +113,7 @@ def _reduced(losses: Tensor, size_average: Any, reduce: Any, reduction: str) -> 
     if size_average is not None or reduce is not None:
         whole = reduce is None or reduce
         reduction = ("sum" if size_average is False else "mean") if whole else "none"
+    one_of(reduction, REDUCTIONS, "the reduction of a loss")
     if reduction == "none":
         return losses
     return losses.sum() if reduction == "sum" else losses.mean()
