@@ -101,11 +101,12 @@ def tangent(symmetry: Any, lam: Tensor) -> Tensor:
         raise InvalidProblem(
             f"symmetry must return directions ({len(lam)}, f), one a column, got {shape}"
         )
-    if found.dtype != lam.dtype or found.device != lam.device:
+    if torch.promote_types(found.dtype, lam.dtype) != lam.dtype:
         raise InvalidProblem(
-            f"symmetry must return directions of lam's type, {lam.dtype} on {lam.device}, got "
-            f"{found.dtype} on {found.device}: make them with lam.new_zeros, or .to(lam)"
+            f"symmetry must return directions of lam's type {lam.dtype}, got {found.dtype}, which it does "
+            "not hold: make them with lam.new_zeros, or .to(lam)"
         )
+    found = found.to(lam)
     if not torch.isfinite(found).all():
         raise InvalidProblem("symmetry returned directions that are not finite at lam")
     return found

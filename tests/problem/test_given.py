@@ -53,7 +53,7 @@ def test_numbers_of_other_kinds_are_numbers():
         (lambda lam: torch.ones(5, 1, dtype=D), r"\(6, f\).*\(5, 1\)"),
         (lambda lam: torch.ones(6, dtype=D), r"\(6, f\).*\(6,\)"),
         (lambda lam: None, r"\(6, f\).*None"),
-        (lambda lam: torch.ones(6, 1), "float64.*float32"),
+        (lambda lam: torch.ones(6, 1, dtype=torch.complex128), "float64.*complex128"),
         (lambda lam: lam.new_full((6, 1), torch.nan), "not finite"),
     ],
 )
@@ -62,3 +62,14 @@ def test_symmetries_that_do_not_fit_are_named(symmetry, message):
     with pytest.raises(mi.InvalidProblem, match=message):
         mi.influence(problem(lam=torch.zeros(6, dtype=D), symmetry=symmetry), [mi.task(0)],
                      allow_nonstationary=True)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.int64, torch.bool])
+def test_directions_that_lam_holds_are_taken(kind):
+    """Guards a refusal of directions of another type whose numbers lam's own type holds exactly."""
+    given = torch.eye(6)[:, :2].to(kind)
+    asked = {"lam": torch.zeros(6, dtype=D)}
+    found, want = (
+        problem(symmetry=lambda lam, d=d: d, **asked).tangent() for d in (given, given.to(D))
+    )
+    assert found.dtype == D and torch.equal(found, want)
