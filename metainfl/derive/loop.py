@@ -18,6 +18,7 @@ from torch import Tensor
 
 from metainfl.derive.batching import over_tasks
 from metainfl.derive.failure import Tried, named
+from metainfl.derive.padding import without_padding
 from metainfl.derive.share import ALONE, Share, current, sharing
 from metainfl.errors import InvalidProblem, MetainflError
 from metainfl.problem import Definition, Tasks, TaskView
@@ -66,23 +67,6 @@ def stacks(
                     problem.memory.keep(lam, tasks, problem.adaptation, state)
             yield Stack(view, batch.w[part], state, places[part])
         skip = 0
-
-
-def without_padding(view: TaskView) -> TaskView:
-    """Instances of weight 0 replaced by one of their task that counts: a loss that is infinite on
-    padding times a weight of 0 would be NaN. Values and derivatives of what counts stay as they are.
-    """
-    new = {}
-    for side in ("support", "query"):
-        weights = getattr(view, f"{side}_weight")
-        dead = weights == 0
-        if dead.any():
-            own = torch.arange(weights.shape[1], device=weights.device).expand_as(weights)
-            source = torch.where(dead, (~dead).to(torch.int8).argmax(1, keepdim=True), own)
-            rows = torch.arange(len(weights), device=weights.device)[:, None]
-            for field in (f"{side}_x", f"{side}_y"):
-                new[field] = getattr(view, field)[rows, source]
-    return view._replace(**new)
 
 
 def total(

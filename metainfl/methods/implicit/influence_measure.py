@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.func import jacrev
 
-from metainfl.derive.loop import without_padding
+from metainfl.derive.padding import without_padding
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidProblem
 from metainfl.influence.how import How

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.func import grad
 
 from metainfl.derive.batching import over_tasks
-from metainfl.derive.loop import without_padding
+from metainfl.derive.padding import without_padding
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidProblem, NotConverged
