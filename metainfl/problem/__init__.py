@@ -3,6 +3,7 @@
 from metainfl.problem.definition import Definition
 from metainfl.problem.losses import Loss, cross_entropy, squared
 from metainfl.problem.model import FromModule, Linear, LinearEmbedding, Model
+from metainfl.problem.one_by_one import ragged
 from metainfl.problem.perturbation import Perturbation, group, query, shift, support, task
 from metainfl.problem.ragged import Ragged
 from metainfl.problem.tasks import Tasks, TaskView
@@ -26,3 +27,5 @@ __all__ = [
     "support",
     "task",
 ]
+
+Tasks.ragged = staticmethod(ragged)

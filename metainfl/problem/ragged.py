@@ -6,7 +6,7 @@ through `groups`, and what has one row a task comes back in that order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ SIDES = ("support_x", "support_y", "query_x", "query_y")
 
 
 class Ragged(Tasks):
-    """A batch whose tasks have different shapes; made by `Tasks.ragged`."""
+    """A batch whose tasks have different shapes; made by `Tasks.ragged` (`one_by_one`)."""
 
     def __init__(self, groups: Sequence[tuple[Tensor, Tasks]]) -> None:
         object.__setattr__(self, "_groups", list(groups))
@@ -30,6 +30,7 @@ class Ragged(Tasks):
         for index, tasks in groups:
             weights[index] = tasks.w
         object.__setattr__(self, "task_weight", weights)
+        object.__setattr__(self, "_read", self._written())
 
     def __getattr__(self, name: str) -> Any:
         if name in (*SIDES, "support_weight", "query_weight"):
@@ -45,31 +46,55 @@ class Ragged(Tasks):
     @property
     def n_tasks(self) -> int:
         """T."""
-        return len(self.w)
+        return len(self.task_weight)
+
+    @property
+    def w(self) -> Tensor:
+        """Task weights (T,); what is written into them counts, as does what is written into a group's."""
+        self._settle()
+        return self.task_weight
+
+    def _written(self) -> tuple[int, ...]:
+        return (self.task_weight._version, *(t.w._version for _, t in self._groups))
+
+    def _settle(self) -> None:
+        """Carry what was written in place since the last reading from the weights to the groups, or back."""
+        now = self._written()
+        if now == self._read:
+            return
+        if now[0] != self._read[0]:
+            for index, tasks in self._groups:
+                own = tasks.reweighted(task=self.task_weight[index])  # checked
+                tasks.w.copy_(own.w)
+        else:
+            for index, tasks in self._groups:
+                self.task_weight[index] = tasks.w
+        object.__setattr__(self, "_read", self._written())
 
     @property
     def like(self) -> Tensor:
         """An empty tensor of the dtype and on the device that everything is computed in."""
-        return self.w.new_empty(0)
+        return self.task_weight.new_empty(0)
 
     def groups(self) -> list[tuple[Tensor, Tasks]]:
         """Batches of one shape, each with the places (n,) of its tasks in the order given."""
+        self._settle()
         return list(self._groups)
 
     def side(self, side: str, k: int) -> tuple[Tensor, Tensor]:
         """Inputs (n, ...) and instance weights (n,) of one side of task k."""
-        index, tasks = next((i, t) for i, t in self._groups if bool((i == k).any()))
+        index, tasks = next((i, t) for i, t in self.groups() if bool((i == k).any()))
         return tasks.side(side, int((index == k).nonzero()[0, 0]))
 
     def versions(self) -> tuple[int, ...]:
         """Grows with every change in place."""
-        return tuple(v for _, t in self._groups for v in t.versions())
+        return tuple(v for _, t in self.groups() for v in t.versions())
 
     def select(self, index: Sequence[int] | Tensor) -> Tasks:
         """The tasks at `index`, in that order; a plain batch where they have one shape."""
         wanted = chosen(index, self.n_tasks)
         found = []
-        for places, tasks in self._groups:
+        for places, tasks in self.groups():
             where = {int(k): a for a, k in enumerate(places.tolist())}
             here = [(new, where[k]) for new, k in enumerate(wanted) if k in where]
             if here:
@@ -83,7 +108,7 @@ class Ragged(Tasks):
     def scaled(self, members: Sequence[Perturbation], factor: float) -> Tasks:
         """The weights that the members name multiplied by `factor`; 0 removes."""
         new = []
-        for places, tasks in self._groups:
+        for places, tasks in self.groups():
             where = {int(k): a for a, k in enumerate(places.tolist())}
             own = [
                 Perturbation(m.kind, where[m.task], m.instance) for m in members if m.task in where
@@ -107,57 +132,13 @@ class Ragged(Tasks):
             raise InvalidTasks(
                 f"task_weight must have shape ({self.n_tasks},), got {tuple(task.shape)}"
             )
-        return Ragged([(i, t.reweighted(task=task[i])) for i, t in self._groups])
+        return Ragged([(i, t.reweighted(task=task[i])) for i, t in self.groups()])
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> Tasks:
         """Move to a device, and all floating-point tensors to a dtype."""
-        return Ragged([(i.to(device), t.to(device, dtype)) for i, t in self._groups])
+        return Ragged([(i.to(device), t.to(device, dtype)) for i, t in self.groups()])
 
     def _mapped(self, f: Callable[[Tensor], Tensor]) -> Tasks:
-        return Ragged([(i, t._mapped(f)) for i, t in self._groups])
-
-
-def ragged(tasks: Sequence[Mapping[str, Tensor]]) -> Tasks:
-    """Tasks from one mapping each: support_x (n_s, ...), support_y, query_x, query_y, and, where they
-    are not 1, task_weight (), support_weight (n_s,), query_weight (n_q,). Sizes and ways may differ.
-    """
-    if len(tasks) == 0:
-        raise InvalidTasks("no tasks: the list is empty")
-    known = {*SIDES, "task_weight", "support_weight", "query_weight"}
-    shapes: dict[Any, list[int]] = {}
-    for k, one in enumerate(tasks):
-        missing, extra = set(SIDES) - set(one), set(one) - known
-        if missing or extra:
-            what = f"lacks {sorted(missing)}" if missing else f"has unknown {sorted(extra)}"
-            raise InvalidTasks(f"task {k} {what}")
-        for name in one:
-            if not isinstance(one[name], Tensor):
-                raise InvalidTasks(f"{name} of task {k} must be a torch tensor")
-        key = tuple((tuple(one[name].shape), one[name].dtype) for name in SIDES)
-        shapes.setdefault(key, []).append(k)
-    groups = []
-    for places in shapes.values():
-        fields: dict[str, Tensor] = {n: torch.stack([tasks[k][n] for k in places]) for n in SIDES}
-        for name, like in (("support_weight", "support_x"), ("query_weight", "query_x")):
-            ones = fields["query_x"].new_ones(fields[like].shape[:2])
-            fields[name] = torch.stack(
-                [tasks[k].get(name, ones[a]).to(ones) for a, k in enumerate(places)]
-            )
-        unit = fields["query_x"].new_ones(())
-        fields["task_weight"] = torch.stack(
-            [tasks[k].get("task_weight", unit).to(unit) for k in places]
-        )
-        try:
-            batch = Tasks(**fields)
-        except InvalidTasks as error:
-            raise InvalidTasks(f"tasks {places}: {error}") from error
-        groups.append((torch.tensor(places, device=batch.query_x.device), batch))
-    likes = {(t.like.dtype, t.like.device) for _, t in groups}
-    if len(likes) > 1:
-        raise InvalidTasks(f"tasks disagree on dtype or device: {sorted(map(str, likes))}")
-    return groups[0][1] if len(groups) == 1 else Ragged(groups)
-
-
-Tasks.ragged = staticmethod(ragged)
+        return Ragged([(i, t._mapped(f)) for i, t in self.groups()])

@@ -67,7 +67,7 @@ class Tasks:
     task_weight: Tensor | None = None
     support_weight: Tensor | None = None
     query_weight: Tensor | None = None
-    #: tasks from one mapping each, of any sizes: see `metainfl.problem.ragged`
+    #: tasks from one mapping each, of any sizes: see `metainfl.problem.one_by_one`
     ragged: ClassVar[Callable[[Sequence[Mapping[str, Tensor]]], Tasks]]
 
     def __post_init__(self) -> None:

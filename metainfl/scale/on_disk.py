@@ -43,7 +43,7 @@ class OnDisk(Tasks):
     def owned(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> Tasks:
-        """The folder opened again; it is no copy, so nobody may write into it meanwhile."""
+        """The folder opened again, with weights of its own; nobody may write into it meanwhile."""
         like = self.like
         if (device is not None and torch.device(device) != like.device) or dtype not in (
             None,
@@ -53,7 +53,7 @@ class OnDisk(Tasks):
                 f"the tasks in {self.folder} are {like.dtype} on the CPU, and moving them would read all of "
                 "them into memory: write them in the wanted dtype, or call .to() on a selection"
             )
-        return _opened(str(self.folder), *(getattr(self, n) for n in WEIGHTS))
+        return _opened(str(self.folder), *(getattr(self, n).clone() for n in WEIGHTS))
 
     def __reduce__(self) -> Any:
         """Where they are, and their weights."""
