@@ -19,6 +19,7 @@ from torch import Tensor
 from metainfl.derive.batching import over_tasks
 from metainfl.derive.failure import Tried, named
 from metainfl.derive.padding import without_padding
+from metainfl.derive.rows_apart import require_rows_apart
 from metainfl.derive.share import ALONE, Share, current, sharing
 from metainfl.errors import InvalidProblem, MetainflError
 from metainfl.problem import Definition, Tasks, TaskView
@@ -56,7 +57,10 @@ def stacks(
         whole = own and behind - first == tasks.n_tasks <= size and not skip
         for start in range(first + skip, behind, size):
             part = slice(start, min(start + size, behind))
-            view = without_padding(TaskView(*(t[part] for t in every)))
+            given = TaskView(*(t[part] for t in every))
+            view = without_padding(given)
+            if view is not given:
+                require_rows_apart(problem, lam, view)
             # all tasks in one stack, where influences are taken: prepared once and kept
             kept = whole and problem.at(lam)
             state = problem.memory.recall(lam, tasks, problem.adaptation) if kept else None

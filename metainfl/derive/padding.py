@@ -29,7 +29,7 @@ def without_padding(view: TaskView) -> TaskView:
             if void.any():
                 found[void] = _elsewhere(view, OTHER[side], name, last)[void].to(found)
             new[f"{side}_{name}"] = found
-    return view._replace(**new)
+    return view._replace(**new) if new else view
 
 
 def _elsewhere(view: TaskView, side: str, name: str, last: int) -> Tensor:
