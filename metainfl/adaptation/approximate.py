@@ -18,7 +18,7 @@ from torch.func import grad, vmap
 from metainfl.adaptation.proximal import Proximal
 from metainfl.adaptation.ridge import ProximalRidge
 from metainfl.errors import InvalidProblem
-from metainfl.kronecker import Fisher, LinearLayers, Recipe, apply, blocks, draws
+from metainfl.kronecker import Fisher, LinearLayers, Recipe, apply, blocks, draws, require_mass
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.tasks import TaskView
 
@@ -83,7 +83,9 @@ class KroneckerInverse:
     ) -> Tensor:
         """B (T, q, q)."""
         layers = LinearLayers(s.model)
-        shape = (*tasks.support_x.shape[:2], layers.places[-1].shape[1])
+        if self.recipe.fisher != "empirical":
+            require_mass(s.inner_loss, tasks.support_y, tasks.support_weight)
+        shape = (*tasks.support_x.shape[:2], layers.width(theta[0], tasks.support_x[0]))
         noise = draws(shape, self.recipe.seed, theta)
         eye = torch.eye(theta.shape[1], dtype=theta.dtype, device=theta.device)
 

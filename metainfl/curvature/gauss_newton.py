@@ -18,6 +18,7 @@ from torch.func import grad, jacrev, jvp, vjp, vmap
 from metainfl.derive.loop import Stack, stacks, total
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
+from metainfl.kronecker import mass, require_mass
 from metainfl.problem.losses import cross_entropy, squared
 from metainfl.problem.tasks import TaskView
 from metainfl.solve.operator import SymmetricOperator
@@ -63,6 +64,11 @@ def _low(problem: Problem) -> float | None:
     """The regulariser bounds G from below where the loss is known to be convex in the outputs."""
     if problem.outer_loss not in (squared, cross_entropy):
         return None
+    if problem.outer_loss is cross_entropy:
+        for _, batch in problem.tasks.groups():
+            y, w = batch.query_y, batch.view().query_weight
+            if y.is_floating_point() and bool(((mass(y) < 0) & (w != 0)).any()):
+                return None
     return float(torch.as_tensor(problem.outer_reg).min())
 
 
@@ -92,13 +98,15 @@ def factors(problem: Problem) -> Iterator[Tensor]:
             s = torch.softmax(y, dim=1)
             root = torch.diag_embed(s.sqrt()) - s[:, :, None] * s.sqrt()[:, None, :]
             if task.query_y.is_floating_point():
-                root = root * task.query_y.sum(1).sqrt()[:, None, None]
+                root = root * mass(task.query_y).sqrt()[:, None, None]
         v = torch.einsum("ncp,nck,n->pnk", jacobian, root, task.query_weight.sqrt())
         return v.reshape(len(lam), -1)
 
     def pull(task: TaskView, state: Any) -> Tensor:
         return jacrev(lambda at: gap(problem, at, task, state))(lam).T * problem.direct**0.5
 
+    for _, batch in problem.tasks.groups():
+        require_mass(problem.outer_loss, batch.query_y, batch.view().query_weight)
     for stack in stacks(problem, lam, size=problem.plan.chunk):
         found = [vmap(one)(stack.view, stack.state)]
         found += [vmap(pull)(stack.view, stack.state)] if problem.direct else []

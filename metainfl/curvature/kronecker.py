@@ -10,7 +10,7 @@ from torch import Tensor
 from metainfl.adaptation import NoAdaptation
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
-from metainfl.kronecker import Block, LinearLayers, Recipe, apply, blocks, draws
+from metainfl.kronecker import Block, LinearLayers, Recipe, apply, blocks, draws, require_mass
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.refuse import refuse
 
@@ -54,7 +54,9 @@ def kronecker(problem: Problem, recipe: Recipe) -> Kronecker:
     layers, lam, t = LinearLayers(problem.setting.model), problem.lam, problem.tasks
     x, y = t.query_x.flatten(0, 1), t.query_y.flatten(0, 1)
     w = (t.w[:, None] * t.view().query_weight).flatten()
-    noise = draws((len(x), layers.places[-1].shape[1]), recipe.seed, lam)
+    if recipe.fisher != "empirical":
+        require_mass(problem.outer_loss, t.query_y, t.view().query_weight)
+    noise = draws((len(x), layers.width(lam, x)), recipe.seed, lam)
     parts = blocks(layers, problem.outer_loss, recipe, lam, x, y, w, noise)
     return Kronecker(layers, parts, problem.outer_reg, lam)
 

@@ -27,6 +27,35 @@ def draws(shape: tuple[int, ...], seed: int, like: Tensor) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=torch.float64).to(like)
 
 
+def mass(targets: Tensor) -> Tensor:
+    """What cross-entropy's curvature is multiplied by (n,): the sum of vectors of targets, or 1 of labels.
+
+    A sum that is negative by rounding is 0.
+    """
+    if not targets.is_floating_point():
+        return torch.ones_like(targets, dtype=torch.get_default_dtype())
+    total = targets.sum(-1)
+    return torch.where(total.abs() <= _rounding(targets), torch.zeros_like(total), total)
+
+
+def require_mass(loss: Loss, targets: Tensor, weights: Tensor) -> None:
+    """`InvalidProblem` for targets (T, n, c) of negative sum: curvature there has no root."""
+    if loss is not cross_entropy or not targets.is_floating_point():
+        return
+    wrong = ((mass(targets) < 0) & (weights != 0)).nonzero()
+    if len(wrong):
+        k, j = wrong[0].tolist()
+        raise InvalidProblem(
+            f"the targets of instance {j} of task {k} sum to {float(targets[k, j].sum()):.3g}: cross-entropy "
+            "is not convex in the outputs there, so it has no Fisher matrix and no factors; give "
+            "probabilities, or take curvature=metainfl.curvature.exact"
+        )
+
+
+def _rounding(targets: Tensor) -> Tensor:
+    return targets.shape[-1] * torch.finfo(targets.dtype).eps * targets.abs().sum(-1)
+
+
 def output_factors(
     loss: Loss, outputs: Tensor, targets: Tensor, fisher: Fisher, noise: Tensor
 ) -> Tensor:
@@ -43,11 +72,11 @@ def output_factors(
     if loss is not cross_entropy:
         raise InvalidProblem("type-2 and sampled are written for squared and cross_entropy")
     p = torch.softmax(outputs, dim=1)
-    mass = targets.sum(1).sqrt() if targets.is_floating_point() else torch.ones_like(p[:, 0])
+    root_mass = mass(targets).to(p).sqrt()
     if fisher == "type-2":
         root = torch.diag_embed(p.sqrt()) - p[:, :, None] * p.sqrt()[:, None, :]
-        return mass[:, None, None] * root
+        return root_mass[:, None, None] * root
     # argmax of log p + Gumbel noise draws from p; a normal quantile becomes a Gumbel one
     gumbel = -torch.log(-torch.log(torch.special.ndtr(noise).clamp(1e-12, 1 - 1e-12)))
     label = torch.nn.functional.one_hot((p.log() + gumbel).argmax(1), p.shape[1])
-    return (mass[:, None] * (p - label))[:, :, None]
+    return (root_mass[:, None] * (p - label))[:, :, None]

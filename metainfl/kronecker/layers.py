@@ -60,6 +60,16 @@ class LinearLayers:
                 "of one (or a bias whose weight is frozen)"
             )
 
+    def width(self, theta: Tensor, x: Tensor) -> int:
+        """How many outputs the model has, which need not be those of any one layer."""
+        outputs = self.model(theta.detach(), x[:1])
+        if outputs.ndim != 2:
+            raise InvalidProblem(
+                f"Kronecker factors are of models with outputs (n, c); this one returned "
+                f"{tuple(outputs.shape)} for one instance"
+            )
+        return outputs.shape[1]
+
     def offsets(self, x: Tensor) -> list[Tensor]:
         """Zeros to add to each layer's outputs on x (n, ...)."""
         return [x.new_zeros(len(x), p.shape[1]) for p in self.places]

@@ -23,6 +23,7 @@ from metainfl.derive.padding import without_padding
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidProblem, NotConverged
+from metainfl.kronecker import require_mass
 from metainfl.methods.run.descent import Objective, minimised, polished
 from metainfl.problem import Tasks, TaskView
 from metainfl.problem.losses import cross_entropy
@@ -62,6 +63,7 @@ def pbrf(problem: Problem, removed: Perturbation, *, damping: float) -> Response
             "tasks of several sizes cannot be answered here; give those of one size"
         )
     preflight(problem, problem.tasks)
+    require_mass(cross_entropy, problem.tasks.query_y, problem.tasks.view().query_weight)
     lam_s = problem.lam
     outputs, w = adapted_outputs(problem, problem.tasks), problem.tasks.view().query_weight
     before = outputs(lam_s).detach().log_softmax(-1)
