@@ -99,6 +99,8 @@ def forward_product(
 
 def fresh(problem: Definition, lam: Tensor, vectors: Tensor, plan: Plan) -> Tensor:
     """H V for V (p,) or (p, k), outer_reg included."""
+    if not vectors.numel():
+        return vectors.clone()
     rows = vectors.reshape(len(vectors), -1).T
 
     def product(stack: Stack) -> Tensor:
@@ -118,6 +120,8 @@ class Tape:
     def __call__(self, vectors: Tensor) -> Tensor:
         """H V for V (p,) or (p, k)."""
         p, plan = self.problem, self.plan
+        if not vectors.numel():
+            return vectors.clone()
         if self.graphs is None:
             self.graphs = self._record() if plan.kept and p.keep else []
         rows = vectors.reshape(len(vectors), -1).T

@@ -15,6 +15,7 @@ from metainfl.derive.loop import each
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Perturbation, Tasks, TaskView
+from metainfl.problem.asked import require_tasks, rows
 from metainfl.problem.weights import check
 
 
@@ -49,6 +50,9 @@ def inner_influence(problem: Problem, task: int) -> Tensor:
 def adaptation_influence(problem: Problem, influence: Tensor, targets: Tasks) -> Tensor:
     """d theta_t/d pi for influences (n, p): (targets, n, q), by one forward pass an influence."""
     lam = problem.lam
+    influence, targets = rows(influence, lam, "influence"), require_tasks(targets)
+    if not len(influence):  # as many numbers a target as theta has
+        return parameters(problem, targets)[:, None][:, :0]
 
     def one(task: TaskView, state: Any) -> Tensor:
         def theta(at: Tensor) -> Tensor:

@@ -15,12 +15,14 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.cross import columns
+from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.influence import adapted
 from metainfl.influence.continuation import removed
 from metainfl.influence.how import How, apply_inverse, examined
 from metainfl.influence.implicit import influence
 from metainfl.problem import Perturbation, Tasks
+from metainfl.problem.asked import require_tasks, rows
 from metainfl.problem.perturbation import parts
 from metainfl.problem.weights import check, scaled, weight, without
 from metainfl.solve import Dense, Solver
@@ -38,13 +40,13 @@ def _slopes(problem: Problem, perturbations: Sequence[Perturbation], how: How) -
     """lam' (n, p): every member is solved for once."""
     check(problem.tasks, perturbations)
     members = sorted({m for p in perturbations for m in parts(p)})
-    rows = influence(problem, members, **how).value
+    each = influence(problem, members, **how).value
     place = {m: i for i, m in enumerate(members)}
-    mix = rows.new_zeros(len(perturbations), len(members))
+    mix = each.new_zeros(len(perturbations), len(members))
     for i, p in enumerate(perturbations):
         for m in parts(p):
             mix[i, place[m]] = -weight(problem.tasks, m)
-    return mix @ rows
+    return mix @ each
 
 
 def second_order(
@@ -57,7 +59,7 @@ def second_order(
     """
     slopes = _slopes(problem, perturbations, how)
     h = torch.finfo(problem.lam.dtype).eps ** 0.2
-    rows = []
+    bends = []
     for p, slope in zip(perturbations, slopes, strict=True):
         members = list(parts(p))
         w = slope.new_tensor([weight(problem.tasks, m) for m in members])
@@ -75,8 +77,8 @@ def second_order(
             return there.hessian_product(there.lam, slope) - w @ columns(there, members)
 
         near, far = rate(h) - rate(-h), rate(2 * h) - rate(-2 * h)
-        rows.append((8 * near - far) / (12 * h))
-    bend = -apply_inverse(problem, torch.stack(rows, dim=1), **how).solution.T
+        bends.append((8 * near - far) / (12 * h))
+    bend = -apply_inverse(problem, torch.stack(bends, dim=1), **how).solution.T
     return problem.lam + slopes + 0.5 * bend
 
 
@@ -97,7 +99,7 @@ def newton(
     solver = solver or Dense()
     lam = problem.lam
     slope, curvature = problem.gradient(lam), problem.hessian(lam)
-    rows = []
+    moved = []
     for p in perturbations:
         touched = sorted({m.task for m in parts(p)})
         before = problem.replaced(tasks=problem.tasks.select(touched), outer_reg=0.0)
@@ -106,8 +108,8 @@ def newton(
         h = curvature - before.hessian(lam) + after.hessian(lam)
         exact_ = SymmetricOperator(len(h), h.__matmul__, lam, h, flat=problem.tangent())
         operator = exact_.damped(damping)
-        rows.append(lam - solver(operator, g[:, None]).solution[:, 0])
-    return torch.stack(rows)
+        moved.append(lam - solver(operator, g[:, None]).solution[:, 0])
+    return torch.stack(moved)
 
 
 def resolved(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
@@ -121,6 +123,9 @@ def resolved(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
 
 def readapted(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
     """theta of each target re-adapted from each edited lam (n, p): (n, targets, q)."""
+    edits, targets = rows(edits, problem.lam, "edits"), require_tasks(targets)
+    if not len(edits):  # as many numbers a target as theta has
+        return adapted.parameters(problem, targets)[None][:0]
     return torch.stack([adapted.parameters(problem, targets, lam=lam) for lam in edits])
 
 
@@ -129,5 +134,8 @@ def target_losses(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
 
     Positive = the removed data helped: the score of a removal, without linearisation of the target.
     """
+    edits = rows(edits, problem.lam, "edits")
+    preflight(problem, require_tasks(targets), "target")
     before = problem.losses(problem.lam, targets)
-    return torch.stack([problem.losses(lam, targets) - before for lam in edits])
+    found = [problem.losses(lam, targets) - before for lam in edits]
+    return torch.stack(found) if found else before[None][:0]

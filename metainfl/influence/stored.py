@@ -15,6 +15,7 @@ from torch import Tensor
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem, NotFinite
+from metainfl.problem.asked import require_tasks
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 
@@ -59,6 +60,6 @@ class Stored:
                 "these influences were taken at another lam than the problem's: give it the one they were "
                 "taken at, problem.replaced(lam=stored.lam)"
             )
-        targets = targets.to(lam.device, lam.dtype)
+        targets = require_tasks(targets).to(lam.device, lam.dtype)
         preflight(problem, targets, "target")
         return self.value.to(lam) @ problem.task_gradients(lam, targets).T

@@ -21,6 +21,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import How
 from metainfl.influence.scores import scores
+from metainfl.problem.asked import require_tasks
 from metainfl.problem.digest import digest, meaning
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
@@ -61,6 +62,7 @@ def streamed(
     name = dtype or str(own).removeprefix("torch.")
     if name not in DTYPES:
         raise InvalidOption(f"dtype is one of {', '.join(DTYPES)}, got {name!r}")
+    require_tasks(targets)
     path = Path(path)
     question = _question(subject, perturbations, targets, name, block, how)
     shape = (targets.n_tasks, len(perturbations))

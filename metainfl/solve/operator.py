@@ -43,6 +43,8 @@ class SymmetricOperator:
 
     def __matmul__(self, v: Tensor) -> Tensor:
         """A v."""
+        if not v.numel():
+            return v.clone()
         self.products += 1 if v.ndim == 1 else v.shape[1]
         return finite_columns(
             self._apply(v) if self._dense is None else self._dense @ v,

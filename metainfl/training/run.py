@@ -20,6 +20,7 @@ from torch import Tensor
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import Interrupted, InvalidRecipe, RunNotFinite
+from metainfl.problem.asked import require_tasks
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check, removable
@@ -184,8 +185,8 @@ class Run:
         `read` names "task_weight", "support_weight", "query_weight", "support_x", "query_x".
         """
         n = self.program.problem.n_meta
-        if seeds.ndim != 2 or seeds.shape[1] != n:
-            raise InvalidRecipe(f"seeds must be (m, {n}), got {tuple(seeds.shape)}")
+        if seeds.ndim != 2 or seeds.shape[1] != n or not len(seeds):
+            raise InvalidRecipe(f"seeds must be (m, {n}), m at least 1, got {tuple(seeds.shape)}")
         with bar("adjoint", self.done, progress) as tell:
             return adjoint(
                 self.kept, self.done, seeds.to(self.state.lam), read, lambda t, _: tell(t, "")
@@ -241,14 +242,16 @@ class Run:
     def target_slopes(self, targets: Tasks) -> Tensor:
         """D L_t at lam_S through each target's own adaptation (m, p): the seeds of the adjoint."""
         end = self.problem()
-        targets = targets.to(end.lam.device, end.lam.dtype)
+        targets = require_tasks(targets).to(end.lam.device, end.lam.dtype)
         preflight(end, targets, "target")
         return end.task_gradients(end.lam, targets)
 
     def target_losses(self, targets: Tasks) -> Tensor:
         """L_t at lam_S, adapted (m,)."""
         end = self.problem()
-        return end.losses(end.lam, targets.to(end.lam.device, end.lam.dtype))
+        targets = require_tasks(targets).to(end.lam.device, end.lam.dtype)
+        preflight(end, targets, "target")
+        return end.losses(end.lam, targets)
 
     # -- running again ------------------------------------------------------------------------------
     def replay(

@@ -19,9 +19,11 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from metainfl.adaptation import NoAdaptation
+from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidOption, InvalidProblem
+from metainfl.errors import InvalidOption, InvalidProblem, NotFinite
 from metainfl.problem import Perturbation, Tasks
+from metainfl.problem.asked import require_tasks
 from metainfl.problem.losses import cross_entropy, squared
 from metainfl.problem.weights import check
 from metainfl.solve.dense import Dense
@@ -50,6 +52,8 @@ def trak(
         raise InvalidOption(f"TRAK is of query instances; {wrong[0]} is not one")
     for member in members:
         check(member.tasks, perturbations)
+        preflight(member, member.tasks)
+        preflight(member, require_tasks(targets), "target")
     draw = torch.Generator().manual_seed(seed)
     kernels, qs = [], []
     for member in members:
@@ -58,6 +62,13 @@ def trak(
         tested = gradients(member, targets)[0]
         tested = tested.reshape(targets.n_tasks, -1, tested.shape[1])
         tested = (targets.view().query_weight[..., None] * tested).sum(1)
+        bad = (~torch.isfinite(tested).all(1)).nonzero()
+        if len(bad):
+            raise NotFinite(
+                f"the gradient of target {int(bad[0])} is not finite: look at the scale of its inputs",
+                quantity="gradient",
+                target=int(bad[0]),
+            )
         if dimension is not None:
             p = torch.randn(rows.shape[1], dimension, generator=draw, dtype=torch.float64)
             p = (p / dimension**0.5).to(rows)

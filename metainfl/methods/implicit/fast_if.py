@@ -23,6 +23,7 @@ from metainfl.errors import InvalidOption
 from metainfl.influence.how import How, apply_inverse, examined, finite
 from metainfl.methods.implicit.relatif import slopes
 from metainfl.problem import Perturbation, Tasks
+from metainfl.problem.asked import require_tasks
 from metainfl.problem.weights import check
 
 
@@ -50,7 +51,7 @@ def fast_if(
     Equal distances keep the order of the data. `residual` is the solver's.
     """
     check(problem.tasks, perturbations)
-    n, m = len(perturbations), targets.n_tasks
+    n, m = len(perturbations), require_tasks(targets).n_tasks
     if not 1 <= neighbours <= n:
         raise InvalidOption(f"1 to {n} neighbours can be kept, got {neighbours}")
     for name, rows, given in (

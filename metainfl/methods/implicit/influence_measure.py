@@ -19,10 +19,12 @@ from torch import Tensor
 from torch.func import jacrev
 
 from metainfl.derive.padding import without_padding
+from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidProblem
-from metainfl.influence.how import How
+from metainfl.influence.how import How, finite
 from metainfl.influence.implicit import influence
+from metainfl.problem.asked import require_tasks
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import Perturbation, shift
 from metainfl.problem.tasks import Tasks
@@ -53,6 +55,7 @@ def influence_measure(
     A target of several query instances is their sum. Raises `InvalidOption` for what is no query instance,
     `InvalidProblem` for a place that is not there and a loss that is no cross-entropy.
     """
+    preflight(problem, require_tasks(targets), "target")
     slopes = problem.task_gradients(problem.lam, targets)
     return measured(problem, instances, slopes, rcond, how)
 
@@ -66,6 +69,7 @@ def fi_util(
     **how: Unpack[How],
 ) -> Tensor:
     """FI-util (n,): of the mean loss over the targets (004, Algorithm 1, with 1/|V| and not 1/n)."""
+    preflight(problem, require_tasks(targets), "target")
     slopes = problem.task_gradients(problem.lam, targets).mean(0, keepdim=True)
     return measured(problem, instances, slopes, rcond, how)[:, 0]
 
@@ -98,7 +102,7 @@ def measured(
         _one(problem, p, moved, moved @ slopes.T, rcond)
         for p, moved in zip(instances, turned, strict=True)
     ]
-    return torch.stack(rows)
+    return finite(torch.stack(rows), instances, "FI")
 
 
 def _one(problem: Problem, p: Perturbation, moved: Tensor, b: Tensor, rcond: float) -> Tensor:

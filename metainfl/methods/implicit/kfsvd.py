@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.cross import columns
+from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import How, apply_inverse, examined
 from metainfl.methods.implicit.influence_measure import RCOND, measured
+from metainfl.problem.asked import require_tasks
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 
@@ -39,6 +41,7 @@ def kfsvd(
     """
     if rank < 1:
         raise InvalidOption(f"rank must be at least 1, got {rank}")
+    preflight(problem, require_tasks(targets), "target")
     slopes = problem.task_gradients(problem.lam, targets)
     return measured(problem, instances, slopes, rcond, how, partial(truncated, rank=rank))
 

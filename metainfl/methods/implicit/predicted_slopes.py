@@ -11,14 +11,17 @@ import torch
 from torch import Tensor
 from torch.func import jacrev
 
-from metainfl.derive.failure import named
+from metainfl.derive.failure import Tried, named
+from metainfl.derive.padding import without_padding
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidTasks, NotFinite
+from metainfl.problem.asked import require_tasks
 from metainfl.problem.tasks import Tasks, TaskView
 
 
 def predicted_slopes(problem: Problem, pool: Tasks) -> Tensor:
     """D loss(x, predicted label) of every query instance (T, n, p), each through its task's adaptation."""
+    require_tasks(pool, "a pool")
     sizes = sorted({batch.query_x.shape[1] for _, batch in pool.groups()})
     if len(sizes) > 1:
         raise InvalidTasks(
@@ -27,11 +30,14 @@ def predicted_slopes(problem: Problem, pool: Tasks) -> Tensor:
         )
     lam, rows = problem.lam, []
     for k in range(pool.n_tasks):
-        task = pool.select([k])
-        with named():
-            prepared = problem.adaptation.prepare(problem.setting, lam, task.view())
+        given = pool.select([k]).view()
+        counted = without_padding(given)  # query instances are all asked about
+        one = given._replace(support_x=counted.support_x, support_y=counted.support_y)
+        tried = Tried(problem, lam, one, None, torch.tensor([k]), "the pool's task")
+        with named(tried):
+            prepared = problem.adaptation.prepare(problem.setting, lam, one)
         state = tuple(s[0] for s in prepared)
-        view = type(task.view())(*(t[0] for t in task.view()))
+        view = type(one)(*(t[0] for t in one))
 
         def losses(at: Tensor, view: TaskView = view, state: Any = state) -> Tensor:
             outputs = problem.outputs(at, at, view, state)
@@ -39,7 +45,7 @@ def predicted_slopes(problem: Problem, pool: Tasks) -> Tensor:
             own: Tensor = problem.outer_loss(outputs, label.to(outputs.dtype))
             return own
 
-        with named():
+        with named(tried._replace(state=prepared)):
             rows.append(_finite(jacrev(losses)(lam), k))
     return torch.stack(rows)
 

@@ -23,6 +23,7 @@ from metainfl.influence.how import How
 from metainfl.influence.implicit import influence
 from metainfl.methods.claim import claims
 from metainfl.problem import Perturbation, Tasks
+from metainfl.problem.asked import require_tasks
 
 
 @claims(estimand="relative_score")
@@ -30,7 +31,7 @@ def relatif(
     problem: Problem, perturbations: Sequence[Perturbation], targets: Tasks, **how: Unpack[How]
 ) -> Tensor:
     """Slopes (n, targets); `how` is described in `metainfl.influence.how`."""
-    preflight(problem, targets, "target")
+    preflight(problem, require_tasks(targets), "target")
     rows = influence(problem, perturbations, **how).value
     return units(rows, perturbations, "does not move lam*") @ slopes(problem, targets).T
 

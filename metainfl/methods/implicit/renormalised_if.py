@@ -21,6 +21,7 @@ from metainfl.influence.how import How, apply_inverse, examined
 from metainfl.methods.claim import claims
 from metainfl.methods.implicit.relatif import slopes, units
 from metainfl.problem import Perturbation, Tasks
+from metainfl.problem.asked import require_tasks
 
 
 @claims(estimand="renormalised_score")
@@ -33,7 +34,7 @@ def renormalised_if(
     **how: Unpack[How],
 ) -> Tensor:
     """Scores (n, targets); `how` is described in `metainfl.influence.how`."""
-    examined(problem, perturbations, targets, **how)
+    examined(problem, perturbations, require_tasks(targets), **how)
     c = units(columns(problem, perturbations), perturbations, "has a gradient of zero")
     g = slopes(problem, targets)
     if both:

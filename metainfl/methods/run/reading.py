@@ -17,6 +17,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidRecipe
 from metainfl.methods.used_last import layer_of, used_last
 from metainfl.problem import FromModule
+from metainfl.problem.asked import require_tasks
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check
@@ -36,7 +37,7 @@ class Reading:
         tasks = self.program.problem.tasks
         check(tasks, self.perturbations)
         like = run.state.lam
-        self.targets = targets.to(like.device, like.dtype)
+        self.targets = require_tasks(targets).to(like.device, like.dtype)
         preflight(run.problem(), self.targets, "target")
         self.names = places.needed(self.perturbations)
         self.sums = {n: places.zeros(tasks, n, self.targets.n_tasks) for n in self.names}
