@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.func import grad, jacrev, jvp, vjp, vmap
 
-from metainfl.derive.loop import Stack, stacks, total
+from metainfl.derive.failure import named
+from metainfl.derive.loop import Stack, stacks, total, tried
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.kronecker import mass, require_mass
@@ -108,7 +109,8 @@ def factors(problem: Problem) -> Iterator[Tensor]:
     for _, batch in problem.tasks.groups():
         require_mass(problem.outer_loss, batch.query_y, batch.view().query_weight)
     for stack in stacks(problem, lam, size=problem.plan.chunk):
-        found = [vmap(one)(stack.view, stack.state)]
-        found += [vmap(pull)(stack.view, stack.state)] if problem.direct else []
+        with named(tried(problem, lam, stack)):
+            found = [vmap(one)(stack.view, stack.state)]
+            found += [vmap(pull)(stack.view, stack.state)] if problem.direct else []
         for weight, *blocks in zip(stack.w, *found, strict=True):
             yield weight.sqrt() * torch.cat(blocks, dim=1).detach()

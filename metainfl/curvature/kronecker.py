@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metainfl.adaptation import NoAdaptation
+from metainfl.derive.failure import named
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.kronecker import Block, LinearLayers, Recipe, apply, blocks, draws, require_mass
@@ -56,8 +57,9 @@ def kronecker(problem: Problem, recipe: Recipe) -> Kronecker:
     w = (t.w[:, None] * t.view().query_weight).flatten()
     if recipe.fisher != "empirical":
         require_mass(problem.outer_loss, t.query_y, t.view().query_weight)
-    noise = draws((len(x), layers.width(lam, x)), recipe.seed, lam)
-    parts = blocks(layers, problem.outer_loss, recipe, lam, x, y, w, noise)
+    with named():
+        noise = draws((len(x), layers.width(lam, x)), recipe.seed, lam)
+        parts = blocks(layers, problem.outer_loss, recipe, lam, x, y, w, noise)
     return Kronecker(layers, parts, problem.outer_reg, lam)
 
 

@@ -35,10 +35,10 @@ class Tried(NamedTuple):
 
 @contextmanager
 def named(tried: Tried | None = None) -> Iterator[None]:
-    """A failure of torch or of a user's own code within gets our name."""
+    """A failure of torch or of a user's own code within gets our name; memory that is out keeps its own."""
     try:
         yield
-    except MetainflError:
+    except (MetainflError, MemoryError):
         raise
     except Exception as error:
         if tried is not None:
@@ -109,7 +109,7 @@ def loss(
 def _part(who: str, shapes: str, where: str, f: Callable[[], Tensor]) -> Tensor:
     try:
         return f()
-    except MetainflError:
+    except (MetainflError, MemoryError):
         raise
     except Exception as error:
         raise InvalidProblem(f"the {who} failed on {shapes} {where}: {told(error)}") from error

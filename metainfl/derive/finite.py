@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
+from metainfl.derive.failure import named
 from metainfl.derive.loop import stacks
 from metainfl.errors import NotFinite
 from metainfl.problem import Definition, Tasks, TaskView
@@ -58,15 +59,16 @@ def _task(
 def _single(problem: Definition, lam: Tensor, tasks: Tasks, k: int) -> tuple[Tensor, Tensor]:
     """Loss and gradient of one task."""
     task, state = _task(problem, lam, tasks, k)
-    slope = grad(problem.task_loss)(lam, task, state)
-    return problem.task_loss(lam, task, state).detach(), slope.detach()
+    with named():
+        slope = grad(problem.task_loss)(lam, task, state)
+        return problem.task_loss(lam, task, state).detach(), slope.detach()
 
 
 def _blame(problem: Definition, lam: Tensor, tasks: Tasks, k: int, what: str) -> NoReturn:
     """Raise with the first thing in task k that is not finite."""
     _finite_lam(lam)
     task, state = _task(problem, lam, tasks, k)
-    with torch.no_grad():
+    with named(), torch.no_grad():
         theta = problem.adapted(lam, task, state)
         outputs = problem.outputs_at(lam, theta, task)
         losses = problem.outer_loss(outputs, task.query_y)

@@ -24,7 +24,7 @@ def weight_of_a_graph(problem: Definition, lam: Tensor) -> float:
     try:
         stack = next(stacks(problem, lam, problem.tasks.select([0]), size=1))
         return float(max(1, Graph(problem, lam, stack).bytes()))
-    except MetainflError:
+    except (MetainflError, MemoryError):
         raise
     except Exception:
         return math.nan

@@ -77,7 +77,7 @@ def _outputs(problem: Problem, tasks: Tasks, what: str) -> tuple[Tensor, TaskVie
     view, state = TaskView(*(t[:1] for t in stack.view)), tuple(t[:1] for t in stack.state)
     try:
         first = vmap(one)(view, state)[0].detach()
-    except MetainflError:
+    except (MetainflError, MemoryError):
         raise
     except Exception as error:
         diagnose(Tried(problem, lam, stack.view, stack.state, stack.places, what))

@@ -26,6 +26,8 @@ def require_rows_apart(problem: Definition, lam: Tensor, view: TaskView) -> None
     x[-1] = flat[int(other[0])]
     try:
         apart = _apart(model, _beside(model, lam), x)
+    except MemoryError:
+        raise
     except Exception:  # told where it is computed, with what it was given
         return
     if not apart:

@@ -95,7 +95,7 @@ def _raise(wrong: list[MetainflError]) -> None:
     if len(wrong) == 1:
         raise wrong[0]
     text = "; ".join(dict.fromkeys(str(e) for e in wrong))
-    raise type(wrong[0])(f"{len(wrong)} things are wrong with this request: {text}")
+    raise type(wrong[0])(f"{len(wrong)} things are wrong with this request: {text}") from wrong[0]
 
 
 def amounts(problem: Problem) -> str:

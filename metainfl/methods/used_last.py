@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from metainfl.derive.failure import named
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.problem import FromModule
@@ -27,7 +28,7 @@ def used_last(problem: Problem, *, frozen: bool = False) -> str:
     own = {n: p.detach() for n, p in model.module.named_parameters()}
     leaves = {n: t.clone().requires_grad_() for n, t in own.items() if t.is_floating_point()}
     x = problem.tasks.select([0]).query_x[0]
-    with torch.enable_grad():
+    with named(), torch.enable_grad():
         out = select(functional_call(model.module, own | leaves, (x,)), model.output)
     times = _times(out, leaves)
     kept = {n: t for n, t in times.items() if frozen or n in model.shapes}

@@ -71,6 +71,8 @@ def _copied(module: nn.Module) -> nn.Module:
                 memo[id(value)] = value.detach().clone()
     try:
         copied = copy.deepcopy(module, memo)
+    except MemoryError:
+        raise
     except Exception as error:  # a module may hold anything, and its copying raise anything
         raise InvalidProblem(
             f"the module cannot be copied ({type(error).__name__}: {error}), so later changes to it would "

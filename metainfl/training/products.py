@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from metainfl.derive.loop import Stack, together
+from metainfl.derive.failure import named
+from metainfl.derive.loop import Stack, together, tried
 from metainfl.training import joint, places
 from metainfl.training.finite import finite
 from metainfl.training.joint import Variables
@@ -42,9 +43,11 @@ class Products:
         for i, (stack, _) in enumerate(self.stacks):
             room -= int(weight * len(stack.w))
             if room < 0:
-                total = total + joint.gradient(program.problem, lam, stack)[1]
+                with named(tried(program.problem, lam, stack)):
+                    total = total + joint.gradient(program.problem, lam, stack)[1]
                 continue
-            graph = joint.Reverse(program.problem, lam, stack, self.moved, self.read)
+            with named(tried(program.problem, lam, stack)):
+                graph = joint.Reverse(program.problem, lam, stack, self.moved, self.read)
             self.kept[i] = graph
             total = total + graph.slopes["lam"].detach()
         return program.scale(self.t) * together(total) + program.problem.prior(lam)
@@ -64,9 +67,11 @@ class Products:
         way = joint.Reverse if self.reverse else joint.Forward
         out = self.lam.new_zeros(rows, len(self.lam))
         for i, (stack, where) in enumerate(self.stacks):
-            graph = self.kept.pop(i, None) or way(problem, self.lam, stack, self.moved, self.read)
             width = self.program.plan.width(len(stack.w))
-            found = graph.product(directions(stack, where), width)
+            with named(tried(problem, self.lam, stack)):
+                graph = self.kept.pop(i, None)
+                graph = graph or way(problem, self.lam, stack, self.moved, self.read)
+                found = graph.product(directions(stack, where), width)
             if "lam" in found:
                 out = out + found["lam"]
             for name, total in (sums or {}).items():

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from metainfl.adaptation import NoAdaptation
+from metainfl.derive.failure import named
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.methods.features.linear_end import compare, drawn, names, rows
@@ -91,7 +92,8 @@ def _passed(
     module.get_submodule(name).register_forward_pre_hook(
         lambda _, args, named: seen.append(args[0] if args else named["input"]), with_kwargs=True
     )
-    out = functional_call(module, own, (x,))
+    with named():
+        out = functional_call(module, own, (x,))
     if len(seen) != 1 or not isinstance(out, Tensor) or seen[0].ndim != 2:
         raise InvalidProblem(
             f"the last layer, {name!r}, must be called once, on features (n, d), which it was not: give "

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.func import grad
 
 from metainfl.adaptation import NoAdaptation
+from metainfl.derive.failure import named
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Linear
@@ -52,9 +53,10 @@ def representer_points(problem: Problem, x: Tensor) -> Tensor:
 def slopes(problem: Problem) -> Tensor:
     """w_i v_ij dl_ij/d output (T, n_q, c) of a linear single-level problem at lam."""
     model, t = problem.setting.model, problem.tasks
-    y = model(problem.lam, t.query_x.flatten(0, 1))
     target = t.query_y.flatten(0, 1)
-    each = grad(lambda out: problem.outer_loss(out, target).sum())(y).detach()
+    with named():
+        y = model(problem.lam, t.query_x.flatten(0, 1))
+        each = grad(lambda out: problem.outer_loss(out, target).sum())(y).detach()
     weight = t.w[:, None, None] * t.view().query_weight[:, :, None]
     return weight * each.reshape(*t.query_x.shape[:2], -1)
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from metainfl.adaptation import NoAdaptation
+from metainfl.derive.failure import named
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidProblem, NotFinite
@@ -58,8 +59,9 @@ def trak(
     kernels, qs = [], []
     for member in members:
         t, n = member.tasks, member.tasks.query_x.shape[1]
-        rows, q = gradients(member, t)
-        tested = gradients(member, targets)[0]
+        with named():
+            rows, q = gradients(member, t)
+            tested = gradients(member, targets)[0]
         tested = tested.reshape(targets.n_tasks, -1, tested.shape[1])
         tested = (targets.view().query_weight[..., None] * tested).sum(1)
         bad = (~torch.isfinite(tested).all(1)).nonzero()

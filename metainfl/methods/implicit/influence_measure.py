@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.func import jacrev
 
+from metainfl.derive.failure import named
 from metainfl.derive.padding import without_padding
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
@@ -98,10 +99,11 @@ def measured(
         for a in range(d)
     ]
     turned = turn(problem, moves, widths, how)
-    rows = [
-        _one(problem, p, moved, moved @ slopes.T, rcond)
-        for p, moved in zip(instances, turned, strict=True)
-    ]
+    with named():
+        rows = [
+            _one(problem, p, moved, moved @ slopes.T, rcond)
+            for p, moved in zip(instances, turned, strict=True)
+        ]
     return finite(torch.stack(rows), instances, "FI")
 
 

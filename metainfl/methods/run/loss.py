@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from metainfl.derive.loop import own_stacks
+from metainfl.derive.failure import named
+from metainfl.derive.loop import own_stacks, tried
 from metainfl.methods.claim import claims
 from metainfl.methods.run.reading import Reading
 from metainfl.problem.perturbation import Perturbation
@@ -28,7 +29,7 @@ def training_loss(run: Run, perturbations: Sequence[Perturbation], targets: Task
     reading, lam, problem = Reading(run, perturbations, targets), run.state.lam, run.problem()
     for stack in own_stacks(problem, lam, size=run.program.plan.chunk):
         values = joint.variables(lam, stack, reading.names)
-        with torch.enable_grad():
+        with named(tried(problem, lam, stack)), torch.enable_grad():
             at = {n: v.detach().clone().requires_grad_() for n, v in values.items()}
             loss = joint.loss(problem, at, lam, stack)
             found = torch.autograd.grad(loss, list(at.values()), materialize_grads=True)

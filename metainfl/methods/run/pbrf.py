@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.func import grad
 
 from metainfl.derive.batching import over_tasks
+from metainfl.derive.failure import named
 from metainfl.derive.padding import without_padding
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
@@ -100,13 +101,13 @@ def adapted_outputs(problem: Problem, tasks: Tasks) -> Objective:
     view = without_padding(tasks.view())
 
     def outputs(lam: Tensor) -> Tensor:
-        state = problem.adaptation.prepare(problem.setting, lam, view)
-
         def one(task: TaskView, own: object) -> Tensor:
             found: Tensor = problem.outputs(lam, lam, task, own)
             return found
 
-        return over_tasks(one, view, state)
+        with named():
+            state = problem.adaptation.prepare(problem.setting, lam, view)
+            return over_tasks(one, view, state)
 
     return outputs
 
