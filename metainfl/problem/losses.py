@@ -32,6 +32,7 @@ def squared(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     """Softmax cross-entropy of each instance, (n,); targets are labels (n,) or vectors (n, c)."""
+    outputs = _below_the_largest(outputs)
     log_total = torch.logsumexp(outputs, dim=1)
     if targets.is_floating_point():
         if outputs.shape != targets.shape:
@@ -41,6 +42,17 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
             )
         return targets.sum(1) * log_total - (targets * outputs).sum(1)
     return log_total - outputs.gather(1, targets[:, None].long())[:, 0]
+
+
+def _below_the_largest(outputs: Tensor) -> Tensor:
+    """Outputs less the largest of each instance, which is a constant 0.
+
+    No value changes; but the largest one's derivative is minus the sum of the others', which keeps the
+    digits of 1 - p where p is nearly 1.
+    """
+    top = outputs.argmax(1, keepdim=True)
+    others = torch.ones_like(outputs).scatter(1, top, 0)
+    return (outputs - outputs.gather(1, top)) * others
 
 
 class Guarded:
