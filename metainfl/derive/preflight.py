@@ -52,9 +52,7 @@ def _labels(problem: Problem, tasks: Tasks, ways: int, what: str) -> None:
         labels = batch.query_y
         if labels.is_floating_point() or labels.ndim > 2:
             continue
-        counted = (batch.query_weight != 0).reshape(
-            *batch.query_weight.shape, *[1] * (labels.ndim - 2)
-        )
+        counted = batch.view().query_weight != 0
         wrong = ((labels < 0) | (labels >= ways)) & counted
         if wrong.any():
             k, j = wrong.nonzero()[0].tolist()

@@ -46,16 +46,21 @@ class Ragged(Tasks):
     @property
     def n_tasks(self) -> int:
         """T."""
-        return len(self.task_weight)
+        return len(self._weights_of_all)
 
     @property
     def w(self) -> Tensor:
         """Task weights (T,); what is written into them counts, as does what is written into a group's."""
         self._settle()
+        return self._weights_of_all
+
+    @property
+    def _weights_of_all(self) -> Tensor:
+        assert self.task_weight is not None
         return self.task_weight
 
     def _written(self) -> tuple[int, ...]:
-        return (self.task_weight._version, *(t.w._version for _, t in self._groups))
+        return (self._weights_of_all._version, *(t.w._version for _, t in self._groups))
 
     def _settle(self) -> None:
         """Carry what was written in place since the last reading from the weights to the groups, or back."""
@@ -64,17 +69,17 @@ class Ragged(Tasks):
             return
         if now[0] != self._read[0]:
             for index, tasks in self._groups:
-                own = tasks.reweighted(task=self.task_weight[index])  # checked
+                own = tasks.reweighted(task=self._weights_of_all[index])  # checked
                 tasks.w.copy_(own.w)
         else:
             for index, tasks in self._groups:
-                self.task_weight[index] = tasks.w
+                self._weights_of_all[index] = tasks.w
         object.__setattr__(self, "_read", self._written())
 
     @property
     def like(self) -> Tensor:
         """An empty tensor of the dtype and on the device that everything is computed in."""
-        return self.task_weight.new_empty(0)
+        return self._weights_of_all.new_empty(0)
 
     def groups(self) -> list[tuple[Tensor, Tasks]]:
         """Batches of one shape, each with the places (n,) of its tasks in the order given."""

@@ -69,8 +69,8 @@ class Products:
         for i, (stack, where) in enumerate(self.stacks):
             width = self.program.plan.width(len(stack.w))
             with named(tried(problem, self.lam, stack)):
-                graph = self.kept.pop(i, None)
-                graph = graph or way(problem, self.lam, stack, self.moved, self.read)
+                kept = self.kept.pop(i, None)
+                graph = kept or way(problem, self.lam, stack, self.moved, self.read)
                 found = graph.product(directions(stack, where), width)
             if "lam" in found:
                 out = out + found["lam"]
