@@ -124,8 +124,11 @@ def test_checkpoints_at_every_step_of_full_batches_are_tracin():
     twice = base.replaced(tasks=base.tasks.select([0, 1, 2, 0]))
     run = train(twice, Recipe(rate=0.3, batches=[[0, 1], [1, 2], [2]]), progress=False)
     found = tracin_cp(run, tasks(run), target, checkpoints=2)
-    assert torch.equal(found[0], found[3]) and found[0].all()
-    assert not torch.equal(*tracin(run, [mi.task(0), mi.task(3)], target))
+    # rows of batched products are equal to the last digit, not in it
+    assert_close(found[0], found[3], 4 * torch.finfo(torch.float64).eps)
+    assert found[0].all()
+    apart = tracin(run, [mi.task(0), mi.task(3)], target)
+    assert float((apart[0] - apart[1]).norm()) > 1e-2 * float(apart.norm())
     by_hand = torch.zeros(2, dtype=torch.float64)
     for t, steps in ((0, 1.5), (2, 1.5)):  # three steps: the one in the middle is shared
         lam, share = run.state_at(t).lam, (1 / 4)
