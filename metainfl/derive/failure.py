@@ -65,7 +65,7 @@ def told(error: BaseException) -> str:
     if not frames:
         return text
     last = frames[-1]
-    return f"{text} ({Path(last.filename).name}, line {last.lineno}: {last.line})"
+    return f"{text} ({last.filename}, line {last.lineno}: {last.line})"
 
 
 def diagnose(tried: Tried) -> None:

@@ -65,7 +65,7 @@ BAD = {
     "advice that needs something": ("advise good.py:takes", "without arguments raises TypeError"),
     "advice that fails": ("advise good.py:fails", "ZeroDivisionError: division by zero"),
     "advice on bad tasks": ("advise tasks.py:problem", "InvalidTasks: support and query disagree"),
-    "advice on a model that fails": ("advise model.py:problem", "KeyError: 'layer' ({}/model.py, line 5)"),
+    "advice on a model that fails": ("advise model.py:problem", "KeyError: 'layer' ({}/model.py, line 5: "),
     "a text file": ("attribute broken.json/keep.txt:q", "is no Python file; name one that ends in .py"),
     "an error below zero": ("advise good.py:gives --error -1", "lies between 0 and 1, got -1"),
     "a size without a name": ("reproduce --size huge", "there is no size 'huge'"),
