@@ -89,7 +89,8 @@ class Family(ABC):
         terms = [
             w.task[k] * self.task(k, lam, w).loss for k in range(len(w.task)) if w.task[k] != 0
         ]
-        return sum(terms, start=0.5 * (lam @ (self.d_out * lam)))
+        start: complex = 0.5 * np.dot(lam, self.d_out * lam)
+        return sum(terms, start=start)
 
     def gradient(self, lam: Array, weights: Weights | None = None) -> Array:
         """Grad F (p,)."""

@@ -24,7 +24,7 @@ def wide_gradient(family: Bilevel, lam: Array, weights: Weights) -> tuple[Array,
     """
     wide = lifted_family(family).gradient(widened(lam), lifted(weights))
     off = norm(family.gradient(narrow(lam), weights) - wide)
-    return wide, LEFT * (16 * off + 4 * EPS * norm(narrow(family.d_out) * narrow(lam)))
+    return wide, LEFT * (16 * off + 4 * EPS * norm(narrow(np.asarray(family.d_out)) * narrow(lam)))
 
 
 def refine(family: Bilevel, lam: Array, weights: Weights, hessian: Array) -> tuple[Array, Array]:

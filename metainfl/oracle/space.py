@@ -150,8 +150,7 @@ def _options(
         out["alpha"] = rng.uniform(0.02, 0.08, shape) if design == "wide" else 0.05
         out["d_in"] = 0.4 if design == "wide" else 0.0
     if design == "wide" and name not in EMBEDDED:  # there it would break the symmetry
-        shape = size["d"] * size["c"]
-        out["d_out"] = out["d_out"] * rng.uniform(0.6, 1.4, shape)
+        out["d_out"] = out["d_out"] * rng.uniform(0.6, 1.4, size["d"] * size["c"])
     if design == "wide" and name in SAME_SPACE:
         out["direct"] = float(rng.uniform(0.2, 0.5))
     if design == "wide" and name in ("maml_softmax", "proximal_softmax"):

@@ -190,8 +190,8 @@ def _neumann() -> Measured:
     family, at = _ridge()
     rhs = family.cross_derivative(task(0), at.lam, at.weights)
     bare = at.hessian - family.d_out * np.eye(family.n_meta)
-    printed = algorithm_4_as_printed(bare, family.d_out, rhs, 30)
-    corrected = algorithm_4_corrected(bare, family.d_out, rhs, 30)
+    printed = algorithm_4_as_printed(bare, float(family.d_out), rhs, 30)
+    corrected = algorithm_4_corrected(bare, float(family.d_out), rhs, 30)
     truth = complex_step.solution_derivative(family, task(0), at)
     unit = "relative error after 30 steps"
     return Measured(relative(printed, truth), relative(corrected, truth), unit, 1e3)

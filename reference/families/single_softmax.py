@@ -34,7 +34,7 @@ class SingleSoftmax(Family):
     @property
     def convexity(self) -> float | None:
         """d_out: cross-entropy of a linear model is convex."""
-        return np.inf if self.quadratic else float(np.min(narrow(self.d_out)))
+        return np.inf if self.quadratic else float(np.min(narrow(np.asarray(self.d_out))))
 
     def local(self, data: TaskData, lam: Array) -> Local:
         """One group of instances."""

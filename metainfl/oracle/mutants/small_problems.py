@@ -7,7 +7,7 @@ from metainfl.influence import removal
 from metainfl.oracle.mutants.parts import columns, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.oracle.mutants.values import QUADRATIC, games, semivalue
-from metainfl.problem.perturbation import group, parts
+from metainfl.problem.perturbation import Perturbation, group, parts
 from metainfl.problem.weights import without
 
 TASK = ("task",)
@@ -86,7 +86,7 @@ def newton_part_by_part(problem, pis):
         kinds=WEIGHTS, families=("proximal_ridge", "maml_linear"))  # fmt: skip
 def removes_one_member_a_task(problem, pis):
     def thinned(p):
-        first = {}
+        first: dict[int, Perturbation] = {}
         for m in parts(p):
             first.setdefault(m.task, m)
         return group(list(first.values())) if p.kind == "group" else p

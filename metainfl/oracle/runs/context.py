@@ -48,9 +48,9 @@ class RunContext(Context):
         for name, design in pairs:
             case = drawn_run(name, design, self.seed)
             pis: list[Perturbation] = []
-            few = (4, 1) if self.quick else (8, 3)  # what is long is asked less
+            most = (4, 1) if self.quick else (8, 3)  # what is long is asked less
             for kind in self.claim.kinds:
-                pis += case.perturbations([kind], few[design == "long"])
+                pis += case.perturbations([kind], most[design == "long"])
             pis = [p for p in pis if self._known(case, p)]
             if pis:
                 out.append((case, pis))

@@ -71,7 +71,7 @@ def drawn_run(name: str, optimiser: str, seed: int = 0, *, plain: bool = False) 
         base = drawn_case(name, ("wide", "narrow")[(seed + DESIGNS.index(optimiser)) % 2], seed)
     n = base.family.episodes.n_tasks
     used = [int(k) for k in rng.permutation(n)[: max(2, n - 1)]]
-    sizes = (1,) * 7 if optimiser == "singles" else (2, 1, 3, 2, 1, 2, 3)
+    sizes: tuple[int, ...] = (1,) * 7 if optimiser == "singles" else (2, 1, 3, 2, 1, 2, 3)
     if optimiser == "long":
         sizes = (sizes * LONG)[: LONG - 1]
     batches = tuple(tuple(int(k) for k in rng.choice(used, size)) for size in sizes)
