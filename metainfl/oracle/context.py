@@ -244,7 +244,7 @@ class Context:
         if isinstance(self.claim.accuracy, float):
             claimed = self.claim.accuracy * case.stretch
             if dtype != torch.float64:  # what is differenced in float64 is good to less in float32
-                claimed = max(claimed, float(torch.finfo(dtype).eps) ** 0.4)
+                claimed = max(claimed, differenced(dtype, case.condition))
             if claimed > rounding:
                 return min(claimed, 1.0), "claimed"
         return rounding, "what rounding does to these rows: 8 sqrt(n) eps, times their growth"
@@ -289,6 +289,14 @@ class Context:
         except (TypeError, ValueError):
             return None
         return next((n for n in names if n in parameters), None)
+
+
+def differenced(dtype: torch.dtype, condition: float = 1.0) -> float:
+    """The relative error that a solve with central differences of gradients in this precision may have:
+    3 eps^(2/3) times the condition number, and at least eps^(2/5).
+    """
+    eps = float(torch.finfo(dtype).eps)
+    return max(eps**0.4, 3 * eps ** (2 / 3) * condition)
 
 
 def _first_bad(got: Array, want: Array, tolerance: float) -> int:

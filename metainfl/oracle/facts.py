@@ -34,6 +34,7 @@ TRAITS: dict[str, Trait] = {
     "there are more supports than queries": lambda c: (
         c.family.episodes.support_x.shape[1] > c.family.episodes.query_x.shape[1]
     ),
+    "outer_reg is one number": lambda c: np.ndim(c.family.d_out) == 0,
     "direct is 0": lambda c: c.family.direct == 0,
 }
 

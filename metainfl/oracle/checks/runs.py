@@ -7,7 +7,7 @@ import torch
 
 from metainfl.oracle.bridge import to_truth
 from metainfl.oracle.checks.registry import check
-from metainfl.oracle.context import Context
+from metainfl.oracle.context import Context, differenced
 from metainfl.oracle.estimands.estimand import Evidence
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.oracle.runs.case import RunCase, run_case
@@ -160,7 +160,7 @@ def run_in_single_precision(ctx: Context) -> None:
         got = ctx.ask(case, pis, case.problem(torch.float32))
         claimed = ctx.claim.accuracy if isinstance(ctx.claim.accuracy, float) else 0.0
         if claimed:  # what is differenced in float64 is good to less in float32
-            claimed = max(claimed, float(torch.finfo(torch.float32).eps) ** 0.4) * case.stretch
+            claimed = max(claimed, differenced(torch.float32)) * case.stretch
         rounding = case.rounding(pis, torch.float32)
         if ctx.estimand.edit:  # rounding of lam_S, seen beside a shift
             lam, shifts = case.solution.lam, ctx.truth(case, pis)
