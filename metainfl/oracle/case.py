@@ -14,12 +14,12 @@ import torch
 
 from metainfl.data import digit_tasks
 from metainfl.derive.problem import Problem
-from metainfl.oracle.bridge import all_to_truth, problem_of, to_production, to_truth
+from metainfl.oracle.asked import perturbations
+from metainfl.oracle.bridge import all_to_truth, problem_of, to_truth
 from metainfl.oracle.estimands import Known, find
 from metainfl.oracle.rounding import growth, tolerance
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
-from metainfl_reference import perturbation as truth_of
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.errors import InvalidProblem, NotCertified
 from metainfl_reference.families import FAMILIES
@@ -211,44 +211,9 @@ class Case:
         """D L_t at lam* (p, targets)."""
         return self.known.target_gradients
 
-    # -- perturbations -------------------------------------------------------------------------
     def perturbations(self, kinds: Sequence[str], limit: int | None = None) -> list[Perturbation]:
-        """Every perturbation of these kinds that the family knows, or `limit` spread evenly.
-
-        Data of weight 0 (padding) are not asked about: they are not there.
-        """
-        e, w = self.family.episodes, self.weights or Weights.ones(self.family.episodes)
-        t, d = e.n_tasks, e.query_x.shape[2]
-        single = self.family.name.startswith("single")
-        here = {s: np.argwhere(getattr(w, s) != 0).tolist() for s in ("support", "query")}
-        sides = ("query",) if single else ("support", "query")
-        out: list[truth_of.Perturbation] = []
-        if "task" in kinds:
-            out += [truth_of.task(k) for k in range(t) if w.task[k]]
-        if "support" in kinds and not single:
-            out += [truth_of.support(k, j) for k, j in here["support"]]
-        if "query" in kinds:
-            out += [truth_of.query(k, j) for k, j in here["query"]]
-        for side in sides:
-            if f"{side}_input" in kinds:
-                out += [truth_of.shift(side, k, j, a) for k, j in here[side] for a in range(d)]  # type: ignore[arg-type]
-        if "group" in kinds and t > 2:
-            out += [truth_of.group([truth_of.task(0), truth_of.task(2)]), self._mixed(here, single)]
-        if limit is not None and len(out) > limit:
-            out = [out[i] for i in np.linspace(0, len(out) - 1, limit).astype(int)]
-        return [to_production(p) for p in out]
-
-    def _mixed(self, here: dict[str, list[list[int]]], single: bool) -> truth_of.Perturbation:
-        """A task, and of another task two query instances and two supports (of two ways, where it can)."""
-        k, j = here["query"][-1]
-        members = [truth_of.task(1), truth_of.query(k, j)]
-        members += [truth_of.query(k, i) for m, i in here["query"] if m == k and i != j][:1]
-        if not single:
-            y = self.family.episodes.support_y[0].argmax(1)
-            own = [i for m, i in here["support"] if m == 0]
-            other = sorted(own[1:], key=lambda i: bool(y[i] == y[own[0]]))  # another way first
-            members += [truth_of.support(0, i) for i in (own[0], *other[:1])]
-        return truth_of.group(members)
+        """Every perturbation of these kinds that can be asked about, or `limit` spread evenly."""
+        return perturbations(self.family, self.weights, kinds, limit)
 
 
 def small_case(name: str, seed: int = 0, **changes: float) -> Case:

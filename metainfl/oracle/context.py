@@ -8,18 +8,17 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-import torch
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.methods.claim import Claim
 from metainfl.oracle.bridge import to_truth
 from metainfl.oracle.case import Case, small_case
+from metainfl.oracle.comparing import Comparing
 from metainfl.oracle.diagnosis import diagnose
 from metainfl.oracle.estimands import find
 from metainfl.oracle.evidence import Evidence
-from metainfl.oracle.measure import distance
-from metainfl.oracle.outcome import Failed, Skipped
+from metainfl.oracle.outcome import Skipped
 from metainfl.oracle.returned import Returned
 from metainfl.oracle.runner import InProcess, Method, Runner, as_array
 from metainfl.oracle.space import DESIGNS, drawn_case
@@ -45,7 +44,7 @@ QUICK = 12
 MANY = 40
 
 
-class Context:
+class Context(Comparing):
     """One method under judgement."""
 
     def __init__(
@@ -179,19 +178,6 @@ class Context:
         if missing:
             raise Skipped(f"needs {', '.join(missing)} perturbations; not claimed")
 
-    def truth(self, case: Case, pis: Sequence[Perturbation]) -> Array:
-        """The estimand with the claimed sign and scale, as rows; edited parameters as shifts from lam*."""
-        return self.factor(case) * self._rows(case, case.truth(self.claim.estimand, pis))
-
-    def factor(self, case: Case) -> float:
-        """What the claim multiplies the truth by on this case."""
-        return self.claim.factor(case.family.episodes.n_tasks)
-
-    def _rows(self, case: Case, value: Array) -> Array:
-        """One row a perturbation, shifts where the method edits lam."""
-        value = value.reshape(len(value), -1)
-        return value - case.solution.lam if self.estimand.edit else value
-
     def ask(
         self,
         case: Case,
@@ -217,71 +203,6 @@ class Context:
         self.asked = (problem, list(pis))
         return self.runner.call(problem, pis, *extra, seconds=self.seconds, **options)
 
-    def tolerance(self, case: Case, dtype: torch.dtype = torch.float64) -> tuple[float, str]:
-        """Allowed relative error of anything asked of this case, and where it comes from."""
-        rounding = case.tolerance(dtype)
-        if isinstance(self.claim.accuracy, float) and self.claim.accuracy > rounding:
-            own = case.stretch if self.estimand.evidence == "run" else 1.0
-            return min(self.claim.accuracy * own, 1.0), "claimed"
-        return rounding, "16 p eps cond(H) cond(inner), and the truth's own bound"
-
-    def measured_tolerance(
-        self, case: Case, pis: Sequence[Perturbation], dtype: torch.dtype = torch.float64
-    ) -> tuple[float, str]:
-        """Allowed relative error of these rows, where the case has measured what rounding does to them.
-
-        A claimed tolerance is about how well H and the right-hand side are known: the solve multiplies
-        it by the condition number, which is counted from 100 on.
-        """
-        if not self.estimand.linear:
-            allowed, source = self.tolerance(case, dtype)
-            if self.estimand.edit:  # rounding of lam, seen beside shifts that are smaller than lam
-                lam, shifts = case.solution.lam, self.truth(case, pis)
-                size = max(float(np.linalg.norm(shifts)) / len(pis) ** 0.5, 1e-300)
-                allowed *= max(1.0, float(np.linalg.norm(lam)) / size)
-            return min(allowed, 1.0), source
-        rounding = case.rounding(pis, dtype)
-        if isinstance(self.claim.accuracy, float):
-            claimed = self.claim.accuracy * case.stretch
-            if dtype != torch.float64:  # what is differenced in float64 is good to less in float32
-                claimed = max(claimed, differenced(dtype, case.condition))
-            if claimed > rounding:
-                return min(claimed, 1.0), "claimed"
-        return rounding, "what rounding does to these rows: 8 sqrt(n) eps, times their growth"
-
-    def compare(
-        self,
-        case: Case,
-        pis: Sequence[Perturbation],
-        got: Array,
-        want: Array,
-        what: str,
-        *,
-        allowed: tuple[float, str] | None = None,
-        code: str = "",
-        diagnosis: str = "",
-    ) -> None:
-        """`Failed` with numbers when got is further from want than allowed.
-
-        A diagnosis is for `agrees_with_the_truth` to give: it alone compares with the truth everywhere.
-        """
-        tolerance, source = allowed or self.tolerance(case)
-        d = distance(got, want)
-        if d.relative <= tolerance:
-            return
-        worst = min(_first_bad(got, want, tolerance), len(pis) - 1)
-        raise Failed(
-            what,
-            where=f"{case.name}, {pis[worst]} of {len(pis)} perturbations",
-            error=d.relative,
-            tolerance=tolerance,
-            tolerance_from=source,
-            condition=case.condition,
-            ratio=d.ratio,
-            diagnosis=diagnosis,
-            code=code or f"method({case.code}.problem(), {_code([pis[worst]])})",
-        )
-
     def takes(self, *names: str) -> str | None:
         """The first of these keyword options that the method accepts."""
         try:
@@ -289,34 +210,3 @@ class Context:
         except (TypeError, ValueError):
             return None
         return next((n for n in names if n in parameters), None)
-
-
-def differenced(dtype: torch.dtype, condition: float = 1.0) -> float:
-    """The relative error that a solve with central differences of gradients in this precision may have:
-    3 eps^(2/3) times the condition number, and at least eps^(2/5).
-    """
-    eps = float(torch.finfo(dtype).eps)
-    return max(eps**0.4, 3 * eps ** (2 / 3) * condition)
-
-
-def _first_bad(got: Array, want: Array, tolerance: float) -> int:
-    """The first row that alone exceeds the tolerance, on the scale of the whole."""
-    gaps = np.linalg.norm(got - want, axis=1)
-    bad = np.flatnonzero(gaps > tolerance * np.linalg.norm(want) / max(len(want), 1) ** 0.5)
-    return int(bad[0]) if len(bad) else int(gaps.argmax())
-
-
-def _code(pis: Sequence[Perturbation]) -> str:
-    """Perturbations as runnable code."""
-
-    def one(p: Perturbation) -> str:
-        if p.kind == "group":
-            return "metainfl.group([" + ", ".join(one(m) for m in p.members) + "])"
-        if p.kind == "task":
-            return f"metainfl.task({p.task})"
-        if p.kind in ("support", "query"):
-            return f"metainfl.{p.kind}({p.task}, {p.instance})"
-        side = p.kind.removesuffix("_input")
-        return f"metainfl.shift({side!r}, {p.task}, {p.instance}, {p.axis})"
-
-    return "[" + ", ".join(map(one, pis)) + "]"

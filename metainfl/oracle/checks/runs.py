@@ -7,7 +7,8 @@ import torch
 
 from metainfl.oracle.bridge import to_truth
 from metainfl.oracle.checks.registry import check
-from metainfl.oracle.context import Context, differenced
+from metainfl.oracle.comparing import differenced
+from metainfl.oracle.context import Context
 from metainfl.oracle.estimands.estimand import Evidence
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.oracle.runs.case import RunCase, run_case

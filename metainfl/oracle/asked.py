@@ -1,0 +1,55 @@
+"""Everything that can be asked of a problem: its tasks, instances, input shifts, and groups of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from metainfl.oracle.bridge import to_production
+from metainfl.problem.perturbation import Perturbation
+from metainfl_reference import perturbation as truth_of
+from metainfl_reference.episodes import Weights
+from metainfl_reference.family import Family
+
+
+def perturbations(
+    family: Family, weights: Weights | None, kinds: Sequence[str], limit: int | None = None
+) -> list[Perturbation]:
+    """Every perturbation of these kinds that the family knows, or `limit` spread evenly.
+
+    Data of weight 0 (padding) are not asked about: they are not there.
+    """
+    e, w = family.episodes, weights or Weights.ones(family.episodes)
+    t, d = e.n_tasks, e.query_x.shape[2]
+    single = family.name.startswith("single")
+    here = {s: np.argwhere(getattr(w, s) != 0).tolist() for s in ("support", "query")}
+    sides = ("query",) if single else ("support", "query")
+    out: list[truth_of.Perturbation] = []
+    if "task" in kinds:
+        out += [truth_of.task(k) for k in range(t) if w.task[k]]
+    if "support" in kinds and not single:
+        out += [truth_of.support(k, j) for k, j in here["support"]]
+    if "query" in kinds:
+        out += [truth_of.query(k, j) for k, j in here["query"]]
+    for side in sides:
+        if f"{side}_input" in kinds:
+            out += [truth_of.shift(side, k, j, a) for k, j in here[side] for a in range(d)]  # type: ignore[arg-type]
+    if "group" in kinds and t > 2:
+        out += [truth_of.group([truth_of.task(0), truth_of.task(2)]), _mixed(family, here, single)]
+    if limit is not None and len(out) > limit:
+        out = [out[i] for i in np.linspace(0, len(out) - 1, limit).astype(int)]
+    return [to_production(p) for p in out]
+
+
+def _mixed(family: Family, here: dict[str, list[list[int]]], single: bool) -> truth_of.Perturbation:
+    """A task, and of another task two query instances and two supports (of two ways, where it can)."""
+    k, j = here["query"][-1]
+    members = [truth_of.task(1), truth_of.query(k, j)]
+    members += [truth_of.query(k, i) for m, i in here["query"] if m == k and i != j][:1]
+    if not single:
+        y = family.episodes.support_y[0].argmax(1)
+        own = [i for m, i in here["support"] if m == 0]
+        other = sorted(own[1:], key=lambda i: bool(y[i] == y[own[0]]))  # another way first
+        members += [truth_of.support(0, i) for i in (own[0], *other[:1])]
+    return truth_of.group(members)
