@@ -19,6 +19,11 @@ def _weights_are_one(c: Case) -> bool:
     return c.weights is None
 
 
+def _one_loss(c: Case) -> bool:
+    own = getattr(c.family, "loss_name", None)
+    return getattr(c.family, "outer_loss", own) == own
+
+
 TRAITS: dict[str, Trait] = {
     "all weights are 1": _weights_are_one,
     "there are at most 6 tasks": lambda c: c.family.episodes.n_tasks <= 6,
@@ -31,6 +36,8 @@ TRAITS: dict[str, Trait] = {
     "F is quadratic": lambda c: c.family.quadratic,
     "there is one output": lambda c: c.family.episodes.query_y.shape[2] == 1,
     "there are at most three inner steps": lambda c: getattr(c.family, "steps", 0) <= 3,
+    "there is one inner rate": lambda c: np.ptp(np.asarray(getattr(c.family, "alpha", 0.0))) == 0,
+    "the outer loss is the inner one": _one_loss,
     "there are more supports than queries": lambda c: (
         c.family.episodes.support_x.shape[1] > c.family.episodes.query_x.shape[1]
     ),
@@ -53,14 +60,13 @@ def facts(every: Sequence[Evidence], wrong: Sequence[Evidence]) -> list[str]:
         out.append("right in its first call, wrong in every later one")
     bad = {id(e.case): e.case for e in wrong}
     good = {id(e.case): e.case for e in own if id(e.case) not in bad}
-    for words, trait in TRAITS.items():
-        if (
-            good
-            and all(trait(c) for c in good.values())
-            and not any(trait(c) for c in bad.values())
-        ):
-            out.append(f"right where {words}")
-            break
+    apart = [
+        words
+        for words, trait in TRAITS.items()
+        if good and all(map(trait, good.values())) and not any(map(trait, bad.values()))
+    ]
+    if apart:  # several where the cases cannot tell which of them it is
+        out.append(f"right where {', or '.join(apart[:4])}")
     families = {c.family.name for c in good.values()} - {c.family.name for c in bad.values()}
     if families and len(out) < 2:
         out.append(f"right on {', '.join(sorted(families))}")
