@@ -21,7 +21,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "gradient descent": {},
     "momentum": {"momentum": 0.9, "weight_decay": 0.05},
     "Nesterov": {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1, "decoupled": True},
-    "dampened sums": {"momentum": 0.9, "dampening": 0.3, "reduction": "sum"},
+    "dampened sums": {"momentum": 0.5, "dampening": 0.4, "reduction": "sum"},
     "Adam": {"optimiser": "adam", "weight_decay": 0.05},
     "AdamW, eps in the root": {
         "optimiser": "adam",

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from typing import get_type_hints
 
 import pytest
@@ -44,6 +45,7 @@ IDLE = {
 def here(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(FILE)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)  # another test's, imported by a file
     return tmp_path
 
 

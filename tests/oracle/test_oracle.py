@@ -266,7 +266,7 @@ def test_command_line_judges_a_file(tmp_path, capsys):
         (["metainfl:task_if", "--claim", "size=3"], "cannot read 'size=3'"),
         (["metainfl:task_if", "--claim", "sign=x"], "as the sign"),
         (["metainfl:task_if", "--families", "resnet"], "there is no 'resnet'"),
-        (["--families", "single_ridge"], "method of your own"),
+        (["--families", "single_ridge"], "name it as file.py:method"),
     ],
 )
 def test_command_line_bad_arguments(arguments, message, capsys):

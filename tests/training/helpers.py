@@ -7,20 +7,11 @@ import torch
 from torch import nn
 
 import metainfl as mi
-from metainfl.oracle.bridge import problem_of, to_production
-from metainfl.training import SGD, Adam, Recipe, train
+from metainfl.oracle.bridge import optimiser_of, problem_of, to_production
+from metainfl.training import Recipe, train
 from metainfl_reference.estimands import trajectory
 from metainfl_reference.generators import small
 from metainfl_reference.routes.trajectories import RECIPES, recipe
-
-
-def optimiser_of(r):
-    """A reference recipe's optimiser, in production."""
-    decay = {"weight_decay": r.weight_decay, "decoupled": r.decoupled}
-    if r.optimiser == "adam":
-        b1, b2 = r.betas
-        return Adam(b1, b2, r.eps, eps_inside_root=r.eps_inside_root, **decay)
-    return SGD(r.momentum, nesterov=r.nesterov, **decay)
 
 
 @cache
@@ -29,7 +20,9 @@ def twins(name, optimiser):
     family = small(name, 1)
     of = recipe(optimiser)
     start = 0.3 * np.random.default_rng(0).standard_normal(family.n_meta)
-    own = Recipe(optimiser=optimiser_of(of), rate=of.rates, batches=of.batches)
+    own = Recipe(
+        optimiser=optimiser_of(of), rate=of.rates, batches=of.batches, reduction=of.reduction
+    )
     run = train(problem_of(family), own, start=torch.tensor(start), progress=False)
     return run, trajectory.run(family, of, start)
 

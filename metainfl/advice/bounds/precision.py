@@ -6,7 +6,8 @@ eps |H| |lam| (b is a sum of gradients at lam, which is itself rounded) move x =
 an operation. In the worst case the 16 p operations of a handful of inner products in a row add up, and
 the inner solves multiply by their own condition: that is certain, and thousands of times too large as a
 rule. Errors of either sign add up as the root of their number (Higham and Mary 2019), and so does what an
-inner solve amplifies in a direction that is not its worst: that is likely, no proof.
+inner solve amplifies in a direction that is not its worst: that is likely, no proof. Half of it is what is
+said: over 230 fixed questions in float32 that is three times the error at least.
 """
 
 from __future__ import annotations
@@ -26,5 +27,5 @@ def certain(
 def likely(
     eps: float, condition: float, size: float, *, parameters: int, inner: float = 1.0
 ) -> float:
-    """sqrt(p cond(inner)) eps cond(H) (|x| + |lam|)."""
-    return math.sqrt(parameters * inner) * eps * condition * size
+    """sqrt(p cond(inner)) eps cond(H) (|x| + |lam|) / 2."""
+    return 0.5 * math.sqrt(parameters * inner) * eps * condition * size
