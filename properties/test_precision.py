@@ -1,9 +1,9 @@
 """float32 against solving again: eps times the condition of both systems that are solved.
 
 No bound on rounding is both certain and within a hundred times the error: the certain one of
-`bounds.precision` is thousands of times the error in the median of the fixed questions. So every draw is held to
-the certain one, and the fixed questions, which are the same every time, to the likely one too: the
-smallest of 230 fixed draws leaves it three times the error.
+`bounds.precision` is thousands of times the error in the median of the fixed questions. So every draw is
+held to the certain one, and the fixed questions, which are the same every time, to the likely one too:
+over 230 of them it is three times the error at least.
 """
 
 import numpy as np
