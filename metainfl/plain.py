@@ -20,9 +20,18 @@ def as_json(value: Any, **layout: Any) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """A file of one indented JSON value, whole or not there."""
+    """A file of one indented JSON value: the new one or the old one, never half of one, where that can be."""
+    text = as_json(value, indent=1) + "\n"
+    if path.exists() and not path.is_file():  # a pipe or a device: it cannot be replaced
+        path.write_text(text, encoding="utf-8")
+        return
+    path = path.resolve()  # what a link points at, not the link
     half = path.with_name(path.name + ".part")
-    half.write_text(as_json(value, indent=1) + "\n", encoding="utf-8")
+    try:
+        half.write_text(text, encoding="utf-8")
+    except PermissionError:  # a file that may be written, in a folder that may not
+        path.write_text(text, encoding="utf-8")
+        return
     half.replace(path)
 
 

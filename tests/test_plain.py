@@ -3,6 +3,8 @@
 import ast
 import json
 import math
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,20 @@ def test_what_json_lacks_is_a_word(tmp_path):
     assert [float(w) for w in got["a"][:1]] == [math.inf]
     write_json(tmp_path / "x.json", value)
     assert strict((tmp_path / "x.json").read_text()) == got
+
+
+def test_pipes_and_links_stay_what_they_are(tmp_path):
+    """Guards `--json /dev/stdout`: the file that is written whole took the place of the device."""
+    pipe, real, link = (tmp_path / n for n in ("pipe", "real.json", "link.json"))
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_json(pipe, {"a": 1})
+    assert json.loads(os.read(reader, 100)) == {"a": 1} and stat.S_ISFIFO(pipe.stat().st_mode)
+    os.close(reader)
+    real.write_text("old")
+    link.symlink_to(real)
+    write_json(link, {"a": 2})
+    assert link.is_symlink() and json.loads(real.read_text()) == {"a": 2}
 
 
 def test_nothing_else_writes_json():

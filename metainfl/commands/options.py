@@ -61,7 +61,7 @@ def here(ctx: typer.Context, jobs: int, work: int) -> None:
     """Refuse --jobs and --backend where there is nothing to share."""
     if not work:
         idle(ctx, "this: nothing is run that could be shared", ("jobs", "backend"))
-    if jobs == 1:
+    if jobs == 1 and str(ctx.params.get("backend") or "").partition("=")[0] == "loky":
         idle(ctx, "one job, which is done here", ("backend",), "give --jobs above 1 with it")
 
 

@@ -38,9 +38,9 @@ def named(tried: Tried | None = None) -> Iterator[None]:
     """A failure of torch or of a user's own code within gets our name; memory that is out keeps its own."""
     try:
         yield
-    except (MetainflError, MemoryError):
-        raise
     except Exception as error:
+        if passes(error):
+            raise
         if tried is not None:
             diagnose(tried)
         if not isinstance(error, RuntimeError):
@@ -52,6 +52,13 @@ def named(tried: Tried | None = None) -> Iterator[None]:
             "is a derivative which torch does not have, write the operation in elementary ones, or give "
             "Problem product='forward' or 'reverse'; if it cannot be batched, give it chunk=1"
         ) from error
+
+
+def passes(error: BaseException) -> bool:
+    """Whether it is told as it is: an error of ours, or memory that is out (a RuntimeError of torch)."""
+    if isinstance(error, (MetainflError, MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def told(error: BaseException) -> str:
@@ -109,9 +116,9 @@ def loss(
 def _part(who: str, shapes: str, where: str, f: Callable[[], Tensor]) -> Tensor:
     try:
         return f()
-    except (MetainflError, MemoryError):
-        raise
     except Exception as error:
+        if passes(error):
+            raise
         raise InvalidProblem(f"the {who} failed on {shapes} {where}: {told(error)}") from error
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from metainfl.derive.failure import passes
 from metainfl.derive.loop import stacks
 from metainfl.derive.plan import CHUNKS, Plan, Way
 from metainfl.derive.product import Graph, forward_product, stack_product
@@ -24,9 +25,9 @@ def weight_of_a_graph(problem: Definition, lam: Tensor) -> float:
     try:
         stack = next(stacks(problem, lam, problem.tasks.select([0]), size=1))
         return float(max(1, Graph(problem, lam, stack).bytes()))
-    except (MetainflError, MemoryError):
-        raise
-    except Exception:
+    except Exception as error:
+        if passes(error):
+            raise
         return math.nan
 
 

@@ -6,29 +6,37 @@ by hand (a mean over instances, attention between them) is seen in its outputs.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import Tensor
 
+from metainfl.derive.failure import passes
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Definition, Linear, LinearEmbedding, Model, TaskView
+
+#: models that were seen to leave instances apart; nothing is written on a model, whose contents name a run
+_SEEN: WeakKeyDictionary[object, bool] = WeakKeyDictionary()
 
 
 def require_rows_apart(problem: Definition, lam: Tensor, view: TaskView) -> None:
     """`InvalidProblem` where outputs on one instance of a stack change with the others; seen once a model."""
     model = problem.setting.model
-    if isinstance(model, (Linear, LinearEmbedding)) or getattr(model, "rows_apart", False):
+    if isinstance(model, (Linear, LinearEmbedding)) or _seen(model):
         return
-    flat = view.query_x.flatten(0, 1)
-    other = (flat != flat[:1]).reshape(len(flat), -1).any(1).nonzero()
-    if view.query_x.shape[1] < 2 or not len(other):
+    # on the larger side: mixing shows among two instances at least
+    x = max((view.query_x[0], view.support_x[0]), key=len).clone()
+    flat = torch.cat([view.query_x.flatten(0, 1), view.support_x.flatten(0, 1)])
+    other = (flat != x[:1]).reshape(len(flat), -1).any(1).nonzero()
+    if len(x) < 2 or not len(other):
         return
-    x = view.query_x[0].clone()
     x[-1] = flat[int(other[0])]
     try:
         apart = _apart(model, _beside(model, lam), x)
-    except MemoryError:
-        raise
-    except Exception:  # told where it is computed, with what it was given
+    except Exception as error:  # told where it is computed, with what it was given
+        if passes(error):
+            raise
         return
     if not apart:
         raise InvalidProblem(
@@ -36,7 +44,15 @@ def require_rows_apart(problem: Definition, lam: Tensor, view: TaskView) -> None
             "with the other instances (it normalises, averages or attends over them), among which it would "
             "still count: leave it out of the tasks, or normalise instance by instance (LayerNorm, GroupNorm)"
         )
-    object.__setattr__(model, "rows_apart", True)
+    with suppress(TypeError):  # a model that cannot be remembered is looked at again
+        _SEEN[model] = True
+
+
+def _seen(model: object) -> bool:
+    try:
+        return model in _SEEN
+    except TypeError:
+        return False
 
 
 def _apart(model: Model, theta: Tensor, x: Tensor) -> bool:

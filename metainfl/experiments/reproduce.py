@@ -8,7 +8,7 @@ from typing import Any
 
 from metainfl.errors import InvalidOption
 from metainfl.experiments.cells import Tell, cells
-from metainfl.experiments.registry import find
+from metainfl.experiments.registry import EXPERIMENTS, find
 from metainfl.plain import from_json, write_json
 from metainfl.report.environment import environment
 from metainfl.scale.aside import set_aside
@@ -66,8 +66,12 @@ def reproduce(
 
 
 def results(out: Path) -> list[Result]:
-    """All results that are in a folder, by name; a file that was cut is set aside, and told."""
-    found = (_read(p) for p in sorted(out.glob("*/result.json")))
+    """All results that are in a folder, by name; a file that was cut is set aside, and told.
+
+    Folders that are no experiment's are somebody else's: nothing in them is looked at.
+    """
+    places = sorted(out.glob("*/result.json"))
+    found = (_read(p) for p in places if p.parent.name.rpartition("-")[0] in EXPERIMENTS)
     return [r for r in found if r is not None]
 
 

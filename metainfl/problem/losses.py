@@ -27,7 +27,8 @@ def squared(outputs: Tensor, targets: Tensor) -> Tensor:
         raise InvalidProblem(
             f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)} differ in shape"
         )
-    return 0.5 * (outputs - targets).reshape(len(outputs), -1).square().sum(1)
+    squares = (outputs - targets).square()
+    return 0.5 * (squares.flatten(1).sum(1) if squares.ndim > 1 else squares)
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -90,3 +90,55 @@ def test_a_model_that_draws_is_told_as_that():
     p = at_zero(problem(lambda x: x + torch.randn_like(x), 0.0))
     with pytest.raises(mi.InvalidProblem, match="random"):
         mi.influence(p, [mi.task(0)], allow_nonstationary=True)
+
+
+def test_the_support_side_is_looked_at(tmp_path):
+    """Guards padded supports beside a single query, which cannot show that instances are mixed."""
+    x, y = torch.randn(4, 5, 3, dtype=D), torch.randn(4, 5, 2, dtype=D)
+    u = torch.ones(4, 5, dtype=D)
+    u[:, 3] = 0
+    tasks = mi.Tasks(x, y, x[:, :1], y[:, :1], support_weight=u)
+    p = mi.Problem(Mixing(MIXED["centred"]), tasks, mi.Unrolled(1, 0.1), outer_reg=0.5)
+    with pytest.raises(mi.InvalidProblem, match="change with the other instances"):
+        p.gradient(torch.zeros(8, dtype=D))
+
+
+def test_looking_leaves_the_model_and_its_name_as_they_were(tmp_path):
+    """Guards a mark on the model that is part of its contents: a saved run was another problem's."""
+    from metainfl.problem.digest import digest, meaning
+    from metainfl.training import load, save
+
+    p = problem(APART["softmax"], 0.0)
+    before = digest(meaning(p))
+    run = train(p, Recipe(optimiser=SGD(), rate=0.1, steps=2), progress=False)
+    p.gradient(run.lam)
+    assert digest(meaning(p)) == before
+    save(run, tmp_path / "run")
+    assert torch.equal(load(tmp_path / "run", p).lam, run.lam)
+
+
+def test_memory_that_is_out_is_no_mistake_of_the_model():
+    """Guards torch's own error for it, which is a RuntimeError, told as a failing model."""
+
+    def huge(x):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
+
+    for f in (huge, lambda x: _out()):
+        with pytest.raises(RuntimeError) as caught:
+            problem(f, 1.0).gradient(torch.zeros(8, dtype=D))
+        assert not isinstance(caught.value, mi.MetainflError)
+
+
+def _out():
+    raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize("adaptation", [mi.Unrolled(2, 0.1), mi.Proximal(1.0)])
+def test_tasks_without_supports_are_answered(adaptation):
+    """Guards zero-shot tasks under the squared loss: a reshape could not tell their outputs' size."""
+    x, y = torch.randn(3, 4, 3, dtype=D), torch.randn(3, 4, 2, dtype=D)
+    tasks = mi.Tasks(x[:, :0], y[:, :0], x, y)
+    p = mi.Problem(mi.Linear(3, 2), tasks, adaptation, outer_reg=0.5)
+    plain = mi.Problem(mi.Linear(3, 2), tasks, mi.NoAdaptation(), outer_reg=0.5)
+    lam = torch.randn(6, dtype=D)
+    assert torch.allclose(p.gradient(lam), plain.gradient(lam), rtol=1e-9)

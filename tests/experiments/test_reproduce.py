@@ -187,16 +187,20 @@ def test_each_runs_through(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("text", ['{"name": "toy", "cla', "[]", '{"name": "x"}', ""])
 def test_a_cut_result_is_set_aside(toy, tmp_path, text):
     """Guards a file that a kill cut, which ends every later command of its folder."""
-    other = tmp_path / "other-small" / "result.json"
-    other.parent.mkdir()
-    other.write_text(text)
+    other = tmp_path / "001-table1-small" / "result.json"
+    mine = tmp_path / "my_run" / "result.json"  # somebody else's
+    for path in (other, mine):
+        path.parent.mkdir()
+        path.write_text(text)
     with pytest.raises(KeyboardInterrupt):
         reproduce("toy", out=tmp_path)
     reproduce("toy", out=tmp_path)
-    with pytest.warns(SetAside, match=r"other-small/result.json cannot be read.*reproduce other"):
+    with pytest.warns(
+        SetAside, match=r"001-table1-small/result.json cannot be read.*reproduce 001-table1"
+    ):
         found = results(tmp_path)
     assert [r["name"] for r in found] == ["toy"] and not other.exists()
-    assert (other.parent / "result.json.aside").read_text() == text
+    assert (other.parent / "result.json.aside").read_text() == text and mine.read_text() == text
     assert len(results(tmp_path)) == 1
 
 
