@@ -57,7 +57,7 @@ def scoreboard(
 def judge(peer: Peer, problem: PeerProblem) -> Score:
     """`exact`, `WRONG` (an exact claim that fails), `approximates`, or `raises`."""
     try:
-        released = version(peer.package)
+        released = version(peer.package or peer.library)
     except PackageNotFoundError:
         released = "?"
     want, nan = problem.n * problem.truth, float("nan")
