@@ -22,6 +22,8 @@ PROBLEM = PeerProblem(n=60, m=5, components=6)
 EXPECTED = {
     ("curvlinops", "Hessian"): ("exact", "equals the exact Hessian"),
     ("captum", "NaiveInfluenceFunction"): ("exact", "equals the exact Hessian"),
+    ("captum", "TracInCP"): ("approximates", "equals gradient dot product"),
+    ("captum", "TracInCPFast"): ("approximates", "equals gradient dot product"),
     ("dattri", "Explicit, one batch"): ("exact", "equals the exact Hessian"),
     ("dattri", "Explicit, two batches"): ("WRONG", "sum of per-batch inverses"),
     ("dattri", "CG, one batch"): ("exact", "equals the exact Hessian"),
