@@ -21,7 +21,7 @@ def scoreboard(
     markdown: Annotated[bool, typer.Option(help="Print a Markdown table.")] = False,
     progress: Annotated[bool, typer.Option(help="Show how far it is, on stderr.")] = True,
 ) -> None:
-    """Judge dattri, kronfluence, captum and curvlinops, each in its own declared convention.
+    """Judge dattri, kronfluence, captum, curvlinops and traker, each in its own declared convention.
 
     Softmax regression on 200 real digits, influence of each on 20 test losses, float64 where the
     library allows. Needs the extra: pip install 'metainfl[peers]'. Libraries that are not installed

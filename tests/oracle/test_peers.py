@@ -32,6 +32,8 @@ EXPECTED = {
     ("kronfluence", "ekfac"): ("approximates", "sampled Fisher"),
     ("curvlinops", "EK-FAC, type-2"): ("approximates", "equals EK-FAC, type-2"),
     ("curvlinops", "EK-FAC, empirical"): ("approximates", "equals EK-FAC, empirical"),
+    ("trak", "TRAK, no projection"): ("approximates", "times TRAK without projection"),
+    ("trak", "TRAK, projected to 64"): ("raises", "proj_matrix"),
     ("curvlinops", "EK-FAC, default"): ("approximates", "sampled Fisher"),
 }
 

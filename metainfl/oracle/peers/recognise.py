@@ -1,4 +1,4 @@
-"""Which named estimator a score matrix is: exact, per-batch, or one of the EK-FACs."""
+"""Which named estimator a score matrix is: exact, per-batch, one of the EK-FACs, TRAK."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from metainfl.oracle.measure import Distance, distance
-from metainfl.oracle.peers import fisher
+from metainfl.oracle.peers import fisher, margins
 from metainfl.oracle.peers.problem import PeerProblem
 
 Array = np.ndarray
@@ -42,6 +42,7 @@ def candidates(problem: PeerProblem, batch: int) -> dict[str, Array]:
         out[f"K-FAC, {kind} Fisher"] = fisher.scores(problem, kind, corrected=False)
         out[f"the diagonal of the {kind} Fisher"] = fisher.gauss_newton_diagonal(problem, kind)
     identity = fisher.scores(problem, "type-2", corrected=False, shrink=0.0)
+    out["TRAK without projection"] = margins.trak(problem)
     out["gradient dot product, no curvature"] = identity * problem.d
     return out
 

@@ -6,9 +6,9 @@ Every function returns raw scores; its `Peer` says how they map to the mean form
 
 from __future__ import annotations
 
-from metainfl.oracle.peers.libraries import captum, curvlinops, dattri, kronfluence
+from metainfl.oracle.peers.libraries import captum, curvlinops, dattri, kronfluence, trak
 from metainfl.oracle.peers.libraries.peer import Peer
 
 __all__ = ["PEERS", "Peer"]
 
-PEERS = curvlinops.PEERS + captum.PEERS + dattri.PEERS + kronfluence.PEERS
+PEERS = curvlinops.PEERS + captum.PEERS + dattri.PEERS + kronfluence.PEERS + trak.PEERS
