@@ -62,6 +62,7 @@ def _begun(problem: Problem, recipe: Recipe, start: Tensor | State | None, keep:
     """Looked at, and no step taken."""
     program = Program(problem, recipe, start)
     preflight(program.problem.replaced(lam=program.start.lam), program.problem.tasks)
+    program.problem.derivatives_hold = True
     return Run(Checkpoints(program, keep))
 
 
@@ -241,17 +242,21 @@ class Run:
 
     def target_slopes(self, targets: Tasks) -> Tensor:
         """D L_t at lam_S through each target's own adaptation (m, p): the seeds of the adjoint."""
-        end = self.problem()
-        targets = require_tasks(targets).to(end.lam.device, end.lam.dtype)
-        preflight(end, targets, "target")
+        end, targets = self._end(targets)
         return end.task_gradients(end.lam, targets)
 
     def target_losses(self, targets: Tasks) -> Tensor:
         """L_t at lam_S, adapted (m,)."""
+        end, targets = self._end(targets)
+        return end.losses(end.lam, targets)
+
+    def _end(self, targets: Tasks) -> tuple[Problem, Tasks]:
+        """The problem at the end and targets that fit it; its derivatives are looked at once a run."""
         end = self.problem()
         targets = require_tasks(targets).to(end.lam.device, end.lam.dtype)
         preflight(end, targets, "target")
-        return end.losses(end.lam, targets)
+        self.program.problem.derivatives_hold = True
+        return end, targets
 
     # -- running again ------------------------------------------------------------------------------
     def replay(

@@ -9,7 +9,8 @@ from torch import nn
 import metainfl as mi
 from metainfl.derive.own_code import own_code
 from metainfl.errors import InvalidProblem
-from metainfl.training import Recipe, train
+from metainfl.influence.removal import target_losses
+from metainfl.training import Recipe, load, save, train
 from metainfl.training.networks import mlp
 from tests.derive.test_differences import Reversed, StraightThrough
 
@@ -151,3 +152,27 @@ def test_it_is_asked_once(monkeypatch):
     assert len(calls) == 1
     asked(problem.replaced(outer_loss=mi.squared))
     assert len(calls) == 2
+
+
+def test_a_run_asks_once(monkeypatch, tmp_path):
+    """Guards a run whose copy of the problem forgets it: every question about targets differenced anew."""
+    calls = []
+    import metainfl.derive.preflight as at
+
+    monkeypatch.setattr(at, "check_derivatives", lambda p: calls.append(p))
+    problem = problem_with(Function(torch.tanh))
+    run = train(problem, Recipe(rate=0.01, steps=2), progress=False)
+    save(run, tmp_path)
+    for _ in range(2):
+        run.target_losses(problem.tasks)
+        run.target_slopes(problem.tasks)
+        run.replay().target_losses(problem.tasks)
+    assert len(calls) == 1
+    found = load(tmp_path, problem)
+    for _ in range(2):
+        found.target_losses(problem.tasks)
+    assert len(calls) == 2
+    edits = problem.lam[None].repeat(2, 1)
+    for _ in range(2):
+        target_losses(problem, edits, problem.tasks)
+    assert len(calls) == 3
