@@ -80,6 +80,8 @@ class Run:
     def __init__(self, kept: Checkpoints) -> None:
         self.kept = kept
         self.state, self._losses = kept.program.start, list[float]()
+        #: how many steps it was last to take: where an interrupted replay stops
+        self.until = 0
         kept.offer(0, self.state)
 
     # -- what it is ---------------------------------------------------------------------------------
@@ -128,11 +130,14 @@ class Run:
 
     # -- going on -----------------------------------------------------------------------------------
     def resume(self, *, progress: bool | Watch = True) -> Run:
-        """The same run, after the steps that are still to be taken."""
-        return self._to(self.program.steps, progress)
+        """The same run, after the steps that are still to be taken; a replay that was stopped on its way
+        goes as far as the run that it is compared with.
+        """
+        return self._to(self.until if self.done < self.until else self.program.steps, progress)
 
     def _to(self, steps: int, progress: bool | Watch) -> Run:
         """After `steps` steps: all of them, or as many as the run that is compared with has taken."""
+        self.until = steps
         try:
             with watching(self.program, steps, progress) as watch:
                 while self.done < steps:

@@ -48,6 +48,7 @@ def save(run: Run, folder: str | Path) -> None:
         "batches": p.batches,
         "count": p.start.steps,
         "done": run.done,
+        "until": run.until,
         "keep": run.kept.keep,
         "product": p.plan.mode,
         "chunk": p.plan.chunk,
@@ -91,6 +92,7 @@ def load(folder: str | Path, problem: Problem) -> Run:
         facts = json.loads(text)
         recipe = Recipe.from_json(as_json(facts["recipe"]))
         done, count, keep = int(facts["done"]), int(facts["count"]), int(facts["keep"])
+        until = int(facts.get("until", 0))
         moments = range(recipe.optimiser.n_moments)
 
         def state(name: str, t: int) -> State:
@@ -122,5 +124,5 @@ def load(folder: str | Path, problem: Problem) -> Run:
         if math.isfinite(float(moved.lam.sum())):
             run.kept.offer(t, moved)
         run.state = moved
-    run._losses = losses
+    run._losses, run.until = losses, until
     return run

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from metainfl.errors import Interrupted
-from metainfl.training import Adam, Recipe, train
+from metainfl.training import Adam, Recipe, load, save, train
 from metainfl.training import run as module
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.program import Program
@@ -52,8 +52,9 @@ def test_at_every_instruction(ask):
             break
         stops += 1
         assert run.losses == whole.losses[: run.done] and run.state.steps == run.done
-        assert torch.equal(run.resume(progress=False).lam, whole.lam)
-        assert run.losses == whole.losses
+        while not run.finished:
+            run.resume(progress=False)
+        assert torch.equal(run.lam, whole.lam) and run.losses == whole.losses
         assert all(torch.equal(run.state_at(t).lam, whole.state_at(t).lam) for t in range(4))
     assert stops > 100
 
@@ -72,7 +73,7 @@ def test_an_error_of_the_watch_leaves_a_whole_step():
     assert torch.equal(run.resume(progress=False).lam, whole.lam) and run.losses == whole.losses
 
 
-def test_a_run_of_some_steps_stops_as_a_whole_one_does():
+def test_a_run_of_some_steps_stops_as_a_whole_one_does(tmp_path):
     """Guards a replay of an unfinished run that says nothing on its way, and loses what it did."""
 
     def stop(after, seen):
@@ -89,5 +90,10 @@ def test_a_run_of_some_steps_stops_as_a_whole_one_does():
     with pytest.raises(Interrupted, match="1 of 2 steps") as caught:
         run.replay(progress=stop(1, seen))
     assert seen == [(1, 2)] and caught.value.result.done == 1
-    run.replay(progress=stop(9, seen))
+    whole = run.replay(progress=stop(9, seen))
     assert seen == [(1, 2), (1, 2), (2, 2)]
+    half = caught.value.result
+    save(half, tmp_path)
+    for again in (half, load(tmp_path, network())):  # to where it was to go, and then as any run
+        assert again.resume(progress=False).done == 2 and torch.equal(again.lam, whole.lam)
+        assert again.resume(progress=False).finished
