@@ -62,15 +62,21 @@ def save(path: str | Path, value: Tasks | Tensor | Stored) -> None:
 
 def _dense(value: Tensor, name: str) -> Tensor:
     """The tensor, if safetensors has its type and reads it as it is."""
-    if value.layout != torch.strided or value.is_quantized or value.is_meta:
-        kind = "has no values" if value.is_meta else f"is {value.layout}"
+    if value.is_meta:
         raise InvalidProblem(
-            f"the tensor {name!r} {kind}, which a file of metainfl cannot hold: save value.to_dense()"
+            f"the tensor {name!r} is on the device meta and has no values to save: give it values first"
         )
-    if value.is_complex():
+    kind, instead = "", ""
+    if value.is_quantized:
+        kind, instead = "quantized", "value.dequantize()"
+    elif value.layout != torch.strided:
+        kind, instead = f"{value.layout}", "value.to_dense()"
+    elif value.is_complex():
+        kind = f"{value.dtype}"
+        instead = "torch.view_as_real(value), and read it with torch.view_as_complex"
+    if kind:
         raise InvalidProblem(
-            f"the tensor {name!r} is {value.dtype}, which a file of metainfl cannot hold: save "
-            "torch.view_as_real(value), and read it with torch.view_as_complex"
+            f"the tensor {name!r} is {kind}, which a file of metainfl cannot hold: save {instead}"
         )
     return value
 

@@ -4,8 +4,9 @@
     streamed(problem, perturbations, targets, "scores.npy")    at a minimiser, d L_t(lam*)/d pi
 Rows of the file are *targets*: (m, n), so that a block of them is one piece of the disk; what is returned is
 its transpose, (n, m) as everywhere. Only `block` targets are in memory at once. A .progress file beside it
-says which are done and of what: a killed call goes on; a file of another question, and one that was cut or
-changed since, are refused. numpy's own format: `numpy.load(path, mmap_mode="r")` reads it anywhere.
+says which are done and of what: a killed call goes on, a file of another question is refused, and one that
+was cut or changed since is set aside, with a warning, and computed again. numpy's own format:
+`numpy.load(path, mmap_mode="r")` reads it anywhere.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def streamed(
 
     dtype   "float64" or "float32" on disk; by default that of the subject: nothing is rounded unasked
     `how` (curvature, solver, damping, ...) is for a problem, as in `metainfl.influence`. `InvalidOption`
-    where the file belongs to another question, `BrokenData` where it is not as it was written, and what
-    `scores` raises.
+    where the file belongs to another question, and what `scores` raises; the warning `SetAside` where it is
+    not as it was written: it is kept under another name, and computed again.
     """
     if block < 1:
         raise InvalidOption(f"block must be at least 1 target, got {block}")

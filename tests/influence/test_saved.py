@@ -119,8 +119,8 @@ def test_a_place_that_cannot_be_written_to(tmp_path):
     "value, message",
     [
         (torch.ones(3, dtype=torch.complex128), "complex128.*view_as_real"),
-        (torch.eye(3).to_sparse(), "sparse.*to_dense"),
-        (torch.ones(3, device="meta"), "no values"),
+        (torch.eye(3).to_sparse(), "torch.sparse_coo, which .*save value.to_dense"),
+        (torch.ones(3, device="meta"), "no values to save: give it values first$"),
     ],
 )
 def test_tensors_that_a_file_cannot_hold(tmp_path, value, message):
@@ -128,3 +128,12 @@ def test_tensors_that_a_file_cannot_hold(tmp_path, value, message):
     with pytest.raises(InvalidProblem, match=message):
         mi.save(tmp_path / "x", value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_a_quantized_tensor_is_told_what_to_do(tmp_path):
+    """Guards advice that fails on what it is given for."""
+    value = torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)
+    with pytest.raises(InvalidProblem, match=r"is quantized.*save value.dequantize\(\)$"):
+        mi.save(tmp_path / "x", value)
+    mi.save(tmp_path / "x", value.dequantize())
