@@ -79,17 +79,16 @@ def weight(tasks: Tasks, m: Perturbation) -> float:
     return float(tasks.side(m.kind, m.task)[1][m.instance])
 
 
-def removable(tasks: Tasks, perturbations: Sequence[Perturbation]) -> None:
-    """`check`, and `InvalidProblem` for what names no weight that could be 0."""
+def removable(tasks: Tasks, perturbations: Sequence[Perturbation], instead: str = "") -> None:
+    """`check`, and `InvalidProblem` for what names no weight that could be 0; it ends in `instead`."""
     check(tasks, perturbations)
     for p in perturbations:
         for m in parts(p):
-            _removable(m)
+            _removable(m, instead)
 
 
-def _removable(m: Perturbation) -> None:
+def _removable(m: Perturbation, instead: str = "") -> None:
     if m.kind not in ("task", "support", "query"):
         raise InvalidProblem(
-            f"{m} is an input shift; there is nothing to remove. A run with the input moved by a value is "
-            "run.replay({shift: value}), its derivative run.scores or run.influence"
+            f"{m} is an input shift; there is nothing to remove: ask about a task or an instance{instead}"
         )

@@ -38,6 +38,10 @@ from metainfl.training.state import State
 from metainfl.training.tangent import tangent
 
 KEEP = 2**30
+MOVED = (
+    ". A run with the input moved by a value is run.replay({shift: value}), its derivative run.scores or "
+    "run.influence"
+)
 
 
 def train(
@@ -286,7 +290,7 @@ class Run:
 
     def without(self, perturbation: Perturbation) -> Run:
         """The removal: the same program with the weights that are named at 0. Input shifts are refused."""
-        removable(self.program.problem.tasks, [perturbation])
+        removable(self.program.problem.tasks, [perturbation], MOVED)
         return self.replay({perturbation: 0.0})
 
     def replay_many(

@@ -87,3 +87,14 @@ def test_a_removal_that_folds_is_named(name, seed, k):
     with pytest.raises(mi.errors.BranchLost, match="cannot be followed") as caught:
         removal.resolved(case.problem(), [mi.task(k)])
     assert 0 < caught.value.share < 1
+
+
+def test_a_shift_of_a_problem_is_told_without_a_run():
+    """Guards advice to call what a problem does not have."""
+    problem, moved = small_case("proximal_ridge").problem(), mi.shift("query", 1, 0, 2)
+    for way in (removal.resolved, removal.newton, removal.first_order, removal.second_order):
+        with pytest.raises(
+            mi.InvalidProblem, match=r"query_input 1.0\[2\] is an input shift"
+        ) as told:
+            way(problem, [moved])
+        assert "run." not in str(told.value)

@@ -129,6 +129,8 @@ def test_a_shift_is_no_removal():
     ):
         with pytest.raises(InvalidProblem, match=r"query_input 1.0\[2\] is an input shift"):
             call()
+    with pytest.raises(InvalidProblem, match=r"run.replay\(\{shift: value\}\)"):
+        run.without(moved)
     assert not torch.equal(run.replay({moved: 0.1}).lam, run.lam)
     many = run.replay_many([moved], factor=0.1)
     assert torch.equal(many[0], run.replay({moved: 0.1}).lam)
