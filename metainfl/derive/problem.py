@@ -113,11 +113,12 @@ class Problem(Definition):
                 f"vectors to be multiplied by H are ({self.n_meta},) or ({self.n_meta}, k), got "
                 f"{tuple(vectors.shape)}"
             )
-        if vectors.dtype != lam.dtype:
+        if vectors.is_complex():
             raise InvalidProblem(
-                f"vectors to be multiplied by H must have lam's type {lam.dtype}, got {vectors.dtype}: "
-                "use vectors.to(lam)"
+                f"vectors to be multiplied by H must be real, got {vectors.dtype}: multiply real and "
+                "imaginary parts"
             )
+        vectors = vectors.to(lam)
         if not torch.isfinite(vectors).all():
             raise NotFinite("the vector to be multiplied by H is not finite", quantity="vector")
         found = fresh(self, lam, vectors, self.settled(lam))

@@ -101,10 +101,10 @@ def tangent(symmetry: Any, lam: Tensor) -> Tensor:
         raise InvalidProblem(
             f"symmetry must return directions ({len(lam)}, f), one a column, got {shape}"
         )
-    if torch.promote_types(found.dtype, lam.dtype) != lam.dtype:
+    if found.is_complex():
         raise InvalidProblem(
-            f"symmetry must return directions of lam's type {lam.dtype}, got {found.dtype}, which it does "
-            "not hold: make them with lam.new_zeros, or .to(lam)"
+            f"symmetry must return real directions, as lam is {lam.dtype}, got {found.dtype}: make them "
+            "with lam.new_zeros"
         )
     found = found.to(lam)
     if not torch.isfinite(found).all():

@@ -185,3 +185,15 @@ def test_vectors_in_one_pass_or_one_by_one(mode, together):
     assert_close(
         fresh(problem, problem.lam, rows.T, plan), problem.hessian(problem.lam) @ rows.T, 1e-12
     )
+
+
+def test_a_vector_of_another_real_type_is_lam_s():
+    """Guards a refusal of vectors that lam's type holds, and complex ones that lose half of themselves."""
+    problem = problem_of("proximal_softmax")
+    v = torch.arange(problem.n_meta)
+    want = problem.hessian_product(problem.lam, v.to(problem.lam))
+    for kind in (torch.float32, torch.int64):
+        found = problem.hessian_product(problem.lam, v.to(kind))
+        assert found.dtype == torch.float64 and torch.equal(found, want)
+    with pytest.raises(InvalidProblem, match=r"must be real, got torch\.complex128"):
+        problem.hessian_product(problem.lam, v.to(torch.complex128))

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import metainfl as mi
+from metainfl.training import Recipe, train
 
 D = torch.float64
 
@@ -73,3 +74,15 @@ def test_directions_that_lam_holds_are_taken(kind):
         problem(symmetry=lambda lam, d=d: d, **asked).tangent() for d in (given, given.to(D))
     )
     assert found.dtype == D and torch.equal(found, want)
+
+
+def test_double_directions_of_a_problem_in_single_precision():
+    """Guards a refusal of a symmetry that numpy or a constant of torch made, rounded to lam's type."""
+    directions = torch.eye(6, dtype=D)[:, :2] / 3
+    given = problem(symmetry=lambda lam: directions, lam=torch.zeros(6, dtype=D))
+    run = train(given, Recipe(rate=0.1, steps=1, dtype="float32"), progress=False)
+    single = given.replaced(tasks=given.tasks.to(dtype=torch.float32))
+    for found in (run.problem().tangent(), single.tangent()):
+        assert found.dtype == torch.float32 and found.shape == (6, 2)
+    with pytest.raises(mi.InvalidProblem, match="not finite"):  # in lam's type
+        single.replaced(symmetry=lambda lam: 1e300 * directions).tangent()
