@@ -68,7 +68,8 @@ def vector(value: Any, n: int, name: str) -> Tensor:
 def precision(value: Any, n: int) -> float | Tensor:
     """The outer regulariser: a number, or one precision a meta-parameter (n,)."""
     if not isinstance(value, Tensor) or value.ndim == 0:
-        if not isinstance(value, Tensor) and getattr(value, "__len__", None) is not None:
+        many = getattr(value, "__len__", None) is not None and getattr(value, "ndim", 1) > 0
+        if not isinstance(value, Tensor) and many:
             raise InvalidProblem(
                 f"outer_reg must be a number or a torch tensor ({n},), one precision a meta-parameter; "
                 f"got {said(value)}"

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 
 from metainfl.errors import InvalidRecipe
+from metainfl.training.given import number
 from metainfl.training.program import Program
 from metainfl.training.state import State
 
@@ -20,12 +21,16 @@ class Checkpoints:
 
     def __init__(self, program: Program, keep: int) -> None:
         size = program.start.bytes()
-        if not (isinstance(keep, (int, float)) and math.isfinite(keep)):
+        try:
+            room = number(keep, "keep")
+        except InvalidRecipe:
+            room = math.nan
+        if not math.isfinite(room):
             raise InvalidRecipe(f"keep is a number of bytes, such as 2**30, got {keep!r}")
-        self.program, self.keep, self.capacity = program, int(keep), int(keep // size)
+        self.program, self.keep, self.capacity = program, int(room), int(room // size)
         if self.capacity < 1:
             raise InvalidRecipe(
-                f"keep is {keep} bytes, but one state of this run takes {size}: keep at least that"
+                f"keep is {self.keep} bytes, but one state of this run takes {size}: keep at least that"
             )
         self.stride = _stride(program.steps, self.capacity)
         self.states: dict[int, State] = {}

@@ -29,7 +29,7 @@ def number(value: Any, what: str) -> float:
         if isinstance(value, (str, bytes)):
             raise TypeError
         return float(value)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InvalidRecipe(f"{what} must be a number, got {value!r}") from None
 
 

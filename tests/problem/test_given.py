@@ -1,5 +1,6 @@
 """Numbers, tensors and symmetries of a problem that are none are told by name."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,6 +23,7 @@ def problem(**changes):
         *({"outer_reg": v} for v in (None, "0.5", "small", [0.5] * 6, torch.ones(6, 1), 1j)),
         *({"outer_reg": v} for v in (torch.ones(6) * 1j, torch.tensor(1j), {}, -torch.ones(6))),
         *({"lam": v} for v in ([0.0] * 6, 3.0, "lam", torch.zeros(6).numpy(), torch.ones(6) * 1j)),
+        *({"outer_reg": v} for v in (np.ones(1), np.ones(6), np.array("small"))),
         *({"direct": v} for v in (None, "1", [1.0], torch.ones(2))),
         *({"chunk": v} for v in ("2", 1.5, [2], float("nan"))),
         *({"keep": v} for v in (None, "2", [2], float("nan"))),
@@ -37,7 +39,14 @@ def test_what_is_no_number_or_tensor_is_named(changes):
 
 def test_numbers_of_other_kinds_are_numbers():
     """Guards checks that refuse what always worked: whole numbers, numpy's and torch's scalars."""
-    for value in (1, True, torch.tensor(1.0), torch.tensor(1), torch.ones(()).numpy()[()]):
+    for value in (
+        1,
+        True,
+        torch.tensor(1.0),
+        torch.tensor(1),
+        torch.ones(()).numpy()[()],
+        np.array(1.0),
+    ):
         assert problem(outer_reg=value, direct=value).outer_reg == 1
     assert problem(outer_reg=torch.ones(6, dtype=torch.int64)).outer_reg.dtype == D
     assert problem(lam=torch.zeros(6, dtype=torch.int64)).lam.dtype == D

@@ -1,5 +1,6 @@
 """States kept within a bound: the same numbers, and never more states than there is room for."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -42,3 +43,10 @@ def test_less_than_one_state_is_refused():
     """Guards a bound that is quietly exceeded."""
     with pytest.raises(InvalidRecipe, match=r"keep is 311 bytes.*takes 312"):
         train(network(), Recipe(rate=0.1, steps=2), keep=311, progress=False)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32, np.array, torch.tensor])
+def test_room_in_numbers_of_other_kinds(kind):
+    """Guards a refusal of numbers of numpy and torch, which may be the product of a shape."""
+    run = train(network(), Recipe(rate=0.1, steps=2), keep=kind(2**20), progress=False)
+    assert run.kept.keep == 2**20 and type(run.kept.keep) is int

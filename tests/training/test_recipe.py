@@ -147,7 +147,7 @@ def test_a_device_that_is_not_here_is_told():
         train(network(), recipe, progress=False)
 
 
-@pytest.mark.parametrize("keep", [float("nan"), float("inf"), "all", None])
+@pytest.mark.parametrize("keep", [float("nan"), float("inf"), "all", None, [2], 1j])
 def test_keep_is_a_number_of_bytes(keep):
     with pytest.raises(InvalidRecipe, match="keep is a number of bytes"):
         train(network(), Recipe(rate=0.1, steps=1), keep=keep, progress=False)
