@@ -16,6 +16,7 @@ from torch.func import grad
 
 from metainfl.adaptation import NoAdaptation
 from metainfl.derive.failure import named
+from metainfl.derive.padding import without_padding
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Linear
@@ -46,19 +47,20 @@ def alphas(problem: Problem) -> Tensor:
 
 def representer_points(problem: Problem, x: Tensor) -> Tensor:
     """Each instance's part of the outputs at x (m, d): (T, n_q, m, c); over T and n_q they add up."""
-    kernel = torch.einsum("tnd,md->tnm", problem.tasks.query_x, x)
+    kernel = torch.einsum("tnd,md->tnm", without_padding(problem.tasks.view()).query_x, x)
     return kernel[..., None] * alphas(problem)[:, :, None, :]
 
 
 def slopes(problem: Problem) -> Tensor:
     """w_i v_ij dl_ij/d output (T, n_q, c) of a linear single-level problem at lam."""
     model, t = problem.setting.model, problem.tasks
-    target = t.query_y.flatten(0, 1)
+    view = without_padding(t.view())
+    target = view.query_y.flatten(0, 1)
     with named():
-        y = model(problem.lam, t.query_x.flatten(0, 1))
+        y = model(problem.lam, view.query_x.flatten(0, 1))
         each = grad(lambda out: problem.outer_loss(out, target).sum())(y).detach()
-    weight = t.w[:, None, None] * t.view().query_weight[:, :, None]
-    return weight * each.reshape(*t.query_x.shape[:2], -1)
+    weight = t.w[:, None, None] * view.query_weight[:, :, None]
+    return weight * each.reshape(*view.query_x.shape[:2], -1)
 
 
 def _regulariser(problem: Problem) -> float | Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from metainfl.adaptation import NoAdaptation
+from metainfl.derive.padding import without_padding
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.influence.how import How, apply_inverse
@@ -35,9 +36,10 @@ def rps_lje(problem: Problem, x: Tensor, **how: Unpack[How]) -> Tensor:
             "RPS-LJE is of linear models without adaptation: take "
             "metainfl.methods.features.last_layer.head(problem)"
         )
-    live = (t.w[:, None] * t.view().query_weight != 0).to(problem.lam)
+    view = without_padding(t.view())
+    live = (t.w[:, None] * view.query_weight != 0).to(problem.lam)
     share = live / live.sum()
-    g = torch.einsum("tnd,tnc->tndc", t.query_x, slopes(problem)).flatten(2)
+    g = torch.einsum("tnd,tnc->tndc", view.query_x, slopes(problem)).flatten(2)
     g = g + share[..., None] * problem.prior(problem.lam)
     moved = apply_inverse(problem, g.flatten(0, 1).T, **how).solution.T.reshape(g.shape)
     rows = (share[..., None] * problem.lam - moved).unflatten(2, (model.d, model.c))

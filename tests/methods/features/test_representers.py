@@ -180,3 +180,23 @@ def test_head_of_a_network():
     assert_close(got, want, 1e-10)
     with pytest.raises(mi.InvalidProblem, match="one layer as it is"):
         head(case.problem())
+
+
+@pytest.mark.parametrize("of", [representer_points, rps_lje])
+def test_padding_is_not_read(of):
+    """Guards labels of padding, which are no class, and its inputs, which may overflow."""
+    problem = small_case("single_softmax").problem()
+    t = problem.tasks
+    labels, live = t.query_y.argmax(2), torch.ones_like(t.query_weight)
+    live[1, -1] = live[0, 0] = 0
+    whole = problem.replaced(
+        tasks=mi.Tasks(t.support_x, t.support_y.argmax(2), t.query_x, labels, query_weight=live)
+    )
+    whole.solve()
+    x, y = t.query_x.clone(), labels.clone()
+    x[live == 0], y[live == 0] = 1e200, -100
+    padded = whole.replaced(
+        tasks=mi.Tasks(t.support_x, t.support_y.argmax(2), x, y, query_weight=live)
+    )
+    found = of(padded, torch.tensor(X))
+    assert torch.equal(found, of(whole, torch.tensor(X))) and (found[live == 0] == 0).all()
