@@ -25,8 +25,8 @@ def pixels(
 ) -> Tensor:
     """Images (n, h, w) or (n, h, w, c) as numbers 0..1, (n, c, size, size): x / `top`.
 
-    `top` is the number that means full: 255 for bytes and 1 for floats, whatever is the largest in them;
-    numbers of another kind, and floats on another scale, need it said. Without `size` they keep theirs.
+    `top` is the number that means full: 255 for bytes, 1 for floats and bools, whatever is the largest in
+    them; numbers of another kind, and floats on another scale, need it said. Without `size` they keep theirs.
     `invert` gives 1 - x (Omniglot: ink becomes 1), `grey` the mean of the colours. `InvalidTasks` for what
     does not lie in 0..top.
     """

@@ -1,4 +1,4 @@
-"""What full is in an image: 255 for bytes, 1 for floats, and what leaves that range is refused."""
+"""What full is in an image: 255 for bytes, 1 for floats and bools, and what leaves that range is refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def full(x: Tensor) -> float:
     """What full is, by the kind of the numbers."""
     if x.dtype == torch.uint8:
         return 255.0
-    if x.is_floating_point():
+    if x.is_floating_point() or x.dtype == torch.bool:
         return 1.0
     raise InvalidTasks(
         f"images of {x.dtype} have no range of their own: say what full is (top=255)"

@@ -11,14 +11,16 @@ from metainfl.data.pictures import paths_in
 from metainfl.errors import BrokenData, MissingData
 
 _WORDNET = re.compile(r"n\d{8}")  # a folder that is called so is one of a class
+_SPLITS = {"train", "val", "validation", "test"}
 
 
 def named_pictures(path: Path, place: Path, source: str) -> list[tuple[PurePosixPath, str]]:
     """(picture below `place`, class) of each line `filename,label`, in its order.
 
     A picture is meant by its class and its name: of several with that name the one in a folder of the
-    class, and never one in a folder of another class. `BrokenData` where several are left, where two lines
-    mean one picture, or where this is no such file; `MissingData` where none is left.
+    class, and never one in a folder of another class. A folder in the name need not be there. `BrokenData`
+    where several are left, where two lines mean one picture, or where this is no such file; `MissingData`
+    where none is left.
     """
     rows = _rows(path)
     classes = {c for _, c in rows}
@@ -58,10 +60,24 @@ def _meant(
 ) -> list[PurePosixPath]:
     """Those of one base name that a line may mean."""
     ends = [p for p in there if p.parts[-len(name.parts) :] == name.parts]
-    of_class = [p for p in ends if own in p.parts[:-1]]
+    said = {own, *name.parts[:-1]}
+    elsewhere = _SPLITS - said if _SPLITS & said else set()
+    rest = [p for p in there if elsewhere.isdisjoint(p.parts[:-1])]
+    return _of_class(ends, own, said, classes) or _of_class(rest, own, said, classes)
+
+
+def _of_class(
+    there: Sequence[PurePosixPath], own: str, said: set[str], classes: set[str]
+) -> list[PurePosixPath]:
+    """Those in a folder of the class, or else in none of another: a WordNet name is another's where a line
+    says one too; a class in words may be what a folder of WordNet holds.
+    """
+    of_class = [p for p in there if own in p.parts[:-1]]
     if of_class:
         return of_class
-    return [p for p in ends if not any(f in classes or _WORDNET.fullmatch(f) for f in p.parts[:-1])]
+    rest = [p for p in there if classes.isdisjoint(p.parts[:-1])]
+    outside = [p for p in rest if not any(map(_WORDNET.fullmatch, {*p.parts[:-1]} - said))]
+    return outside if outside or any(map(_WORDNET.fullmatch, said)) else rest
 
 
 def _rows(path: Path) -> list[tuple[PurePosixPath, str]]:

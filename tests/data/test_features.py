@@ -71,6 +71,7 @@ def test_pixels_go_by_kind_and_not_by_the_largest():
     for kind in (torch.float32, torch.float64, torch.int64, torch.uint8):
         assert_close(pixels(x.to(kind), top=255), want, 1e-15)
     assert_close(pixels(x / 255.0, invert=True), 1 - want, 1e-6)
+    assert torch.equal(pixels(x > 60, size=4), pixels((x > 60).double(), size=4))
     for wrong, options, words in (
         (x.double() * 2, {}, "run from 0 to 254 and full is 1: say what full is"),
         (x.double() - 1, {"top": 255}, "run from -1 to 126 and full is 255"),

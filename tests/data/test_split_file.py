@@ -44,6 +44,21 @@ MEANT = {
         ["images/0.png", "val/n00000009/0.png"],
         ["images/0.png"],
     ),
+    "a class in words": (
+        ["0.png,house_finch", "1.png,robin"],
+        ["images/n01532829/0.png", "images/n01558993/1.png"],
+        ["images/n01532829/0.png", "images/n01558993/1.png"],
+    ),
+    "a class in words, a name with its folder": (
+        ["n01532829/0.png,house_finch", "n01558993/0.png,robin"],
+        ["images/n01532829/0.png", "images/n01558993/0.png"],
+        ["images/n01532829/0.png", "images/n01558993/0.png"],
+    ),
+    "a name with a folder that is not there": (
+        ["train/0.png,a", "train/1.png,b", "/home/x/2.png,b"],
+        ["images/0.png", "train/b/1.png", "images/2.png"],
+        ["images/0.png", "train/b/1.png", "images/2.png"],
+    ),
 }
 
 
@@ -62,7 +77,11 @@ WRONG = {
     "one for two classes": (["0.png,a", "0.png,b"], ["images/0.png"], BrokenData, "names images/0.png twice"),
     "a line twice": (["0.png,a", "0.png,a"], ["images/0.png"], BrokenData, "names images/0.png twice"),
     "of another class": (["0.png,a", "1.png,b"], ["b/0.png", "b/1.png"], MissingData, "0.png of class a"),
-    "of another split": (["0.png,a"], ["n00000009/0.png"], MissingData, "1 of the 1 pictures that"),
+    "of another split": (["0.png,n00000001"], ["n00000009/0.png"], MissingData, "1 of the 1 pictures that"),
+    "of another class by its folder": (["n00000001/0.png,a"], ["n00000009/0.png"], MissingData, "1 of the 1"),
+    "two of a class in words": (["0.png,a"], ["n00000001/0.png", "n00000009/0.png"], BrokenData, "may be n0"),
+    "two without the folder": (["train/0.png,a"], ["one/0.png", "two/0.png"], BrokenData, "may be one/0.png"),
+    "in the folder of another split": (["train/0.png,a"], ["val/0.png"], MissingData, "1 of the 1 pictures"),
     "no class": (["0.png,"], ["images/0.png"], BrokenData, "a file name and a class"),
     "no name": ([",a"], ["images/0.png"], BrokenData, "a file name and a class"),
 }  # fmt: skip
