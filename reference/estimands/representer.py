@@ -4,6 +4,7 @@ At a stationary point of F, lam* = -(1/d_out) sum_k w_k D L_k(lam*), an exact su
 single-level families it refines to instances and to predictions:
     lam*       = sum_ij x_ij (x) alpha_ij,   alpha_ij = -(w_i v_ij / d_out) l'_ij
     f(x_t)     = sum_ij (x_ij . x_t) alpha_ij
+With one precision a parameter 1/d_out divides each component by its own; alpha_ij needs one number.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ Array = np.ndarray
 
 def task_components(family: Family, at: Solution) -> Answer:
     """-(w_k / d_out) D L_k(lam*), one row a task (T, p); the rows add up to lam*."""
-    if family.d_out == 0:
-        raise InvalidProblem("the representer decomposition needs d_out > 0")
+    _positive(family)
 
     def rows(f: Family, s: Solution) -> Array:
         w = s.weights.task
@@ -35,11 +35,13 @@ def task_components(family: Family, at: Solution) -> Answer:
 
 def values(family: SingleSoftmax, at: Solution) -> Answer:
     """Alpha (T, n_q, c)."""
+    _one_number(family)
     return measured(family, at, _alpha)
 
 
 def prediction_parts(family: SingleSoftmax, at: Solution, x: Array) -> Answer:
     """Each instance's part of the prediction at x (d,): (T, n_q, c); the parts add up to it."""
+    _one_number(family)
 
     def pieces(f: Family, s: Solution) -> Array:
         return (f.episodes.query_x @ x)[:, :, None] * _alpha(f, s)
@@ -47,9 +49,24 @@ def prediction_parts(family: SingleSoftmax, at: Solution, x: Array) -> Answer:
     return measured(family, at, pieces)
 
 
+def _positive(family: Family) -> None:
+    if np.any(np.asarray(family.d_out) == 0):
+        raise InvalidProblem("the representer decomposition needs d_out > 0, for every parameter")
+
+
+def _one_number(family: Family) -> None:
+    _positive(family)
+    if len(np.unique(family.d_out)) > 1:
+        raise InvalidProblem(
+            "representer values alpha_ij need one d_out for all parameters: take task_components, which "
+            "divide each by its own"
+        )
+
+
 def _alpha(family: Family, at: Solution) -> Array:
     e, lam = family.episodes, at.lam.reshape(family.episodes.query_x.shape[2], -1)
-    scale = (at.weights.task[:, None] * at.weights.query / family.d_out)[:, :, None]
+    d_out = np.ravel(family.d_out)[0]
+    scale = (at.weights.task[:, None] * at.weights.query / d_out)[:, :, None]
     name = family.loss_name  # type: ignore[attr-defined]
     slopes = [Jet(name, x @ lam, y).d1 for x, y in zip(e.query_x, e.query_y, strict=True)]
     return -scale * np.stack(slopes)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from metainfl_reference.errors import InvalidProblem
+from metainfl_reference.estimands import representer
 from metainfl_reference.families import FAMILIES
 from metainfl_reference.generators import OPTIONS, small, tiny
 from metainfl_reference.perturbation import query, support, task
@@ -45,6 +46,38 @@ def test_a_vector_of_equal_precisions_is_the_number():
     base = small("proximal_ridge", 1)
     same = FAMILIES["proximal_ridge"](base.episodes, d_in=1.0, d_out=np.full(base.n_meta, 0.5))
     assert np.allclose(same.solve().lam, base.solve().lam, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("name", ["single_softmax", "maml_softmax"])
+def test_representers_of_precisions_add_up(name):
+    """Guards the decomposition with one precision a parameter: each component is divided by its own."""
+    family = with_precisions(small(name, 2))
+    at = family.solve()
+    answer = representer.task_components(family, at)
+    assert np.abs(answer.value.sum(0) - at.lam).max() <= 1e-10 and np.all(answer.bound >= 0)
+    gone = np.where(np.arange(family.n_meta) == 1, 0, family.d_out)
+    family.d_out = gone
+    with pytest.raises(InvalidProblem, match="d_out > 0"):
+        representer.task_components(family, at)
+
+
+def test_alpha_needs_one_precision():
+    """Guards numpy's own error of shapes: alpha has one number an instance and class."""
+    base = small("single_softmax", 2)
+    family = with_precisions(base)
+    at, x = family.solve(), np.ones(base.episodes.query_x.shape[2])
+    with pytest.raises(InvalidProblem, match=r"alpha_ij .* one d_out"):
+        representer.values(family, at)
+    with pytest.raises(InvalidProblem, match=r"alpha_ij .* one d_out"):
+        representer.prediction_parts(family, at, x)
+    d_out = np.full(base.n_meta, base.d_out)
+    same = FAMILIES[base.name](base.episodes, **{**OPTIONS[base.name], "d_out": d_out})
+    at = base.solve()
+    want, got = representer.values(base, at), representer.values(same, same.solve())
+    assert np.all(np.abs(got.value - want.value) <= got.bound + want.bound)
+    base.d_out = 0.0
+    with pytest.raises(InvalidProblem, match="d_out > 0"):
+        representer.values(base, at)
 
 
 def test_bad_precisions_are_named():
