@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from metainfl.problem.perturbation import Perturbation
 from metainfl.training.scores import Reruns
+from metainfl.training.smoothness import NONE
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ class Confirmation:
             for w, a, b in zip(what, predicted, true, strict=True)
         ]
 
+    @property
+    def error(self) -> float:
+        """|predicted - true| / |true| over the single removals; above 1, "no change" would be nearer."""
+        n = len(self.tasks)
+        predicted, true = (a[:n].mean(1) for a in (self.reruns.predicted, self.reruns.true))
+        size = float(true.norm())
+        return float((predicted - true).norm()) / size if size else math.inf
+
     def __str__(self) -> str:
         """How well the predictions agree, over the single removals."""
         n = len(self.tasks)
@@ -47,10 +57,11 @@ class Confirmation:
             self.reruns.predicted[:n].mean(1, keepdim=True),
             self.reruns.true[:n].mean(1, keepdim=True),
         )
-        error = (single.predicted - single.true).norm() / single.true.norm()
         more = f", and the {len(self.together)} most harmful at once" if self.together else ""
         more += "; all of the first run, whose own scores predict them" if self.first_run else ""
-        return f"{single}; predictions off by {float(error):.0%} of the true changes (one by one{more})"
+        return (
+            f"{single}; predictions off by {self.error:.0%} of the true changes (one by one{more})"
+        )
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,19 @@ class Attribution:
     of_instances: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     confirmation: Confirmation | None = None
+
+    @property
+    def doubt(self) -> str:
+        """Why nothing should be removed by these scores; "" where nothing speaks against it."""
+        if self.confirmation is not None and self.confirmation.error > 1:
+            off = f"{self.confirmation.error:.0%}"
+            return (
+                f"Removals done for real were off by {off} of their size: these scores predict them worse "
+                "than no change at all would"
+            )
+        if self.confirmation is None and NONE in self.facts.get("smooth", ""):
+            return "The run is not smooth, and no removal was done for real: --reruns 5 does some"
+        return ""
 
     @property
     def order(self) -> list[int]:
@@ -147,6 +171,7 @@ class Attribution:
             "facts": self.facts,
             "target_losses": self.losses.tolist(),
             "interval": self.interval,
+            "doubt": self.doubt,
             "seconds": self.seconds,
             "tasks": self.task_rows(),
             "confirmation": None

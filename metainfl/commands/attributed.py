@@ -42,9 +42,14 @@ def write(
     }
     worst = found.harmful(top)
     removed = ",".join(map(str, worst))
-    steps = [
+    first = (
+        ("Do not remove by these scores. See what would make the run predictable:",
+         f"metainfl advise {quote(target)}{more} --measure") if found.doubt else
         ("Remove the tasks that you do not want and train again:",
-         f"metainfl edit {quote(target)}{more} --remove {removed or '3,17'} --out edited"),
+         f"metainfl edit {quote(target)}{more} --remove {removed or '3,17'} --out edited")
+    )  # fmt: skip
+    steps = [
+        first,
         ("Ask a question of your own data:", "metainfl attribute your_file.py:question"),
     ]  # fmt: skip
     text = page(
@@ -88,3 +93,5 @@ def print_table(found: Any, top: int) -> None:
     print("score: change of the targets' loss without the task; below 0 it hurts them")
     if confirmed is not None:
         print(confirmed)
+    if found.doubt:
+        print(f"{found.doubt}. Do not remove by these scores")

@@ -39,7 +39,15 @@ def folded(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
     lead = next((o for name in EXPLAINS for o in numbers if o.check == name), None)
     if lead is None:
         return [*groups, *([o] for o in numbers), *manners]
-    return [*groups, [lead, *(o for o in numbers if o is not lead)], *manners]
+    found = [lead, *(o for o in numbers if o is not lead)]
+    if is_name(lead.diagnosis):  # what it is says more than where it raised, too
+        return [found, *groups, *manners]
+    return [*groups, found, *manners]
+
+
+def is_name(diagnosis: str) -> bool:
+    """Whether a diagnosis names a variant."""
+    return bool(diagnosis) and not diagnosis.startswith("no known variant")
 
 
 def remembers(outcomes: Sequence[Outcome], first: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from metainfl.methods.claim import Claim
 from metainfl.oracle.checks import CHECKS
-from metainfl.oracle.folding import folded
+from metainfl.oracle.folding import folded, is_name
 from metainfl.oracle.measurements import Measurement
 from metainfl.oracle.outcome import Outcome
 from metainfl.plain import as_json
@@ -78,11 +78,13 @@ class Report:
             return f"not judged: the oracle itself stopped in {len(self.broken)} checks"
         if not self.failures:
             return "nothing was checked: every check was skipped"
-        first = self.groups[0][0] if self.groups else None
         words = f"; {self.diagnosis}" if self.diagnosis else ""
-        if first is not None and first.cause:
-            words = f"; {first.message}"
-        return f"does not hold its claim ({self.claim}): {len(self.failures)} checks fail{words}"
+        raised = next((g[0] for g in self.groups if g[0].cause), None)
+        if raised is not None:
+            named = is_name(self.diagnosis)
+            words = f"{words}; it also {raised.message}" if named else f"; {raised.message}"
+        n = len(self.failures)
+        return f"does not hold its claim ({self.claim}): {n} check{'s fail' if n > 1 else ' fails'}{words}"
 
     def __str__(self) -> str:
         """The whole report in plain text."""

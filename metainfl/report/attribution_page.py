@@ -38,11 +38,15 @@ def page(
         if found["confirmation"] is None
         else len(found["confirmation"]["rows"]),
     }
+    if found["doubt"]:  # what the scores say is no count of anything
+        counts = {k: v for k, v in counts.items() if k not in ("hurt the targets", "help them")}
     targets = len(found["target_losses"])
     sign = (
         SIGN.replace("a task or an instance is", "a task is") if found["instance_score"] else SIGN
     )
     what = f"Training tasks by their effect on {targets} targets: {found['estimator']}. {sign}"
+    if found["doubt"]:
+        what = f"{found['doubt']}. {what}"
     sections = [
         Section("harmful", "Most harmful tasks", _cards(harmful, "No task hurts the targets.")),
         Section("helpful", "Most helpful tasks", _cards(helpful, "No task helps the targets.")),

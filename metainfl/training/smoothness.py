@@ -17,6 +17,7 @@ from metainfl.errors import InvalidRecipe
 from metainfl.training.program import Program
 
 HIGH, LOW = 0.9, 0.5
+NONE = "not a prediction"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Smoothness:
         if self.is_prediction:
             return f"{head}: partly smooth; confirm the derivative by a few reruns (reruns=) before using it"
         return (
-            f"{head}: not a prediction; the derivative is that of the program, but finite changes do not "
+            f"{head}: {NONE}; the derivative is that of the program, but finite changes do not "
             "follow it. A smooth activation, larger batches, a smaller rate, no momentum, a larger epsilon "
             "inside Adam's root, or a last phase from a fixed start (run.phase) make a run smoother"
         )
