@@ -116,9 +116,9 @@ class Context(Comparing):
         for name, design in pairs:
             case = drawn_case(name, design, self.seed)
             few = None if self.estimand.cheap else 2 if self.quick else 4
-            most = MANY if design == "many" else None
             pis: list[Perturbation] = []
             for kind in self.claim.kinds:
+                most = MANY if design == "many" and kind != "task" else None
                 pis += case.perturbations([kind], few or most)
             pis = [p for p in pis if self._known(case, p)]
             if pis:

@@ -45,7 +45,7 @@ def diagnose(every: Sequence[Evidence], estimand: Estimand, earlier: Sequence[Ca
         if len(names) == 1:
             return names[0] + where
         if names:
-            return f"{UNKNOWN}: several would give the same ({'; '.join(names[:3])})"
+            return f"{UNKNOWN} alone: these answers fit each of {'; '.join(names[:3])}"
     found = facts(every, wrong)
     return "; ".join([UNKNOWN, *found])
 

@@ -157,7 +157,7 @@ def named(seen: Sequence[Evidence], per_target: bool) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        return f"no known variant: several would give the same ({'; '.join(found[:3])})"
+        return f"no known variant alone: these answers fit each of {'; '.join(found[:3])}"
     right = {e.case.name for e in seen} - {e.case.name for e in wrong}
     where = f"; right on {', '.join(sorted(right)[:3])}" if right else ""
     return f"no known variant{where}"
