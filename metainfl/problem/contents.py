@@ -60,6 +60,9 @@ def _of_object(thing: Any) -> list[Any]:
     """Attributes, or what pickle would need, or a text without addresses."""
     slots = [s for s in copyreg._slotnames(type(thing)) if hasattr(thing, s)]  # type: ignore[attr-defined]
     if hasattr(thing, "__dict__") or slots:
+        ours = type(thing).__module__.startswith("metainfl.")
+        if ours and type(thing).__getstate__ is not object.__getstate__:
+            return [thing.__getstate__()]
         own = {**getattr(thing, "__dict__", {}), **{s: getattr(thing, s) for s in slots}}
         return [{k: _frame(v) for k, v in own.items()}]
     if isinstance(thing, (types.BuiltinFunctionType, types.ModuleType)):

@@ -18,6 +18,7 @@ from metainfl.problem.tasks import Tasks
 from metainfl.problem.tasks import places as chosen
 
 SIDES = ("support_x", "support_y", "query_x", "query_y")
+UNKNOWN = -1  #: the version of a tensor made in inference mode, which keeps none
 
 
 class Ragged(Tasks):
@@ -30,7 +31,7 @@ class Ragged(Tasks):
         for index, tasks in groups:
             weights[index] = tasks.w
         object.__setattr__(self, "task_weight", weights)
-        object.__setattr__(self, "_read", self._written())
+        self._agree()
 
     def __getattr__(self, name: str) -> Any:
         if name in (*SIDES, "support_weight", "query_weight"):
@@ -59,22 +60,42 @@ class Ragged(Tasks):
         assert self.task_weight is not None
         return self.task_weight
 
+    def _agree(self) -> None:
+        object.__setattr__(self, "_agreed", self._weights_of_all.clone())
+        object.__setattr__(self, "_read", self._written())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy needs, and what a digest reads: settled, without the marks of what was read."""
+        self._settle()
+        return {k: v for k, v in vars(self).items() if k not in ("_read", "_agreed")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._agree()
+
     def _written(self) -> tuple[int, ...]:
-        return (self._weights_of_all._version, *(t.w._version for _, t in self._groups))
+        all_of_them = (self._weights_of_all, *(t.w for _, t in self._groups))
+        return tuple(UNKNOWN if t.is_inference() else t._version for t in all_of_them)
 
     def _settle(self) -> None:
-        """Carry what was written in place since the last reading from the weights to the groups, or back."""
+        """Carry what was written in place since the last reading from the weights to the groups, and back.
+
+        Place by place; where both were written, the weights of all count.
+        """
         now = self._written()
-        if now == self._read:
+        if now == self._read and UNKNOWN not in now:
             return
-        if now[0] != self._read[0]:
-            for index, tasks in self._groups:
-                own = tasks.reweighted(task=self._weights_of_all[index])  # checked
-                tasks.w.copy_(own.w)
-        else:
-            for index, tasks in self._groups:
-                self._weights_of_all[index] = tasks.w
-        object.__setattr__(self, "_read", self._written())
+        whole, new = self._weights_of_all, self._weights_of_all.clone()
+        for index, tasks in self._groups:
+            untouched = whole[index] == self._agreed[index]
+            new[index] = torch.where(untouched, tasks.w, whole[index])
+        own = [t.reweighted(task=new[i]).w for i, t in self._groups]  # checked
+        pairs = [(whole, new), *((t.w, w) for (_, t), w in zip(self._groups, own, strict=True))]
+        with torch.inference_mode(UNKNOWN in now or torch.is_inference_mode_enabled()):
+            for old, written in pairs:
+                if not torch.equal(old, written):
+                    old.copy_(written)
+        self._agree()
 
     @property
     def like(self) -> Tensor:

@@ -1,9 +1,13 @@
 """Weights that are written in place are the weights that count, whatever holds the tasks."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 
 import metainfl as mi
+from metainfl.problem.digest import digest
 from metainfl.scale.on_disk import write_tasks
 from metainfl.training import SGD, Recipe, train
 
@@ -80,3 +84,41 @@ def test_a_run_keeps_its_own_weights(tmp_path):
     run = train(problem(tasks), recipe, start=torch.zeros(6, dtype=D), progress=False)
     tasks.w.mul_(5)
     assert torch.equal(run.replay().lam, run.lam)
+
+
+def test_weights_written_are_weights_given():
+    """Guards a digest of how often the weights were written."""
+    want = torch.tensor([0.0, 2.0, 1.0, 3.0], dtype=D)
+    tasks = ragged()
+    tasks.w.copy_(want)
+    assert digest(tasks) == digest(ragged().reweighted(task=want)) != digest(ragged())
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
+def test_a_copy_has_what_was_written(way):
+    """Guards weights of a group that are lost on the way to another process."""
+    tasks = ragged()
+    tasks.groups()[0][1].w[0] = 5
+    again = way(tasks)
+    assert again.w.tolist() == [5, 1, 1, 1]
+    again.w[1] = 3
+    assert again.groups()[1][1].w.tolist() == [3] and tasks.w.tolist() == [5, 1, 1, 1]
+
+
+def test_weights_of_all_and_of_a_group():
+    """Guards what was written first where both are written between two readings."""
+    tasks = ragged()
+    whole, group = tasks.w, tasks.groups()[0][1].w
+    whole[1], group[1] = 4, 7
+    assert tasks.w.tolist() == [1, 4, 7, 1]
+    assert [t.w.tolist() for _, t in tasks.groups()] == [[1, 7], [4], [1]]
+
+
+def test_ragged_tasks_in_inference_mode():
+    """Guards an error about version counters, which such tensors lack, and writing that goes unseen."""
+    with torch.inference_mode():
+        tasks = ragged().select([0, 1])
+        tasks.w[0] = 2
+        assert tasks.groups()[0][1].w.tolist() == [2]
+        tasks.w[1] = 3
+    assert tasks.w.tolist() == [2, 3] and tasks.groups()[1][1].w.tolist() == [3]
