@@ -1,13 +1,13 @@
 """The code behind classes and functions, for a digest: what a user wrote, and what it calls by global names.
 
 Read off the compiled code that runs, not off a file that may have been edited since: comments and places
-count for nothing, another version of Python does. Installed packages are known by name. Of globals, functions
-and classes count by their code, numbers, texts and tensors by value; what a function itself sets does not.
+count for nothing, another version of Python does. Installed packages are known by name. Of globals, those of
+the user's own modules among them, functions and classes count by their code, numbers, texts, tensors and
+containers of them by value; what any of the code changes by running does not (`changing`).
 """
 
 from __future__ import annotations
 
-import dis
 import functools
 import sys
 import sysconfig
@@ -17,16 +17,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from metainfl.problem import changing
+from metainfl.problem.held import HELD, told
 
 KNOWN = ("metainfl", "metainfl_reference", "torch", "numpy")
-VALUES = (bool, int, float, complex, str, bytes, type(None), Tensor)
+Place = tuple[int, str]  # the scope that holds it, by its id, and its name there
 PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
 
 
 def behind(roots: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
     """What is to be digested of every class and function that is reached, each once, in any order."""
     waiting, seen = list(roots), set[int]()
+    found: list[tuple[Any, dict[Place, Any]]] = []
+    rebound, stored = set[Place](), set[str]()
     while waiting:
         thing = waiting.pop()
         if id(thing) in seen or not written(getattr(thing, "__module__", None)):
@@ -34,14 +37,27 @@ def behind(roots: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
         seen.add(id(thing))
         if isinstance(thing, type):
             values, reached = _of_class(thing)
-            yield ("class", thing.__qualname__, values)
         else:
             values, reached = _globals(thing.__code__, thing.__globals__)
             reached += [c for c in _cells(thing) if _coded(c)]
+            home = id(thing.__globals__)
+            rebound |= {(home, n) for n in changing.rebound(thing.__code__)}
+            stored |= changing.attributes(thing.__code__) | changing.mutated(thing.__code__)
+        found.append((thing, values))
+        waiting += reached
+    for thing, values in found:
+        kept = [
+            (name, told(value))
+            for (home, name), value in values.items()
+            if (home, name) not in rebound and name not in stored
+        ]
+        held = sorted(kept, key=lambda pair: pair[0])
+        if isinstance(thing, type):
+            yield ("class", thing.__qualname__, held)
+        else:
             given = thing.__defaults__, thing.__kwdefaults__
             closed = [c for c in _cells(thing) if not _coded(c)]
-            yield ("function", thing.__qualname__, thing.__code__, given, closed, values)
-        waiting += reached
+            yield ("function", thing.__qualname__, thing.__code__, given, closed, held)
 
 
 def written(module: str | None) -> bool:
@@ -63,14 +79,14 @@ def _installed(file: str) -> bool:
     return any(p in places for p in Path(file).resolve().parents)
 
 
-def _of_class(kind: type) -> tuple[dict[str, Any], list[Any]]:
-    values: dict[str, Any] = {}
+def _of_class(kind: type) -> tuple[dict[Place, Any], list[Any]]:
+    values: dict[Place, Any] = {}
     reached: list[Any] = list(kind.__bases__)
     for name, value in vars(kind).items():
         found = list(_functions(value))
         reached += found
-        if not found and not name.startswith("__") and isinstance(value, VALUES):
-            values[name] = value
+        if not found and not name.startswith("__") and isinstance(value, HELD):
+            values[id(kind), name] = value
     return values, reached
 
 
@@ -78,7 +94,9 @@ def _functions(value: Any) -> Iterator[Any]:
     """The functions in what a class holds: methods, properties, and the like."""
     if _coded(value):
         yield value
-        value = getattr(value, "__wrapped__", None)
+        value = vars(value).get("__wrapped__")
+    elif isinstance(value, functools._lru_cache_wrapper):
+        value = value.__wrapped__
     elif isinstance(value, (staticmethod, classmethod)):
         value = value.__func__
     elif isinstance(value, (functools.partial, functools.partialmethod, functools.cached_property)):
@@ -92,25 +110,28 @@ def _functions(value: Any) -> Iterator[Any]:
     yield from _functions(value)
 
 
-def _globals(code: types.CodeType, known: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-    values: dict[str, Any] = {}
+def _globals(code: types.CodeType, known: dict[str, Any]) -> tuple[dict[Place, Any], list[Any]]:
+    """Values and code that the names in some code mean, in its module and in those of the user's it uses."""
+    names = {n for inside in changing.nested(code) for n in inside.co_names if n[:2] != "__"}
+    values: dict[Place, Any] = {}
     reached: list[Any] = []
-    for inside in _nested(code):
-        own = {i.argval for i in dis.get_instructions(inside) if i.opname == "STORE_GLOBAL"}
-        for name in inside.co_names:
-            value = known.get(name, _globals)
-            if _coded(value):
-                reached.append(value)
-            elif isinstance(value, VALUES) and name not in own and not name.startswith("__"):
-                values[name] = value
+    scopes, seen = [known], set[int]()
+    while scopes:
+        scope = scopes.pop()
+        if id(scope) in seen:
+            continue
+        seen.add(id(scope))
+        for name in names & scope.keys():
+            value = scope[name]
+            found = list(_functions(value))
+            reached += found
+            if isinstance(value, types.ModuleType):
+                scopes += [vars(value)] if written(value.__name__) else []
+            elif isinstance(value, functools.partial):
+                values[id(scope), name] = (value.args, value.keywords)
+            elif not found and isinstance(value, HELD):
+                values[id(scope), name] = value
     return values, reached
-
-
-def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for const in code.co_consts:
-        if isinstance(const, types.CodeType):
-            yield from _nested(const)
 
 
 def _cells(function: types.FunctionType) -> list[Any]:

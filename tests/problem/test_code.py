@@ -99,6 +99,90 @@ def test_a_count_that_the_loss_keeps_is_no_part_of_it():
     assert digest(kept) == before
 
 
+HELPER = """
+TABLE = {"a": [1.0, 2.0]}
+COUNT = 0
+
+def f(x):
+    global COUNT
+    COUNT += 1
+    return 2.0 * x
+"""
+USER = """
+import functools
+import numpy as np
+import helper_of_users as helper
+
+PAIR, LIST, KNOWN, ARRAY = (1.0, 2.0), [1.0], {"k": 1.0}, np.ones(3)
+SEEN, CACHE, LAST, CALLS = [], {}, {}, 0
+
+def base(x, by):
+    return by * x
+
+part = functools.partial(base, by=2.0)
+
+@functools.lru_cache
+def cached(n):
+    return n + 1.0
+
+def count():
+    global CALLS
+    CALLS += 1
+
+class Net:
+    calls = 0
+    sizes = [1, 2]
+
+    def forward(self, x):
+        Net.calls += 1
+        return x * self.sizes[0]
+
+def loss(out, y):
+    count()
+    SEEN.append(1)
+    CACHE[len(SEEN)] = CALLS
+    LAST.update(at=helper.COUNT)
+    x = Net().forward(helper.f(part(out))) * helper.TABLE["a"][0] + cached(1)
+    return (x * PAIR[0] * LIST[0] * KNOWN["k"] * ARRAY[0] - y).sum(-1)
+"""
+FAR = {
+    "a module's function": ("2.0 * x", "3.0 * x"),
+    "a module's table": ("[1.0, 2.0]", "[1.0, 3.0]"),
+    "a tuple": ("(1.0, 2.0)", "(3.0, 2.0)"),
+    "a list": ("[1.0], {", "[4.0], {"),
+    "a dict": ('"k": 1.0', '"k": 2.0'),
+    "an array": ("np.ones", "np.zeros"),
+    "a partial's function": ("by * x", "by + x"),
+    "a partial's number": ("by=2.0", "by=3.0"),
+    "a wrapped function": ("n + 1.0", "n + 2.0"),
+    "a class's list": ("sizes = [1, 2]", "sizes = [2, 2]"),
+}
+
+
+def far(monkeypatch, edit=("", "")):
+    """A loss that uses another module of the user's."""
+    for name, text in (("helper_of_users", HELPER), ("user_of_it", USER)):
+        module = types.ModuleType(name)
+        monkeypatch.setitem(sys.modules, name, module)
+        exec(compile(text.replace(*edit), name, "exec"), vars(module))
+    return module.loss
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_an_edit_further_away_is_another_question(name, monkeypatch):
+    """Guards a module's function, or what a container holds, that changes and answers from before."""
+    assert digest(far(monkeypatch)) != digest(far(monkeypatch, FAR[name]))
+
+
+def test_what_changes_by_running_is_no_part_of_it(monkeypatch):
+    """Guards counters of a class and of a function that is called, and containers that are filled."""
+    loss = far(monkeypatch)
+    before = digest(loss)
+    assert before == digest(far(monkeypatch))
+    loss(torch.zeros(1, 3), torch.zeros(1, 3))
+    assert digest(loss) == before
+
+
 def test_a_store_is_not_read_for_an_edited_loss(tmp_path):
     """Guards scores and reruns of the loss as it was, at the same command."""
     base, recipe, found = network(), Recipe(rate=0.01, steps=2), []
