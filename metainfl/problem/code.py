@@ -121,7 +121,7 @@ def _globals(code: types.CodeType, known: dict[str, Any]) -> tuple[dict[Place, A
         if id(scope) in seen:
             continue
         seen.add(id(scope))
-        for name in names & scope.keys():
+        for name in sorted(names & scope.keys()):  # one order in every process
             value = scope[name]
             found = list(_functions(value))
             reached += found
