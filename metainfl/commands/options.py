@@ -61,7 +61,9 @@ def here(ctx: typer.Context, jobs: int, work: int) -> None:
     """Refuse --jobs and --backend where there is nothing to share."""
     if not work:
         idle(ctx, "this: nothing is run that could be shared", ("jobs", "backend"))
-    if jobs == 1 and str(ctx.params.get("backend") or "").partition("=")[0] == "loky":
+    if jobs == 1 and "=" not in str(
+        ctx.params.get("backend") or ""
+    ):  # an address has workers of its own
         idle(ctx, "one job, which is done here", ("backend",), "give --jobs above 1 with it")
 
 

@@ -12,7 +12,7 @@ For larger ones a product over a few tasks is timed in each way, once (`measure`
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Mode = Literal["forward", "reverse"]
@@ -31,7 +31,7 @@ class Plan:
     kept: int
     timed: tuple[tuple[Way, int, float], ...] = ()
     #: what the gradient's graph of one task weighs; nan: not weighed, and small
-    bytes_a_task: float = math.nan
+    bytes_a_task: float = field(default=math.nan, compare=False)  # a measurement; nan is not itself
     #: several vectors in one pass are faster than one after the other
     together: bool = True
 

@@ -130,7 +130,8 @@ def test_a_lam_that_is_not_finite_is_named(ask, adaptation):
 
 
 @pytest.mark.parametrize(
-    "vectors", [torch.zeros(7, dtype=D), torch.zeros(8), torch.zeros(8, 2, 2, dtype=D)]
+    "vectors",
+    [torch.zeros(7, dtype=D), torch.zeros(8, dtype=torch.complex64), torch.zeros(8, 2, 2, dtype=D)],
 )
 def test_vectors_of_another_shape_or_type(vectors):
     """Guards vectors that reach torch's own complaint, or are broadcast."""
