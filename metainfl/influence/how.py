@@ -21,6 +21,7 @@ from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, MetainflError, NotFinite, NotStationary
 from metainfl.problem import Perturbation, Tasks
+from metainfl.problem.asked import require_problem
 from metainfl.problem.weights import check
 from metainfl.solve import Dense, Solver, SolveResult, Structured
 from metainfl.solve.refuse import suggested
@@ -50,6 +51,7 @@ def examined(
     """
     wrong: list[MetainflError] = []
     unknown(how)
+    require_problem(problem)
 
     def attempt(f: Callable[..., None], *args: object) -> None:
         try:

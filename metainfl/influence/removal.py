@@ -22,7 +22,7 @@ from metainfl.influence.continuation import removed
 from metainfl.influence.how import How, apply_inverse, examined
 from metainfl.influence.implicit import influence
 from metainfl.problem import Perturbation, Tasks
-from metainfl.problem.asked import require_tasks, rows
+from metainfl.problem.asked import require_problem, require_tasks, rows
 from metainfl.problem.perturbation import parts
 from metainfl.problem.weights import check, scaled, weight, without
 from metainfl.solve import Dense, Solver
@@ -33,11 +33,13 @@ def first_order(
     problem: Problem, perturbations: Sequence[Perturbation], **how: Unpack[How]
 ) -> Tensor:
     """lam* minus the members' influences, each times its weight (n, p)."""
-    return problem.lam + _slopes(problem, perturbations, how)
+    slopes = _slopes(problem, perturbations, how)
+    return problem.lam + slopes
 
 
 def _slopes(problem: Problem, perturbations: Sequence[Perturbation], how: How) -> Tensor:
     """lam' (n, p): every member is solved for once."""
+    require_problem(problem)
     check(problem.tasks, perturbations)
     members = sorted({m for p in perturbations for m in parts(p)})
     each = influence(problem, members, **how).value

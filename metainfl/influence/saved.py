@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,11 @@ def save(path: str | Path, value: Tasks | Tensor | Stored) -> None:
     Tasks (equal or ragged) with all weights, a tensor such as lam, or `Stored` influences. Raises
     `InvalidProblem` for anything else, sparse or complex tensors too; `MissingData` without the directory.
     """
+    if not isinstance(path, (str, PathLike)):
+        raise InvalidProblem(
+            f"the order is metainfl.save(path, value); got a {type(path).__name__}, "
+            f"a {type(value).__name__}. A training run has metainfl.training.save(run, folder)"
+        )
     path = Path(path)
     if isinstance(value, Tasks):
         kind, tensors = "tasks", _of_tasks(value)

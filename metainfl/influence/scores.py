@@ -17,7 +17,7 @@ from metainfl.derive.problem import Problem
 from metainfl.influence import adapted
 from metainfl.influence.how import How, apply_inverse, examined, finite
 from metainfl.problem import Perturbation, Tasks
-from metainfl.problem.asked import require_tasks
+from metainfl.problem.asked import require_problem, require_tasks
 from metainfl.solve import SolveResult
 
 
@@ -44,6 +44,7 @@ def scores(
     `through_adaptation=False` is the influence score IS of 001 (Def. 5.2), which takes the gradient
     in the target's theta where that in lam is meant: kept to be compared, wrong as a derivative.
     """
+    require_problem(problem)
     residual = examined(problem, perturbations, require_tasks(targets), **how)
     if through_adaptation:
         slopes = problem.task_gradients(problem.lam, targets)

@@ -8,15 +8,28 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem, InvalidTasks
+from metainfl.problem.definition import Definition
 from metainfl.problem.given import said
+from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 
 
 def require_tasks(value: Any, name: str = "targets") -> Tasks:
     """Tasks, and nothing that looks like them."""
     if not isinstance(value, Tasks):
-        raise InvalidTasks(f"{name} must be metainfl.Tasks, got {said(value)}")
+        first = value[0] if isinstance(value, (list, tuple)) and value else value
+        swapped = isinstance(first, Perturbation)
+        more = ", which are perturbations: look at the order of the arguments" if swapped else ""
+        raise InvalidTasks(f"{name} must be metainfl.Tasks, got {said(value)}{more}")
     return value
+
+
+def require_problem(value: Any) -> None:
+    """A problem; a run is told where its own answers are."""
+    if not isinstance(value, Definition):
+        run = hasattr(value, "program") and hasattr(value, "replay")
+        more = "; a training run has its own run.influence(...) and run.scores(...)" if run else ""
+        raise InvalidProblem(f"this is asked of a metainfl.Problem, got {said(value)}{more}")
 
 
 def rows(value: Any, like: Tensor, name: str) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidTasks
+from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.tasks import places as chosen
@@ -154,6 +155,8 @@ class Ragged(Tasks):
             raise InvalidTasks("instance weights of ragged tasks are given to Tasks.ragged")
         if task is None:
             return self
+        if not isinstance(task, Tensor):
+            raise InvalidTasks(f"task_weight must be a torch tensor, got {said(task)}")
         if task.shape != (self.n_tasks,):
             raise InvalidTasks(
                 f"task_weight must have shape ({self.n_tasks},), got {tuple(task.shape)}"

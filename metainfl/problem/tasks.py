@@ -11,6 +11,7 @@ from torch import Tensor
 
 from metainfl.errors import InvalidTasks
 from metainfl.problem import words
+from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
 
 
@@ -122,6 +123,8 @@ class Tasks:
         w = getattr(self, name)
         if w is None:
             w = self.query_x.new_ones(shape)
+        elif not isinstance(w, Tensor):
+            raise InvalidTasks(f"{name} must be a torch tensor, got {said(w)}")
         elif w.shape != shape:
             raise InvalidTasks(f"{name} must have shape {tuple(shape)}, got {tuple(w.shape)}")
         elif not torch.isfinite(w).all() or (w < 0).any():

@@ -7,9 +7,11 @@ input shifts    x_kj[a]   support_x, query_x (T, n, ...)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from metainfl.errors import InvalidProblem
+from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
 
@@ -22,8 +24,35 @@ FIELD = {
 }
 
 
+def require_perturbations(value: Any) -> None:
+    """Raise `InvalidProblem` for anything but a list of perturbations."""
+    if isinstance(value, Tasks):
+        raise InvalidProblem(
+            f"got {said(value)} where perturbations belong, [metainfl.task(0)] say: look at the order of the "
+            "arguments"
+        )
+    listed = all(hasattr(value, name) for name in ("__len__", "__getitem__"))
+    if not listed or isinstance(value, Mapping):
+        raise InvalidProblem(
+            f"perturbations: give a list, such as [metainfl.task(0)]; got {said(value)}"
+        )
+    for p in value:
+        if isinstance(p, (list, tuple)):
+            raise InvalidProblem(
+                f"a list among the perturbations, {said(p)}: metainfl.group([...]) moves several at once"
+            )
+        if not hasattr(p, "members"):
+            raise InvalidProblem(
+                "perturbations are made by metainfl.task(0), metainfl.query(0, 1) and the like; got "
+                + said(p)
+            )
+
+
 def check(tasks: Tasks, perturbations: Sequence[Perturbation]) -> None:
-    """Raise `InvalidProblem` for the perturbations that name nothing here, all of them at once."""
+    """Raise `InvalidProblem` for what is no list of perturbations, and for those that name nothing here, all
+    of them at once.
+    """
+    require_perturbations(perturbations)
     if len(perturbations) == 0:
         raise InvalidProblem("no perturbations given; try [metainfl.task(0)]")
     wrong = []

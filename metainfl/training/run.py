@@ -19,8 +19,9 @@ from torch import Tensor
 
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
-from metainfl.errors import Interrupted, InvalidRecipe, RunNotFinite
+from metainfl.errors import Interrupted, InvalidProblem, InvalidRecipe, RunNotFinite
 from metainfl.problem.asked import require_tasks
+from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check, removable
@@ -234,7 +235,7 @@ class Run:
         """
         check(self.program.problem.tasks, perturbations)
         slopes = self.target_slopes(targets)
-        wanted = list(perturbations) if isinstance(reruns, int) else list(reruns)
+        wanted = perturbations if isinstance(reruns, int) else reruns
         if not isinstance(reruns, int) or reruns > 0:
             removable(self.program.problem.tasks, wanted)
         read = places.needed([*perturbations, *wanted])
@@ -281,6 +282,11 @@ class Run:
         if isinstance(weights, Tasks):
             tasks = weights.to(self.state.lam.device, self.state.lam.dtype)
         else:
+            if weights is not None and not isinstance(weights, Mapping):
+                raise InvalidProblem(
+                    "weights are given by perturbation, run.replay({metainfl.task(0): 0.0}) say; got "
+                    + said(weights)
+                )
             if weights:
                 check(problem.tasks, list(weights))
             tasks = reweight.multiplied(problem.tasks, weights or {})

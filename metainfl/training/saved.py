@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from os import PathLike
 from pathlib import Path
 
 import torch
@@ -33,6 +34,11 @@ FACTS, STATES = "run.json", "run.safetensors"
 
 def save(run: Run, folder: str | Path) -> None:
     """Write a run, finished or not, into a folder (made if need be)."""
+    if not isinstance(run, Run) or not isinstance(folder, (str, PathLike)):
+        raise InvalidRecipe(
+            f"the order is metainfl.training.save(run, folder); got {_kind(run)}, {_kind(folder)}. What is "
+            "no run (tasks, lam, influences) is written by metainfl.save(path, value), in the other order"
+        )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     p = run.program
@@ -61,6 +67,10 @@ def save(run: Run, folder: str | Path) -> None:
         (folder / f"{name}.part").replace(folder / name)
 
 
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__}"
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -86,6 +96,10 @@ def _read(folder: Path) -> tuple[str, dict[str, Tensor]]:
 
 def load(folder: str | Path, problem: Problem) -> Run:
     """The run in a folder; `problem` must be the one it was made with. `resume` goes on with it."""
+    if not isinstance(folder, (str, PathLike)) or not isinstance(problem, Problem):
+        raise InvalidRecipe(
+            f"the order is metainfl.training.load(folder, problem); got {_kind(folder)}, {_kind(problem)}"
+        )
     folder = Path(folder)
     try:
         text, tensors = _read(folder)
