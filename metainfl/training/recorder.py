@@ -4,6 +4,7 @@
     for ...:                                  # the loop as it is
         torch_optimiser.step()
         recorder.step(tasks_of_this_step)     # indices of tasks, or `Tasks`
+        scheduler.step()                      # if there is one: after the rate was read
     run = recorder.run(problem)
 
 Each recorded step is taken again from the parameters recorded before it, and must end in those recorded
@@ -56,7 +57,9 @@ class Recorder:
         return torch.cat(own).clone()
 
     def step(self, batch: Sequence[int] | Tasks) -> None:
-        """Call after each step of the optimiser: which tasks it was taken on."""
+        """Call directly after each step of the optimiser, before a scheduler's: which tasks it was taken on,
+        by their places in the problem's tasks, or as `Tasks` where the loop draws new ones at each step.
+        """
         rates = {float(g["lr"]) for g in self.torch_optimiser.param_groups}
         if len(rates) > 1:
             raise InvalidRecipe(
@@ -107,7 +110,10 @@ class Recorder:
                     f"step {t} of the loop is not the recipe's: from the recorded parameters it ends "
                     f"{float(gap):.3g} away, where the loop moved by {float(moved):.3g} (rounding allows "
                     f"{DIGITS * eps:.1g} of that). Look at the loss (mean or sum, over tasks and over "
-                    "instances), weight decay, clipping, the inner rate, and which tasks were handed over",
+                    "instances), weight decay, clipping (clip_grad_norm_ is clip=; no clip_grad_value_), the "
+                    "inner rate, and which tasks were handed over; at a scheduler stepped before "
+                    "recorder.step, adaptation of first order (no create_graph), and noise drawn in the loop "
+                    "(dropout, augmentation)",
                     step=t,
                     gap=float(gap / moved) if moved > 0 else float("inf"),
                 )
