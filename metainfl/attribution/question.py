@@ -93,7 +93,10 @@ def question(value: Any, targets: Tasks | None = None) -> Question:
         raise InvalidProblem(f"got {kind}, which is neither a run nor a problem: {FORMS}")
     recipes = [p for p in parts[1:] if isinstance(p, Recipe)]
     found = [p for p in parts[1:] if isinstance(p, Tasks)]
-    if len(found) != 1 or len(recipes) > 1 or len(parts) != 1 + len(found) + len(recipes):
+    other = [p for p in parts[1:] if not isinstance(p, (Recipe, Tasks))]
+    if other:
+        raise InvalidProblem(f"a {type(other[0]).__name__} is no metainfl.Tasks: {FORMS}")
+    if len(found) != 1 or len(recipes) > 1:
         raise InvalidProblem(
             "whose loss is asked about? Give the targets, tasks that training has not seen (on the command "
             f"line also by --targets file.py:object): {FORMS}"

@@ -53,7 +53,9 @@ def advise(
         raise Refused(f"an error lies between 0 and 1, got {error:g}", param_hint="--error")
     writable_files({"--json": json_file}, target)
     subject, targets = _subject(target, progress)
-    if not isinstance(subject, Problem):
+    if isinstance(subject, Problem):
+        _there(subject)
+    else:
         idle(ctx, "a training run, whose derivative is exact", ("error",))
     found: Any
     try:
@@ -69,6 +71,16 @@ def advise(
     print(found)
     if json_file is not None:
         write_json(json_file, found.as_dict())
+
+
+def _there(problem: Any) -> None:
+    """Refuse a problem without lam; whoever trained one has a run to name."""
+    try:
+        _ = problem.lam
+    except MetainflError as error:
+        raise Refused(
+            f"{error}; or give the run, where the problem was trained (a metainfl.training.Run)"
+        ) from None
 
 
 def _subject(target: str, progress: bool) -> tuple[Any, Any]:

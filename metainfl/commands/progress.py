@@ -64,7 +64,8 @@ class Watch:
         if not self.total:
             return f"nothing was {self.verb} yet"
         rest = self.total - self.done
-        return f"{self.done} of {self.total} {self.unit} {self.verb}; the other {rest} were not"
+        others = "the other one was not" if rest == 1 else f"the other {rest} were not"
+        return f"{self.done} of {self.total} {self.unit} {self.verb}; {others}"
 
 
 @contextmanager

@@ -107,13 +107,13 @@ def amounts(problem: Problem) -> str:
     low = float(seen.low)
     if low > 0:
         return (
-            f"There the Hessian's smallest eigenvalue is about {low:.2g}: allow_nonstationary=True would "
-            "need no damping"
+            f"At this lam the Hessian's smallest eigenvalue is about {low:.2g}: allow_nonstationary=True "
+            "would need no damping"
         )
     enough = 2 * suggested(low, float(seen.high), torch.finfo(problem.lam.dtype).eps)
     return (
-        f"There the Hessian has an eigenvalue of about {low:.2g} or less, so allow_nonstationary=True would "
-        f"need damping above {-1.1 * low:.2g} (damping={enough:.2g}, say), or "
+        f"At this lam the Hessian has an eigenvalue of about {low:.2g} or less, so allow_nonstationary=True "
+        f"would need damping above {-1.1 * low:.2g} (damping={enough:.2g}, say), or "
         "curvature=metainfl.curvature.gauss_newton, which is never negative"
     )
 

@@ -49,6 +49,9 @@ class Claim:
             raise InvalidProblem(
                 f"scale is a positive number (sign says the rest), got {self.scale}"
             )
+        for name in ("kinds", "families"):
+            if isinstance(text := getattr(self, name), str):
+                raise InvalidProblem(f"{name} is a tuple: {tuple(text.split('+'))!r}")
         unknown = set(self.kinds) - set(KINDS)
         if unknown or not self.kinds:
             raise InvalidProblem(f"kinds must be some of {', '.join(KINDS)}; got {sorted(unknown)}")

@@ -53,7 +53,8 @@ class Reruns:
         said = [
             none if math.isnan(r) else f"{r:.2f} (95 %: {a:.2f} to {b:.2f})" for r, (a, b) in pairs
         ]
-        head = f"{len(self.perturbations)} reruns: rank correlation with the prediction "
+        n = len(self.perturbations)
+        head = f"{n} {'rerun' if n == 1 else 'reruns'}: rank correlation with the prediction "
         return head + ", ".join(said)
 
 

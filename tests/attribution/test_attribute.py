@@ -148,6 +148,7 @@ def test_training_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
         ((), "neither a run nor a problem"),
         ("problem", "whose loss is asked about"),
         ("run and recipe", "recipe goes with a problem"),
+        ("list", "a list is no metainfl.Tasks"),
         ("names", "2 names for 6 training tasks"),
         ("numbers", "names are words, got 0"),
         ("image", "image is a shape as .* got '6x6'"),
@@ -160,6 +161,7 @@ def test_what_is_no_question_is_told(value, words, asked):
     made = {
         "problem": lambda: question(problem),
         "run and recipe": lambda: question((asked.subject, RECIPE, asked.targets)),
+        "list": lambda: question((asked.subject, [mi.task(0)])),
         "names": lambda: Question(problem, asked.targets, names=["a", "b"]),
         "numbers": lambda: Question(problem, asked.targets, names=[*range(problem.tasks.n_tasks)]),
         "image": lambda: Question(problem, asked.targets, image="6x6"),

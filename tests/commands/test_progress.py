@@ -110,7 +110,7 @@ def test_interrupted_advice_and_ledger(monkeypatch, tmp_path, capsys):
 
     monkeypatch.setattr(sys.modules[advise.__module__], "derivative_errors", stop)
     assert run("advise", "digits") == 130
-    assert "interrupted: 3 of 4 stages finished; the other 1 were not" in capsys.readouterr().err
+    assert "interrupted: 3 of 4 stages finished; the other one was not" in capsys.readouterr().err
     monkeypatch.setattr(store.Store, "add", stop)
     assert run("bench", "sizes", "--quick", "--out", str(tmp_path)) == 130
     shown = capsys.readouterr()

@@ -19,7 +19,9 @@ FILES = {
     "good.py": "number = 3\ndef method(problem, perturbations): return None\n"
     "def takes(one): return one\ndef fails(): return 1 / 0\ndef gives(): return number\n",
     "tasks.py": "import torch\nfrom metainfl import Tasks\nx = torch.ones(2, 3, 1)\n"
-    "def problem(): return Tasks(x, x, x, x[:1])\n",
+    "def problem(): return Tasks(x, x, x, x[:1])\n"
+    "def unset():\n    from metainfl import Linear, NoAdaptation, Problem\n"
+    "    return Problem(Linear(1, 1), Tasks(x, x, x, x), NoAdaptation(), outer_reg=1.0)\n",
     "model.py": "import torch\nimport metainfl as mi\nclass Model:\n    n_params = 2\n"
     "    def __call__(self, theta, x): raise KeyError('layer')\n"
     "def problem():\n    x = torch.ones(2, 3, 1)\n"
@@ -65,6 +67,8 @@ BAD = {
     "advice that needs something": ("advise good.py:takes", "without arguments raises TypeError"),
     "advice that fails": ("advise good.py:fails", "ZeroDivisionError: division by zero"),
     "advice on bad tasks": ("advise tasks.py:problem", "InvalidTasks: support and query disagree"),
+    "advice without lam": ("advise tasks.py:unset", "lam is not set: call problem.solve(), or assign "
+                           "problem.lam; or give the run"),
     "advice on a model that fails": ("advise model.py:problem", "KeyError: 'layer' ({}/model.py, line 5: "),
     "a text file": ("attribute broken.json/keep.txt:q", "is no Python file; name one that ends in .py"),
     "an error below zero": ("advise good.py:gives --error -1", "lies between 0 and 1, got -1"),

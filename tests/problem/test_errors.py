@@ -85,6 +85,8 @@ def problem(**changes):
         (lambda: Claim(accuracy=2.0), "tolerance"),
         (lambda: Claim(sign=0), "sign"),
         (lambda: Claim(kinds=("row",)), "kinds"),
+        (lambda: Claim(kinds="task"), r"kinds is a tuple: \('task',\)"),
+        (lambda: Claim(families="single_ridge"), r"families is a tuple: \('single_ridge',\)"),
     ],
 )
 def test_problem(make, message):
