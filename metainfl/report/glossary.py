@@ -86,6 +86,27 @@ TERMS: dict[str, tuple[str, str]] = {
         r"stationar",
         "The gradient of the meta-objective vanishes there. Influence is defined at such a point.",
     ),
+    "wide, narrow, many, stiff": (
+        r"\w, (?:wide|narrow|many|stiff)\b",
+        "The oracle's drawn cases. Wide: ragged tasks, weights other than 1, several outputs and rates. "
+        "Narrow: weights 1, one output and one rate. Many: 17 to 67 tasks. Stiff: a Hessian of condition "
+        "1e6.",
+    ),
+    "direct": (
+        r"\bdirect\b|Direct-IF",
+        "The number in (direct/2) times the squared distance of theta from lam, a term of each task's outer "
+        "loss. The direct Hessian, of Direct-IF, is the one in lam with theta held fixed.",
+    ),
+    "metasmoothness": (
+        r"metasmooth",
+        "Whether a run goes on changing with its weights the way it began to: 1 where its derivative "
+        "predicts finite changes, about 0 where it says nothing of them.",
+    ),
+    "game": (
+        r"\bgames?\b|Shapley|Banzhaf",
+        "Tasks or instances as players, and a value of every subset of them: minus the targets' loss "
+        "after training on that subset.",
+    ),
 }
 
 

@@ -58,6 +58,10 @@ def test_terms_are_read_from_visible_text_only():
     hidden = "<style>.LDS{}</style><p class='Gamma'>nothing</p><script>let CG</script>"
     assert terms(hidden) == []
     assert [name for name, _ in terms("<p>inverse held, LDS</p>")] == ["LDS", "inverse held"]
+    drawn = "<td>proximal_ridge, stiff</td><td>many steps, a narrow bound</td>"
+    assert [name for name, _ in terms(drawn)] == ["wide, narrow, many, stiff"]
+    assert [n for n, _ in terms("metasmoothness 0.9, direct 0.2, a game")] == [
+        "direct", "metasmoothness", "game"]  # fmt: skip
     assert all(meaning.endswith(".") for _, meaning in TERMS.values())
 
 
