@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from pathlib import Path
 from typing import Annotated
 
@@ -70,6 +72,7 @@ def attribute(
     here(ctx, jobs, reruns)
     if not reruns:
         idle(ctx, "an answer without removals (--reruns 0)", ("minutes",))
+    before = _titled(out / "index.html")
     with new_folder(out, "--out"):
         question = asked(ctx, target, target_tasks, data)
         shape = shape_of(question.tasks, _shape(image) or question.image)
@@ -89,9 +92,20 @@ def attribute(
             )
     write(found, question, shape, out, top, target, more)
     print_table(found, top)
+    if before is not None and before != f"Attribution of {target}":
+        print(f"{out} had another page, {before!r}, which is replaced; --out keeps them apart")
     if shape is None and (guess := square(question.tasks)):
         print(f"instances are shown as numbers; if they are pictures, add --image {guess}")
     print(f"page with pictures: {out / 'index.html'}")
+
+
+def _titled(page: Path) -> str | None:
+    """What a page that is there already is about."""
+    if not page.is_file():
+        return None
+    text = page.read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"<title>(?:metainfl: )?(.*?)</title>", text, re.DOTALL)
+    return unescape(found[1]) if found else page.name
 
 
 def _shape(text: str | None) -> tuple[int, ...] | None:

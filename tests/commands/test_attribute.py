@@ -99,6 +99,22 @@ def test_facts_where_there_is_no_picture(here, capsys):
     assert "Nothing was removed for real" in page
 
 
+def test_another_question_in_the_same_folder_is_told(here, capsys):
+    """Guards a page that is gone without a word; the same question again replaces its own."""
+    options = "--reruns", "0", "--no-progress"
+    for target, words in (
+        ("mine.py:question", ""),
+        ("mine.py:question", ""),
+        (
+            "mine.py:two",
+            "attribution had another page, 'Attribution of mine.py:question', which is replaced",
+        ),
+    ):
+        assert run("attribute", target, *options) == 0
+        said = capsys.readouterr().out
+        assert words in said and ("is replaced" in said) == bool(words)
+
+
 @needs_browser
 def test_the_page_in_a_browser(here, capsys, tmp_path):
     assert (
