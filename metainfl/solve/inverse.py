@@ -76,11 +76,16 @@ def _scaled(solve: Solve, b: Tensor) -> SolveResult:
     power = torch.frexp(b.abs().amax(0))[1].clamp(-most, most)
 
     def back(result: SolveResult) -> SolveResult:
-        return replace(result, solution=torch.ldexp(result.solution, power))
+        return replace(result, solution=_shifted(result.solution, power))
 
     try:
-        return back(solve(torch.ldexp(b, -power)))
+        return back(solve(_shifted(b, -power)))
     except (NotConverged, Interrupted) as short:
         if isinstance(short.result, SolveResult):
             short.result = back(short.result)
         raise
+
+
+def _shifted(x: Tensor, power: Tensor) -> Tensor:
+    """x (p, k) with its columns times 2^power (k,); torch's ldexp made the powers in float32 before 2.5."""
+    return x * x.new_tensor([math.ldexp(1.0, k) for k in power.tolist()])

@@ -94,6 +94,9 @@ def test_weights_written_are_weights_given():
     assert digest(tasks) == digest(ragged().reweighted(task=want)) != digest(ragged())
 
 
+@pytest.mark.filterwarnings(
+    "ignore:You are using `torch.load`:FutureWarning"
+)  # of torch 2.4's pickles
 @pytest.mark.parametrize("way", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
 def test_a_copy_has_what_was_written(way):
     """Guards weights of a group that are lost on the way to another process."""
