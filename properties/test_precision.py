@@ -2,8 +2,7 @@
 
 No bound on rounding is both certain and within a hundred times the error: the certain one of
 `bounds.precision` is thousands of times the error in the median of the fixed questions. So every draw is
-held to the certain one, and the fixed questions, which are the same every time, to the likely one too:
-over 230 of them it is three times the error at least.
+held to the certain one, and the fixed questions, which are the same every time, to the likely one too.
 """
 
 import numpy as np

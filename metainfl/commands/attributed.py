@@ -42,14 +42,8 @@ def write(
     }
     worst = found.harmful(top)
     removed = ",".join(map(str, worst))
-    first = (
-        ("Do not remove by these scores. See what would make the run predictable:",
-         f"metainfl advise {quote(target)}{more} --measure") if found.doubt else
-        ("Remove the tasks that you do not want and train again:",
-         f"metainfl edit {quote(target)}{more} --remove {removed or '3,17'} --out edited")
-    )  # fmt: skip
     steps = [
-        first,
+        first_step(target, more, removed, bool(found.doubt)),
         ("Ask a question of your own data:", "metainfl attribute your_file.py:question"),
     ]  # fmt: skip
     text = page(
@@ -67,6 +61,22 @@ def write(
     write_json(out / "attribution.json", plain)
     (out / "tasks.csv").write_text(as_csv(plain["tasks"]), encoding="utf-8")
     (out / "instances.csv").write_text(as_csv(rows), encoding="utf-8")
+
+
+def first_step(target: str, more: str, removed: str, doubted: bool) -> tuple[str, str]:
+    """What to do next, and the command: remove; or, where scores are doubted, find out why.
+
+    `advise` takes a problem or run of one's own, without options of the question; of the built-in questions
+    more removals for real can be asked.
+    """
+    if not doubted:
+        command = f"metainfl edit {quote(target)}{more} --remove {removed or '3,17'} --out edited"
+        return "Remove the tasks that you do not want and train again:", command
+    if ":" in target:
+        command = f"metainfl advise {quote(target)} --measure"
+        return "Do not remove by these scores. See what would make them predictions:", command
+    command = f"metainfl attribute {quote(target)}{more} --reruns 20"
+    return "Do not remove by these scores. Do more removals for real:", command
 
 
 def print_table(found: Any, top: int) -> None:

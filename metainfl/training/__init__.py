@@ -3,9 +3,9 @@
 from metainfl.training.optimisers import SGD, Adam, AdamW
 from metainfl.training.recipe import Recipe
 from metainfl.training.recorder import Recorder
-from metainfl.training.run import Run, RunInfluence, train
+from metainfl.training.run import Run, train
 from metainfl.training.saved import load, save
-from metainfl.training.scores import Reruns, RunScores
+from metainfl.training.scores import Reruns, RunInfluence, RunScores
 from metainfl.training.smoothness import Smoothness
 from metainfl.training.state import State
 

@@ -11,7 +11,7 @@ Engstrom 2025) for single-level learning.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -32,7 +32,7 @@ from metainfl.training.program import Program
 from metainfl.training.progress import Watch, bar, watching
 from metainfl.training.recipe import Recipe
 from metainfl.training.replays import replayed
-from metainfl.training.scores import RunScores
+from metainfl.training.scores import RunInfluence, RunScores
 from metainfl.training.seeds import must_draw
 from metainfl.training.smoothness import Smoothness, metasmoothness
 from metainfl.training.state import State
@@ -69,14 +69,6 @@ def _begun(problem: Problem, recipe: Recipe, start: Tensor | State | None, keep:
     preflight(program.problem.replaced(lam=program.start.lam), program.problem.tasks)
     program.problem.derivatives_hold = True
     return Run(Checkpoints(program, keep))
-
-
-@dataclass(frozen=True)
-class RunInfluence:
-    """d lam_S/d pi, rows in the order of the perturbations (n, p), and the run's metasmoothness if asked."""
-
-    value: Tensor
-    smoothness: Smoothness | None = None
 
 
 class Run:
@@ -247,7 +239,8 @@ class Run:
                 draw = torch.Generator().manual_seed(seed)
                 order = torch.randperm(len(wanted), generator=draw)[:reruns]
                 wanted = [wanted[i] for i in order.tolist()]
-            done = beside.reruns(self, found, wanted, targets, jobs, progress)
+            lams = self.replay_many(wanted, jobs=jobs, progress=progress)
+            done = beside.reruns(self.problem(), found, wanted, lams, targets)
         return RunScores(found.along(perturbations), self.recipe.seed, smooth, done)
 
     def target_slopes(self, targets: Tasks) -> Tensor:

@@ -59,6 +59,14 @@ class Reruns:
 
 
 @dataclass(frozen=True)
+class RunInfluence:
+    """d lam_S/d pi, rows in the order of the perturbations (n, p), and the run's metasmoothness if asked."""
+
+    value: Tensor
+    smoothness: Smoothness | None = None
+
+
+@dataclass(frozen=True)
 class RunScores:
     """d L_t/d pi (n, m) for m targets, and what it rests on."""
 

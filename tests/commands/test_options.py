@@ -8,6 +8,7 @@ from typing import get_type_hints
 import pytest
 
 from metainfl.cli import app, main
+from metainfl.commands.attributed import first_step
 from tests.commands.test_attribute import FILE
 
 OWN = "mine.py:question"
@@ -82,6 +83,14 @@ def test_numbers_that_mean_nothing_are_refused(name, option, value, here, capsys
     assert run(name, *NEEDS.get(name, []), option, value) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert option in said and "Traceback" not in said
+
+
+def test_what_is_recommended_where_scores_are_doubted_exists(here):
+    """Guards `advise` with options that it does not have, and of questions that it does not know."""
+    command = first_step(OWN, " --targets mine.py:every", "1", True)[1]
+    assert run(*shlex.split(command)[1:], "--no-progress") == 0
+    built_in = shlex.split(first_step("digits", "", "1", True)[1])
+    assert built_in == ["metainfl", "attribute", "digits", "--reruns", "20"]
 
 
 def test_the_next_command_repeats_the_request(here, capsys):
