@@ -6,18 +6,19 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from metainfl.derive.failure import passes
-from metainfl.derive.loop import stacks
-from metainfl.derive.plan import CHUNKS, Plan, Way
+from metainfl.derive.loop import Stack, stacks
+from metainfl.derive.plan import CHUNKS, MOST, Plan, Way
 from metainfl.derive.product import Graph, forward_product, stack_product
 from metainfl.errors import MetainflError
 from metainfl.problem import Definition
 
-FEW = 4  # vectors that are tried in one pass
+SLOWER = 1.3  # beyond this, more vectors in one pass are not tried
 
 
 def weight_of_a_graph(problem: Definition, lam: Tensor) -> float:
@@ -56,31 +57,42 @@ def measured(problem: Definition, lam: Tensor) -> Plan:
     if math.isnan(weight):
         weight = weight_of_a_graph(problem, lam)
     plan = Plan("reverse" if way == "reverse" else "forward", chunk, keep, tuple(timed), weight)
-    return replace(plan, together=_together(problem, lam, plan))
+    return replace(plan, at_once=_at_once(problem, lam, plan))
 
 
-def _together(problem: Definition, lam: Tensor, plan: Plan) -> bool:
-    """Whether `FEW` vectors differentiated in one pass are faster than one after the other.
+def _at_once(problem: Definition, lam: Tensor, plan: Plan) -> int:
+    """Tasks times vectors in one pass: the fastest of one vector, four, sixteen, ...
 
-    Small layers wait for Python, and batching them is free; large convolutions become grouped ones, which
-    are slower than the same convolutions one by one.
+    Small layers wait for Python, and batching them is free, until their intermediate values leave the
+    processor's cache; large convolutions become grouped ones, slower than the same ones one by one.
     """
-    rows = torch.ones_like(lam).expand(FEW, -1) / len(lam) ** 0.5
     n = min(plan.chunk, problem.tasks.n_tasks)
     stack = next(stacks(problem, lam, problem.tasks.select(list(range(n))), size=n))
-    if plan.width(n) < FEW:
-        return True  # memory allows few at once, or one
+    timed: dict[int, float] = {}
     try:
-        if plan.mode == "forward":
-            pull = lambda width: forward_product(problem, lam, rows, stack, width)  # noqa: E731
-        else:
-            graph = Graph(problem, lam, stack)
-            pull = lambda width: graph.pull(rows, width)  # noqa: E731
-        return _seconds(lambda: pull(FEW)) <= _seconds(lambda: pull(1))
+        graph = None if plan.mode == "forward" else Graph(problem, lam, stack)
+        width = 1
+        while width <= plan.width(n):
+            rows = torch.ones_like(lam).expand(width, -1) / len(lam) ** 0.5
+            once = partial(_pulled, problem, lam, rows, stack, graph)
+            timed[width] = _seconds(once) / width
+            if timed[width] > SLOWER * min(timed.values()):
+                break
+            width *= 4
     except MetainflError:
         raise
     except Exception:
-        return False
+        timed = timed or {1: 0.0}
+    best = min(timed, key=timed.__getitem__)
+    return MOST if 4 * best > plan.width(n) else n * best
+
+
+def _pulled(
+    problem: Definition, lam: Tensor, rows: Tensor, stack: Stack, graph: Graph | None
+) -> Tensor:
+    if graph is None:
+        return forward_product(problem, lam, rows, stack, len(rows))
+    return graph.pull(rows, len(rows))
 
 
 def _seconds(call: Callable[[], Tensor]) -> float:

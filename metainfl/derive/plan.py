@@ -4,7 +4,8 @@
             derivative in reverse mode) or "reverse" (the graph of the gradient, pulled back)
     chunk   tasks differentiated together: 1 is a loop over tasks, more is a batched form by vmap
     kept    the same for graphs that are kept between products at one lam; 0 keeps none
-    width   vectors differentiated together with so many tasks
+    at_once tasks times vectors in one pass: few enough that what one layer leaves behind is still in the
+            cache when the next one reads it
 Small problems (up to 512 parameters) take reverse and 256 tasks unmeasured: overhead is all their cost.
 For larger ones a product over a few tasks is timed in each way, once (`measure`).
 """
@@ -19,6 +20,7 @@ Mode = Literal["forward", "reverse"]
 Way = Literal["forward", "reverse", "kept"]
 SMALL = 512
 CHUNKS = (1, 4, 16)
+MOST = 4096  # tasks times vectors in one pass
 IN_FLIGHT = 2**30  # bytes of the graphs that vectors differentiated together stand for
 
 
@@ -32,14 +34,11 @@ class Plan:
     timed: tuple[tuple[Way, int, float], ...] = ()
     #: what the gradient's graph of one task weighs; nan: not weighed, and small
     bytes_a_task: float = field(default=math.nan, compare=False)  # a measurement; nan is not itself
-    #: several vectors in one pass are faster than one after the other
-    together: bool = True
+    at_once: int = MOST
 
     def width(self, n_tasks: int) -> int:
         """Vectors differentiated together with `n_tasks` tasks: bounds what is in flight."""
-        if not self.together:
-            return 1
-        most = max(1, 4096 // n_tasks)
+        most = max(1, self.at_once // n_tasks)
         if math.isnan(self.bytes_a_task):
             return most
         return min(most, max(1, int(IN_FLIGHT / (max(self.bytes_a_task, 1) * n_tasks))))
@@ -72,8 +71,9 @@ class Plan:
             text += f"; graphs kept, {self.kept} at a time"
         if not math.isnan(self.bytes_a_task):
             text += f", {self.bytes_a_task / 2**20:.3g} MiB a task"
-        if not self.together:
-            text += ", vectors one by one"
+        if self.at_once < MOST:
+            many = max(1, self.at_once // self.chunk)
+            text += ", vectors one by one" if many == 1 else f", {many} vectors in one pass"
         times = [t for *_, t in self.timed if not math.isnan(t)]
         if len(times) < 2:
             return text

@@ -1,5 +1,7 @@
 """Hessian products: kept graphs and fresh ones agree, and what is kept stays within bounds."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -140,7 +142,7 @@ def test_vectors_in_flight_are_bounded_by_what_their_graphs_weigh(monkeypatch):
     problem = mi.Problem(net.double(), tasks, mi.Unrolled(1, 0.1), outer_reg=1.0, chunk=3)
     problem.lam = mi.FromModule(net).current()
     v = torch.randn(problem.n_meta, 5, dtype=torch.float64)
-    assert problem.settled(problem.lam).width(3) == 4096 // 3
+    assert 1 <= problem.settled(problem.lam).width(3) <= 4096 // 3
     want = problem.hessian_product(problem.lam, v)
     pis = [mi.query(0, 1), mi.support(2, 3), mi.query(2, 0), shift("query", 1, 2, 5)]
     sides = columns(problem, pis)
@@ -148,7 +150,8 @@ def test_vectors_in_flight_are_bounded_by_what_their_graphs_weigh(monkeypatch):
     for fit, width in ((0.5, 1), (1.0, 1), (2.5, 2)):
         monkeypatch.setattr("metainfl.derive.plan.IN_FLIGHT", int(fit * 3 * weight) + 1)
         fresh = problem.replaced(chunk=3)
-        assert fresh.settled(problem.lam).width(3) == width
+        assert replace(fresh.settled(problem.lam), at_once=4096).width(3) == width
+        assert fresh.settled(problem.lam).width(3) <= width
         assert_close(columns(fresh, pis), sides, 1e-12)
         for mode in ("forward", "reverse"):
             found = problem.replaced(product=mode).hessian_product(problem.lam, v)
@@ -172,16 +175,16 @@ def test_the_plan_of_a_run_counts_the_gradient_once_or_twice():
     assert Plan("forward", 16, 0).with_gradient() == Plan("forward", 16, 0)
 
 
-@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(("at_once", "width"), [(4096, 1024), (8, 2), (4, 1), (1, 1)])
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
-def test_vectors_in_one_pass_or_one_by_one(mode, together):
+def test_vectors_in_one_pass_or_one_by_one(mode, at_once, width):
     """Guards an answer that depends on how its vectors are passed."""
     problem = small_case("maml_softmax", 2).problem()
     rows = torch.randn(
         5, problem.n_meta, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
     )
-    plan = Plan(mode, 4, 4 if mode == "reverse" else 0, together=together)
-    assert plan.width(4) == (1024 if together else 1)
+    plan = Plan(mode, 4, 4 if mode == "reverse" else 0, at_once=at_once)
+    assert plan.width(4) == width
     assert_close(
         fresh(problem, problem.lam, rows.T, plan), problem.hessian(problem.lam) @ rows.T, 1e-12
     )
