@@ -10,9 +10,30 @@ from torch import Tensor
 from metainfl.derive.problem import Problem
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
-from metainfl.problem.weights import weight
+from metainfl.problem.weights import removable, weight
 from metainfl.training.adjoint import Sensitivities
 from metainfl.training.scores import Reruns
+
+
+def removed(
+    tasks: Tasks,
+    perturbations: Sequence[Perturbation],
+    reruns: int | Sequence[Perturbation],
+    seed: int,
+) -> Sequence[Perturbation] | None:
+    """The removals that are done: those given, or that many of the perturbations, drawn by `seed`.
+
+    None where none are asked for; what cannot be removed is refused, drawn or not.
+    """
+    if not isinstance(reruns, int):
+        removable(tasks, reruns)
+        return reruns
+    if reruns <= 0:
+        return None
+    removable(tasks, perturbations)
+    draw = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(perturbations), generator=draw)[:reruns]
+    return [perturbations[i] for i in order.tolist()]
 
 
 def reruns(

@@ -26,8 +26,9 @@ from metainfl.errors import InvalidRecipe, NotReplayed
 from metainfl.problem.tasks import Tasks
 from metainfl.training.optimisers import SGD, Adam, AdamW, Optimiser
 from metainfl.training.recipe import Recipe
-from metainfl.training.run import KEEP, Run, train
+from metainfl.training.run import Run
 from metainfl.training.state import State
+from metainfl.training.train import KEEP, train
 
 #: rounding of one step, in units of eps and relative to the step: sums over a batch cancel some digits
 DIGITS = 1e4

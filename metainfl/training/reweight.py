@@ -6,10 +6,29 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 import torch
+from torch import Tensor
 
 from metainfl.errors import InvalidProblem
+from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
+from metainfl.problem.weights import check
+
+
+def reweighted(
+    tasks: Tasks, weights: Mapping[Perturbation, float] | Tasks | None, like: Tensor
+) -> Tasks:
+    """What a replay is given as weights: by perturbation, see `multiplied`, or as tasks, moved to `like`."""
+    if isinstance(weights, Tasks):
+        return weights.to(like.device, like.dtype)
+    if weights is not None and not isinstance(weights, Mapping):
+        raise InvalidProblem(
+            "weights are given by perturbation, run.replay({metainfl.task(0): 0.0}) say; got "
+            + said(weights)
+        )
+    if weights:
+        check(tasks, list(weights))
+    return multiplied(tasks, weights or {})
 
 
 def multiplied(tasks: Tasks, weights: Mapping[Perturbation, float]) -> Tasks:

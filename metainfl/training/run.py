@@ -14,161 +14,37 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
-from metainfl.errors import Interrupted, InvalidProblem, InvalidRecipe, RunNotFinite
+from metainfl.errors import InvalidRecipe
 from metainfl.problem.asked import require_tasks
-from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check, removable
-from metainfl.training import beside, places, reweight
+from metainfl.training import beside, places
 from metainfl.training.adjoint import Sensitivities, adjoint
+from metainfl.training.begin import begin
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.program import Program
-from metainfl.training.progress import Watch, bar, watching
-from metainfl.training.recipe import Recipe
+from metainfl.training.progress import Watch, bar
 from metainfl.training.replays import replayed
+from metainfl.training.reweight import reweighted
 from metainfl.training.scores import RunInfluence, RunScores
 from metainfl.training.seeds import must_draw
 from metainfl.training.smoothness import Smoothness, metasmoothness
-from metainfl.training.state import State
 from metainfl.training.tangent import tangent
+from metainfl.training.trajectory import Trajectory
 
-KEEP = 2**30
 MOVED = (
     ". A run with the input moved by a value is run.replay({shift: value}), its derivative run.scores or "
     "run.influence"
 )
 
 
-def train(
-    problem: Problem,
-    recipe: Recipe,
-    *,
-    start: Tensor | State | None = None,
-    keep: int = KEEP,
-    progress: bool | Watch = True,
-) -> Run:
-    """The run of `recipe` on `problem`, from `start` (default: problem.lam, or the module's parameters).
-
-    A `State` as start carries the optimiser's moments on: the run is then a last phase, and its influence
-    is over that phase. `keep` bounds the bytes of states that are kept for derivatives; `progress` shows a
-    line on stderr where that is a terminal, or is told (done, steps, loss, state). Raises `RunNotFinite`
-    (step, task) and `Interrupted`, both with the run so far as `result`: `result.resume()` goes on.
-    """
-    return _begun(problem, recipe, start, keep).resume(progress=progress)
-
-
-def _begun(problem: Problem, recipe: Recipe, start: Tensor | State | None, keep: int) -> Run:
-    """Looked at, and no step taken."""
-    program = Program(problem, recipe, start)
-    preflight(program.problem.replaced(lam=program.start.lam), program.problem.tasks)
-    program.problem.derivatives_hold = True
-    return Run(Checkpoints(program, keep))
-
-
-class Run:
+class Run(Trajectory):
     """A training run, finished or not; made by `train`."""
-
-    def __init__(self, kept: Checkpoints) -> None:
-        self.kept = kept
-        self.state, self._losses = kept.program.start, list[float]()
-        #: how many steps it was last to take: where an interrupted replay stops
-        self.until = 0
-        kept.offer(0, self.state)
-
-    # -- what it is ---------------------------------------------------------------------------------
-    @property
-    def program(self) -> Program:
-        """Problem, recipe, batches, start."""
-        return self.kept.program
-
-    @property
-    def recipe(self) -> Recipe:
-        """As given."""
-        return self.program.recipe
-
-    @property
-    def lam(self) -> Tensor:
-        """The last meta-parameters (p,), a copy."""
-        return self.state.lam.clone()
-
-    @property
-    def done(self) -> int:
-        """Steps taken: those that the state has behind it."""
-        return self.state.steps - self.program.start.steps
-
-    @property
-    def losses(self) -> list[float]:
-        """Of the batch of every step, at the state before it."""
-        return self._losses[: self.done]
-
-    @property
-    def finished(self) -> bool:
-        """Whether all of the recipe's steps were taken."""
-        return self.done == self.program.steps
-
-    def problem(self) -> Problem:
-        """The run's problem, a copy with lam at the end of the run."""
-        return self.program.problem.replaced(lam=self.lam)
-
-    def __repr__(self) -> str:
-        """`Run(200 of 200 steps, SGD, 1125 parameters, 236 tasks, loss 2.25 -> 0.41)`."""
-        p = self.program
-        text = f"Run({self.done} of {p.steps} steps, {type(self.recipe.optimiser).__name__}, "
-        text += f"{p.problem.n_meta} parameters, {p.problem.tasks.n_tasks} tasks"
-        if self.done:
-            text += f", loss {self._losses[0]:.4g} -> {self._losses[self.done - 1]:.4g}"
-        return text + ")"
-
-    # -- going on -----------------------------------------------------------------------------------
-    def resume(self, *, progress: bool | Watch = True) -> Run:
-        """The same run, after the steps that are still to be taken; a replay that was stopped on its way
-        goes as far as the run that it is compared with.
-        """
-        return self._to(self.until if self.done < self.until else self.program.steps, progress)
-
-    def _to(self, steps: int, progress: bool | Watch) -> Run:
-        """After `steps` steps: all of them, or as many as the run that is compared with has taken."""
-        self.until = steps
-        try:
-            with watching(self.program, steps, progress) as watch:
-                while self.done < steps:
-                    before = self.state
-                    loss = self._step(self.done, before)
-                    if watch:
-                        watch(self.done, steps, loss, before)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"training interrupted after {self.done} of {steps} steps; `result` holds the run, "
-                "and result.resume() goes on",
-                self,
-            ) from None
-        except RunNotFinite as error:
-            error.result = self
-            raise
-        return self
-
-    def _step(self, t: int, before: State) -> float:
-        """One step. The state comes last, and with it the step counts: what stops it earlier leaves the
-        run as it was.
-        """
-        after, value = self.program.advance(t, before)
-        loss = float(value)
-        self._losses[t:] = [loss]
-        self.kept.offer(t + 1, after)
-        self.state = after
-        return loss
-
-    def state_at(self, t: int) -> State:
-        """s_t, 0 <= t <= done; computed again where it was not kept."""
-        if not 0 <= t <= self.done:
-            raise InvalidRecipe(f"states run from 0 to {self.done}, asked for {t}")
-        return self.state if t == self.done else self.kept.at(t)
 
     def phase(self, first: int, *, progress: bool | Watch = True) -> Run:
         """The run's steps from `first` on as a run of their own, its state there taken as given.
@@ -227,20 +103,14 @@ class Run:
         """
         check(self.program.problem.tasks, perturbations)
         slopes = self.target_slopes(targets)
-        wanted = perturbations if isinstance(reruns, int) else reruns
-        if not isinstance(reruns, int) or reruns > 0:
-            removable(self.program.problem.tasks, wanted)
-        read = places.needed([*perturbations, *wanted])
+        removed = beside.removed(self.program.problem.tasks, perturbations, reruns, seed)
+        read = places.needed([*perturbations, *(removed or ())])
         found = self.sensitivities(slopes, read, progress=progress)
         smooth = self.smoothness() if smoothness else None
         done = None
-        if not isinstance(reruns, int) or reruns > 0:
-            if isinstance(reruns, int):
-                draw = torch.Generator().manual_seed(seed)
-                order = torch.randperm(len(wanted), generator=draw)[:reruns]
-                wanted = [wanted[i] for i in order.tolist()]
-            lams = self.replay_many(wanted, jobs=jobs, progress=progress)
-            done = beside.reruns(self.problem(), found, wanted, lams, targets)
+        if removed is not None:
+            lams = self.replay_many(removed, jobs=jobs, progress=progress)
+            done = beside.reruns(self.problem(), found, removed, lams, targets)
         return RunScores(found.along(perturbations), self.recipe.seed, smooth, done)
 
     def target_slopes(self, targets: Tasks) -> Tensor:
@@ -271,21 +141,8 @@ class Run:
         """The same program, seed and start, with other weights: those that each perturbation names are
         multiplied by its value (an input shift: the value is added), or all of them given as tasks.
         """
-        problem = self.program.problem
-        if isinstance(weights, Tasks):
-            tasks = weights.to(self.state.lam.device, self.state.lam.dtype)
-        else:
-            if weights is not None and not isinstance(weights, Mapping):
-                raise InvalidProblem(
-                    "weights are given by perturbation, run.replay({metainfl.task(0): 0.0}) say; got "
-                    + said(weights)
-                )
-            if weights:
-                check(problem.tasks, list(weights))
-            tasks = reweight.multiplied(problem.tasks, weights or {})
-        program = self.program.with_tasks(tasks)
-        run = Run(Checkpoints(program, self.kept.keep))
-        return run._to(self.done, progress)
+        tasks = reweighted(self.program.problem.tasks, weights, self.state.lam)
+        return self._beside(self.program.with_tasks(tasks), progress)
 
     def without(self, perturbation: Perturbation) -> Run:
         """The removal: the same program with the weights that are named at 0. Input shifts are refused."""
@@ -331,15 +188,16 @@ class Run:
         program = self.program
         if starts is None:
             must_draw(self.recipe, program.problem.tasks.n_tasks)
-        return [
-            _begun(
-                program.problem,
-                replace(self.recipe, seed=s),
-                program.start if starts is None else starts(s),
-                self.kept.keep,
-            )._to(self.done, progress)
-            for s in seeds
-        ]
+        runs = []
+        for s in seeds:
+            start = program.start if starts is None else starts(s)
+            other = begin(program.problem, replace(self.recipe, seed=s), start)
+            runs.append(self._beside(other, progress))
+        return runs
+
+    def _beside(self, program: Program, progress: bool | Watch) -> Run:
+        """Another program, for as many steps as this run took."""
+        return Run(Checkpoints(program, self.kept.keep))._to(self.done, progress)
 
     def smoothness(self, *, h: float = 0.1, seed: int = 0) -> Smoothness:
         """The run's metasmoothness along a random direction of its task weights: two reruns."""

@@ -7,7 +7,7 @@ import torch
 
 from metainfl.errors import Interrupted
 from metainfl.training import Adam, Recipe, load, save, train
-from metainfl.training import run as module
+from metainfl.training import trajectory as module
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.program import Program
 from metainfl.training.run import Run
