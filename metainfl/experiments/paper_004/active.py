@@ -21,7 +21,7 @@ from metainfl.data import pixels, read_digits
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.paper_004.buying import WAYS, Parts, better, curve, mean_after
-from metainfl.experiments.paper_004.trimming import single
+from metainfl.experiments.paper_004.single_level import single
 from metainfl.experiments.statistics import interval, paired
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.model import Linear

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell, Verdict
-from metainfl.experiments.paper_004.trimming import single
+from metainfl.experiments.paper_004.single_level import single
 from metainfl.experiments.statistics import paired
 from metainfl.methods.implicit.bald import bald, laplace
 from metainfl.methods.implicit.fi_active import fi_active

@@ -21,7 +21,7 @@ from metainfl.data import LabelledData, pixels, read_digits, read_mnist
 from metainfl.data.looked import remembered
 from metainfl.derive.problem import Problem
 from metainfl.experiments.paper_004.buying import Parts
-from metainfl.experiments.paper_004.trimming import single
+from metainfl.experiments.paper_004.single_level import single
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.model import Linear
 
