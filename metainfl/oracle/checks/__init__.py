@@ -1,6 +1,8 @@
 """All checks, in the order in which they run."""
 
-from metainfl.oracle.checks import contract, truth, runs, laws, options, values  # isort: skip
+from metainfl.oracle.checks import contract, untouched, rows  # isort: skip
+from metainfl.oracle.checks import truth, run_truth, run_laws, run_precision  # isort: skip
+from metainfl.oracle.checks import sums, resolving, tasks, symmetries, options, values  # isort: skip
 from metainfl.oracle.checks.registry import CHECKS, Check, checks_for
 
 __all__ = [
@@ -8,9 +10,16 @@ __all__ = [
     "Check",
     "checks_for",
     "contract",
-    "laws",
     "options",
-    "runs",
+    "resolving",
+    "rows",
+    "run_laws",
+    "run_precision",
+    "run_truth",
+    "sums",
+    "symmetries",
+    "tasks",
     "truth",
+    "untouched",
     "values",
 ]

@@ -1,0 +1,31 @@
+"""Options along a run: single precision."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from metainfl.oracle.checks.registry import check
+from metainfl.oracle.checks.run_parts import RUN
+from metainfl.oracle.comparing import differenced
+from metainfl.oracle.context import Context
+from metainfl.oracle.outcome import Skipped
+
+
+@check("options", "float32 gives the float64 answer to single precision, along a run too", RUN)
+def run_in_single_precision(ctx: Context) -> None:
+    if ctx.claim.accuracy == "rank":
+        raise Skipped("a rank claim makes no statement about values")
+    for case, pis in ctx.space()[: 3 if ctx.quick else None]:
+        got = ctx.ask(case, pis, case.problem(torch.float32))
+        claimed = ctx.claim.accuracy if isinstance(ctx.claim.accuracy, float) else 0.0
+        if claimed:  # what is differenced in float64 is good to less in float32
+            claimed = max(claimed, differenced(torch.float32)) * case.stretch
+        rounding = case.rounding(pis, torch.float32)
+        if ctx.estimand.edit:  # rounding of lam_S, seen beside a shift
+            lam, shifts = case.solution.lam, ctx.truth(case, pis)
+            size = max(float(np.linalg.norm(shifts)) / len(pis) ** 0.5, 1e-300)
+            rounding *= max(1.0, float(np.linalg.norm(lam)) / size)
+        allowed = (min(1.0, max(claimed, rounding)), "16 sqrt(p S) eps cond(inner) growth")
+        ctx.compare(case, pis, got, ctx.truth(case, pis), "wrong in float32 along a run",
+                    allowed=allowed)  # fmt: skip

@@ -1,0 +1,118 @@
+"""Laws of tasks: their order, copies of them, other weights, weight 0, and a task without a gradient."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from metainfl.oracle.bridge import tasks_of, to_truth
+from metainfl.oracle.checks.parts import LINEAR, loose
+from metainfl.oracle.checks.registry import check
+from metainfl.oracle.context import Context
+from metainfl.problem.perturbation import Perturbation, group, task
+from metainfl_reference.episodes import Episodes, Weights
+from metainfl_reference.generators import with_duplicate, with_null
+
+
+@check("laws", "permuting the tasks permutes their influences")
+def permuting_tasks(ctx: Context) -> None:
+    ctx.needs_derivative()
+    for case, pis in ctx.usable(limit=2):
+        e, n = case.family.episodes, case.family.episodes.n_tasks
+        order = list(range(n))[::-1]
+        moved = Episodes(*(a[order] for a in (e.support_x, e.support_y, e.query_x, e.query_y)))
+        other = case.problem().replaced(tasks=tasks_of(moved))
+        turned = [_relabelled(p, n) for p in pis]
+        ctx.compare(case, pis, ctx.ask(case, turned, other), ctx.ask(case, pis),
+                    "depends on the order of the tasks", allowed=loose(ctx, case))  # fmt: skip
+
+
+@check("laws", "a duplicated task shares its influence; a weight of 2 is a duplicate")
+def duplicates(ctx: Context) -> None:
+    ctx.needs_derivative()
+    ctx.needs_kind("task")
+    for case in [c for c in ctx.cases if c.family.name in LINEAR]:
+        f = case.family
+        heavy = Weights.ones(f.episodes).moved(to_truth(task(0)), 1.0)
+        at = f.solve(heavy, start=case.solution.lam)
+        lam = torch.tensor(at.lam)
+        twice = case.problem().replaced(tasks=tasks_of(with_duplicate(f.episodes, 0)), lam=lam)
+        pis = [task(0), task(1)]
+        n = f.episodes.n_tasks
+        got = ctx.ask(case, [*pis, task(n)], twice)
+        want = ctx.claim.factor(n + 1) * case.influence(pis, at)
+        words = "a duplicated task does not get the influence of a weight of 2"
+        ctx.compare(case, pis, got[:2], want, words, allowed=loose(ctx, case, 10))
+        ctx.compare(
+            case, pis[:1], got[2:], got[:1], "two equal tasks differ", allowed=loose(ctx, case)
+        )
+        single = case.problem(weights=heavy).replaced(lam=lam)
+        want = ctx.claim.factor(n) * case.influence(pis, at)
+        ctx.compare(case, pis, ctx.ask(case, pis, single), want, "wrong where a task has weight 2",
+                    allowed=loose(ctx, case, 10))  # fmt: skip
+
+
+@check("laws", "weights other than 1 are respected: of tasks, support and query instances")
+def weighted_problems(ctx: Context) -> None:
+    ctx.needs_derivative()
+    for case, pis in ctx.usable(limit=2):
+        f = case.family
+        rng = np.random.default_rng(ctx.seed)
+        ones = Weights.ones(f.episodes)
+        w = Weights(
+            *(rng.uniform(0.7, 1.3, a.shape) for a in (ones.task, ones.support, ones.query))
+        )
+        at = f.solve(w, start=case.solution.lam)
+        problem = case.problem(weights=w).replaced(lam=torch.tensor(at.lam))
+        want = ctx.claim.factor(f.episodes.n_tasks) * case.influence(pis, at)
+        ctx.compare(case, pis, ctx.ask(case, pis, problem), want, "wrong where weights are not 1",
+                    allowed=loose(ctx, case, 10), code=f"# {case.code} with random weights")  # fmt: skip
+
+
+@check("laws", "data of weight 0 might as well not be there")
+def weight_zero_is_absence(ctx: Context) -> None:
+    ctx.needs_derivative()
+    for case, pis in ctx.usable(limit=2):
+        f = case.family
+        if f.name not in LINEAR:
+            continue
+        kept = [p for p in pis if not _touches(p, 2)]
+        if not kept:
+            continue
+        absent = Weights.ones(f.episodes).without(to_truth(task(2)))
+        at = f.solve(absent, start=case.solution.lam)
+        n = f.episodes.n_tasks
+        problem = case.problem(weights=absent).replaced(lam=torch.tensor(at.lam))
+        want = ctx.claim.factor(n) * case.influence(kept, at)
+        ctx.compare(case, kept, ctx.ask(case, kept, problem), want, "a task of weight 0 has an effect",
+                    allowed=loose(ctx, case, 10))  # fmt: skip
+
+
+@check("laws", "a task with zero total gradient has no influence, and no NaN")
+def null_task(ctx: Context) -> None:
+    ctx.needs_derivative()
+    ctx.needs_kind("task")
+    for case in [c for c in ctx.cases if c.family.name in LINEAR]:
+        e = with_null(case.family.episodes)
+        n = case.family.episodes.n_tasks
+        problem = case.problem().replaced(tasks=tasks_of(e))
+        got = ctx.ask(case, [task(n), task(0)], problem)
+        scale = float(np.abs(got[1]).max())
+        want = np.zeros_like(got[:1])
+        size = float(np.abs(got[0]).max())
+        if size > 1e-9 * max(scale, 1e-300):
+            ctx.compare(case, [task(0)], got[:1], want, "a task without gradient has influence",
+                        allowed=(1e-9 * scale, "zero"))  # fmt: skip
+
+
+def _touches(p: Perturbation, k: int) -> bool:
+    return p.task == k or any(m.task == k for m in p.members)
+
+
+def _relabelled(p: Perturbation, n: int) -> Perturbation:
+    """The same data after the tasks are reversed."""
+    if p.kind == "group":
+        return group([_relabelled(m, n) for m in p.members])
+    return replace(p, task=n - 1 - p.task)
