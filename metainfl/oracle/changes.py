@@ -16,7 +16,7 @@ import numpy as np
 from metainfl.oracle.bridge import all_to_truth
 from metainfl.oracle.case import Case
 from metainfl.oracle.evidence import Evidence
-from metainfl.oracle.variants import solve
+from metainfl.oracle.variants.parts import solve
 from metainfl_reference.episodes import Weights
 from metainfl_reference.errors import TruthError
 from metainfl_reference.family import Family

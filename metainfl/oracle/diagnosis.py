@@ -21,7 +21,8 @@ from metainfl.oracle.facts import facts
 from metainfl.oracle.rows import row_words
 from metainfl.oracle.scales import scale_words
 from metainfl.oracle.spectral import solver_words
-from metainfl.oracle.variants import VARIANTS, Variant, solve
+from metainfl.oracle.variants import VARIANTS, Variant
+from metainfl.oracle.variants.parts import solve
 from metainfl_reference.errors import TruthError
 
 Array = np.ndarray

@@ -14,7 +14,7 @@ from metainfl.oracle.context import Context
 from metainfl.oracle.dampings import damping
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.outcome import Failed, Skipped
-from metainfl.oracle.variants import rhs, solve
+from metainfl.oracle.variants.parts import rhs, solve
 from metainfl_reference.generators import small
 
 
