@@ -11,7 +11,7 @@ from metainfl.derive.cross import columns
 from metainfl.derive.problem import Problem
 from metainfl.solve import Dense
 
-__all__ = ["columns", "eye", "solved", "truth"]
+__all__ = ["columns", "eye", "solved", "system", "truth"]
 
 
 def eye(problem: Problem) -> Tensor:
@@ -34,3 +34,8 @@ def truth(problem: Problem, pis: list[Any]) -> Tensor:
     from metainfl.influence.implicit import influence
 
     return influence(problem, pis, solver=Dense(), allow_nonstationary=True).value
+
+
+def system(problem: Problem, pis: list[Any]) -> tuple[Tensor, Tensor]:
+    """H (p, p) and the right-hand sides (p, n) that a solver is given."""
+    return problem.hessian(problem.lam), columns(problem, pis).T

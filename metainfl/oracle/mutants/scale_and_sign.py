@@ -2,8 +2,9 @@
 
 import torch
 
+from metainfl.methods.claim import Claim
 from metainfl.oracle.mutants.parts import columns, eye, solved, truth
-from metainfl.oracle.mutants.registry import mutant
+from metainfl.oracle.mutants.registry import MUTANTS, Specimen, mutant
 
 
 @mutant("sign flipped")
@@ -121,3 +122,13 @@ def shift_units(problem, pis):
         kinds=("support",))  # fmt: skip
 def effect_of_removal(problem, pis):
     return -truth(problem, pis)
+
+
+for _factor in (3.0, -2.0, 0.1, 1 + 1e-6, 1 - 1e-8):
+
+    def _scaled(problem, pis, factor=_factor):
+        return factor * truth(problem, pis)
+
+    _label = f"scaled_{_factor:.9g}".replace(".", "_").replace("-", "minus_")
+    _scaled.__name__ = _label
+    MUTANTS[_label] = Specimen(_label, _scaled, Claim(), f"a factor of {_factor:.9g}")
