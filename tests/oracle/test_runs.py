@@ -9,8 +9,9 @@ from metainfl.methods.run import hydra, sgd_influence, tracin, tracin_ideal
 from metainfl.oracle import check_method
 from metainfl.oracle.checks import CHECKS, checks_for
 from metainfl.oracle.mutants import MUTANTS
+from metainfl.oracle.runs.backwards import backwards, seeds_of
+from metainfl.oracle.runs.slips import SLIPS, Slip
 from metainfl.oracle.runs.space import DESIGNS, FAR, drawn_run
-from metainfl.oracle.runs.variants import SLIPS, Slip, backwards, seeds_of
 from metainfl_reference.families import FAMILIES
 from tests.helpers import assert_close
 

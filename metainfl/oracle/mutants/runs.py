@@ -14,7 +14,8 @@ from metainfl.methods.run import (
     tracin_ideal,
 )
 from metainfl.oracle.mutants.registry import MUTANTS, Specimen, mutant, right
-from metainfl.oracle.runs.variants import SLIPS, backwards, seeds_of
+from metainfl.oracle.runs.backwards import backwards, seeds_of
+from metainfl.oracle.runs.slips import SLIPS
 from metainfl.problem.perturbation import parts
 from metainfl.problem.weights import weight
 from metainfl.training import train

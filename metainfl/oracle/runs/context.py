@@ -13,8 +13,8 @@ from metainfl.oracle.estimands import find
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.outcome import Skipped
 from metainfl.oracle.runner import Method
+from metainfl.oracle.runs.diagnosis import diagnose
 from metainfl.oracle.runs.space import DESIGNS, drawn_run
-from metainfl.oracle.runs.variants import named
 from metainfl.problem.perturbation import Perturbation
 
 #: drawn runs of a quick check
@@ -60,7 +60,7 @@ class RunContext(Context):
 
     def diagnosis(self, seen: Sequence[Evidence]) -> str:
         """The known slip that explains every answer, or none."""
-        return named(seen, self.estimand.per_target)
+        return diagnose(seen, self.estimand.per_target)
 
 
 def context(method: Method, claim: Claim, **how: Any) -> Context:
