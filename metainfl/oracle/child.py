@@ -23,8 +23,10 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidMethod
 from metainfl.oracle.outcome import Failed
 from metainfl.oracle.returned import Raised, Returned
-from metainfl.oracle.runner import Method, overdue, result
+from metainfl.oracle.runner import result
 from metainfl.oracle.shipping import by_file, dumped, packed, title, unshippable
+from metainfl.oracle.time_limit import overdue
+from metainfl.oracle.watched import Method
 from metainfl.problem.perturbation import Perturbation
 
 START = 120.0  # seconds for python, torch and the method's own imports

@@ -20,9 +20,10 @@ import cloudpickle
 import numpy as np
 import torch
 
+from metainfl.oracle.random_state import seeded
 from metainfl.oracle.returned import Raised, Returned, explained
-from metainfl.oracle.runner import flushed, seeded, watched
 from metainfl.oracle.shipping import Files, dumped
+from metainfl.oracle.watched import watched
 
 
 def main() -> None:
@@ -82,7 +83,8 @@ def _settle(how: dict[str, Any]) -> None:
 
 def _printed(descriptor: int, start: int) -> str:
     """What reached file descriptor 1 since `start`."""
-    flushed()
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
     with contextlib.suppress(Exception):
         ctypes.CDLL(None).fflush(None)
     with contextlib.suppress(OSError):

@@ -17,11 +17,13 @@ from metainfl.oracle.checks import CHECKS, checks_for
 from metainfl.oracle.child import Child
 from metainfl.oracle.context import Context
 from metainfl.oracle.judging import run_one
+from metainfl.oracle.random_state import keep_rng
 from metainfl.oracle.returned import Returned
-from metainfl.oracle.runner import InProcess, Method, keep_rng
+from metainfl.oracle.runner import InProcess
 from metainfl.oracle.runs.context import context
 from metainfl.oracle.shipping import title
 from metainfl.oracle.verdict import known
+from metainfl.oracle.watched import Method
 
 
 def parametrize_with_checks(

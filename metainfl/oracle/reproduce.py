@@ -21,10 +21,12 @@ from metainfl.oracle.child import Child
 from metainfl.oracle.folding import remembers
 from metainfl.oracle.judging import run_one
 from metainfl.oracle.outcome import Outcome
+from metainfl.oracle.random_state import keep_rng, seeded
 from metainfl.oracle.report import Report
-from metainfl.oracle.runner import InProcess, Method, keep_rng, seeded
+from metainfl.oracle.runner import InProcess
 from metainfl.oracle.runs.context import context
 from metainfl.oracle.shipping import dumped
+from metainfl.oracle.watched import Method
 from metainfl.problem.perturbation import Perturbation
 
 MOST = 6000  # characters of a method that is written into its reproduction

@@ -74,7 +74,7 @@ def explained(error: BaseException) -> Raised:
     frames = [
         f
         for f in traceback.extract_tb(error.__traceback__)
-        if not f.filename.endswith(("oracle/runner.py", "oracle/child_main.py"))
+        if not f.filename.endswith(("oracle/watched.py", "oracle/child_main.py"))
     ]
     own = [f for f in frames if not any(part in f.filename for part in LIBRARIES)]
     foreign = [f for f in own if "/metainfl/" not in f.filename]

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-import random
-import signal
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from metainfl.derive.problem import Problem
-from metainfl.oracle import manner
 from metainfl.oracle.outcome import Failed
-from metainfl.oracle.returned import Raised, Returned, described, explained
+from metainfl.oracle.returned import Raised, Returned, described
+from metainfl.oracle.time_limit import TimedOut, limit, overdue
+from metainfl.oracle.watched import Method, watched
 from metainfl.problem.perturbation import Perturbation
 
 Array = np.ndarray
-Method = Callable[..., Any]
-UNLIKELY = 97_000_001
 
 
 class Runner(Protocol):
@@ -40,10 +32,6 @@ class Runner(Protocol):
     ) -> Returned:
         """method(problem, perturbations, [targets], **options)."""
         ...
-
-
-class TimedOut(BaseException):
-    """The method ran past its limit. A BaseException, so that its own `except` cannot swallow it."""
 
 
 class InProcess:
@@ -64,7 +52,7 @@ class InProcess:
         printed = io.StringIO()
         given = list(perturbations)
         try:
-            with contextlib.redirect_stdout(printed), _limit(seconds):
+            with contextlib.redirect_stdout(printed), limit(seconds):
                 found = watched(
                     self.method, problem, given, *targets, fatal=(KeyboardInterrupt,), **options
                 )
@@ -74,49 +62,6 @@ class InProcess:
         return result(found)
 
 
-def watched(
-    method: Method,
-    problem: Problem,
-    perturbations: list[Perturbation],
-    *targets: Any,
-    fatal: tuple[type[BaseException], ...] = (),
-    **options: Any,
-) -> Returned | Raised:
-    """One call and everything it does besides returning. Only `TimedOut` and `fatal` pass through.
-
-    A child that the method forked ends here: it would go on with work that is its parent's.
-    """
-    owner, asked = os.getpid(), list(perturbations)
-    parts, states = manner.contents(problem), manner.random_states()
-    seen = [manner.contents(t) for t in targets]
-    settings = manner.process()
-    started = time.perf_counter()
-    found: Returned | Raised
-    try:
-        try:
-            with np.errstate(all="ignore"):
-                value = method(problem, perturbations, *targets, **options)
-            seconds = time.perf_counter() - started
-        finally:
-            if os.getpid() != owner:
-                os._exit(0)
-        array, dtype, complaint = described(value)
-        found = Returned(array, dtype, complaint, seconds=seconds)
-    except (TimedOut, *fatal):  # type: ignore[misc]
-        manner.put_back(settings)
-        raise
-    except BaseException as error:
-        found = explained(error)
-    found.process = manner.put_back(settings)
-    found.moved = manner.moved(states)
-    found.changed = manner.changed(parts, problem)
-    for before, t in zip(seen, targets, strict=True):
-        found.changed += [f"targets.{name}" for name in manner.changed(before, t)]
-    if perturbations != asked:
-        found.changed.append("the list of perturbations")
-    return found
-
-
 def result(found: Returned | Raised) -> Returned:
     """What was returned; `Failed` with file and line where the method raised."""
     if isinstance(found, Raised):
@@ -124,12 +69,6 @@ def result(found: Returned | Raised) -> Returned:
         failure.call = found
         raise failure
     return found
-
-
-def overdue(seconds: float) -> Failed:
-    """The method did not come back."""
-    words = f"still running after {seconds:g} s; the call was stopped"
-    return Failed(words, cause=words)
 
 
 def as_array(value: Any, shape: tuple[int, ...]) -> Array:
@@ -145,49 +84,3 @@ def as_array(value: Any, shape: tuple[int, ...]) -> Array:
         row = int(np.argwhere(~np.isfinite(array))[0, 0])
         raise Failed(f"row {row} is not finite; raise an error rather than return NaN or inf")
     return array.astype(np.float64)
-
-
-@contextlib.contextmanager
-def _limit(seconds: float) -> Iterator[None]:
-    """Raise `TimedOut` in the caller after `seconds`; main thread of a POSIX system only."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(
-        signal, "setitimer"
-    ):
-        yield
-        return
-
-    def stop(signum: int, frame: Any) -> None:
-        raise TimedOut
-
-    before = signal.signal(signal.SIGALRM, stop)
-    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, left)  # a test runner may have its own alarm going
-        signal.signal(signal.SIGALRM, before)
-
-
-@contextlib.contextmanager
-def keep_rng() -> Iterator[None]:
-    """Global random states of torch, numpy and random are put back afterwards."""
-    state = (torch.get_rng_state(), np.random.get_state(), random.getstate())
-    try:
-        yield
-    finally:
-        torch.set_rng_state(state[0])
-        np.random.set_state(state[1])
-        random.setstate(state[2])
-
-
-def seeded(seed: int) -> None:
-    """Global random states that depend on the seed alone, and that no method is likely to set."""
-    torch.manual_seed(seed + UNLIKELY)
-    np.random.seed((seed + UNLIKELY) % 2**32)
-    random.seed(seed + UNLIKELY)
-
-
-def flushed() -> None:
-    """Push out what Python still holds back of stdout."""
-    with contextlib.suppress(Exception):
-        sys.stdout.flush()

@@ -16,7 +16,7 @@ from metainfl.oracle.judging import run_one
 from metainfl.oracle.mutants import MUTANTS, RIGHT, Specimen
 from metainfl.oracle.mutants.names import NAMES
 from metainfl.oracle.outcome import Outcome
-from metainfl.oracle.runner import keep_rng
+from metainfl.oracle.random_state import keep_rng
 from metainfl.oracle.runs.context import context
 
 Progress = Callable[[int, int, str], None]

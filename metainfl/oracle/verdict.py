@@ -21,11 +21,13 @@ from metainfl.oracle.folding import folded
 from metainfl.oracle.judging import because_flat, run_one
 from metainfl.oracle.measurements import Measurement, Retraining, measurements
 from metainfl.oracle.outcome import Outcome
+from metainfl.oracle.random_state import keep_rng
 from metainfl.oracle.report import Report
 from metainfl.oracle.reproduce import reproduction, write
-from metainfl.oracle.runner import InProcess, Method, keep_rng
+from metainfl.oracle.runner import InProcess
 from metainfl.oracle.runs.context import context
 from metainfl.oracle.shipping import title
+from metainfl.oracle.watched import Method
 
 Progress = Callable[[int, int, str], None]
 

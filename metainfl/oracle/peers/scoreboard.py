@@ -14,7 +14,7 @@ from metainfl.oracle.measure import distance, spearman
 from metainfl.oracle.peers.libraries import PEERS, Peer
 from metainfl.oracle.peers.problem import PeerProblem
 from metainfl.oracle.peers.recognise import EQUAL, recognise
-from metainfl.oracle.runner import keep_rng
+from metainfl.oracle.random_state import keep_rng
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from metainfl.oracle.context import Context
 from metainfl.oracle.estimands import find
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.outcome import Skipped
-from metainfl.oracle.runner import Method
 from metainfl.oracle.runs.diagnosis import diagnose
 from metainfl.oracle.runs.space import DESIGNS, drawn_run
+from metainfl.oracle.watched import Method
 from metainfl.problem.perturbation import Perturbation
 
 #: drawn runs of a quick check

@@ -1,0 +1,61 @@
+"""One call of somebody's method, and everything that it does besides returning."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from metainfl.derive.problem import Problem
+from metainfl.oracle import manner
+from metainfl.oracle.returned import Raised, Returned, described, explained
+from metainfl.oracle.time_limit import TimedOut
+from metainfl.problem.perturbation import Perturbation
+
+Method = Callable[..., Any]
+
+
+def watched(
+    method: Method,
+    problem: Problem,
+    perturbations: list[Perturbation],
+    *targets: Any,
+    fatal: tuple[type[BaseException], ...] = (),
+    **options: Any,
+) -> Returned | Raised:
+    """One call and everything it does besides returning. Only `TimedOut` and `fatal` pass through.
+
+    A child that the method forked ends here: it would go on with work that is its parent's.
+    """
+    owner, asked = os.getpid(), list(perturbations)
+    parts, states = manner.contents(problem), manner.random_states()
+    seen = [manner.contents(t) for t in targets]
+    settings = manner.process()
+    started = time.perf_counter()
+    found: Returned | Raised
+    try:
+        try:
+            with np.errstate(all="ignore"):
+                value = method(problem, perturbations, *targets, **options)
+            seconds = time.perf_counter() - started
+        finally:
+            if os.getpid() != owner:
+                os._exit(0)
+        array, dtype, complaint = described(value)
+        found = Returned(array, dtype, complaint, seconds=seconds)
+    except (TimedOut, *fatal):  # type: ignore[misc]
+        manner.put_back(settings)
+        raise
+    except BaseException as error:
+        found = explained(error)
+    found.process = manner.put_back(settings)
+    found.moved = manner.moved(states)
+    found.changed = manner.changed(parts, problem)
+    for before, t in zip(seen, targets, strict=True):
+        found.changed += [f"targets.{name}" for name in manner.changed(before, t)]
+    if perturbations != asked:
+        found.changed.append("the list of perturbations")
+    return found
