@@ -90,7 +90,7 @@ def _subject(target: str, progress: bool) -> tuple[Any, Any]:
     from metainfl.training import Run, train
 
     if target == "digits":
-        from metainfl.oracle.case import digits_case
+        from metainfl.oracle.cases import digits_case
 
         return digits_case(components=8).problem(), None
     value = load(target, callable_only=False)

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from metainfl.oracle.case import Case, digits_case
+from metainfl.oracle.case import Case
+from metainfl.oracle.cases import digits_case
 from metainfl.problem.perturbation import Perturbation
 from metainfl_reference.conditioned import conditioned
 from metainfl_reference.generators import CLASSIFICATION, build, classification, regression

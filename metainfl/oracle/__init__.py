@@ -2,7 +2,8 @@
 
 from metainfl.methods.claim import Claim, claim_of, claims
 from metainfl.oracle.builtin_table import Row, survey
-from metainfl.oracle.case import Case, digits_case, small_case
+from metainfl.oracle.case import Case
+from metainfl.oracle.cases import digits_case, small_case
 from metainfl.oracle.measurements import Retraining
 from metainfl.oracle.pytest_plugin import parametrize_with_checks
 from metainfl.oracle.report import Report

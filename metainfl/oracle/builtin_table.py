@@ -16,7 +16,8 @@ import numpy as np
 from metainfl.errors import MetainflError
 from metainfl.methods import BUILT_IN, Method
 from metainfl.methods.claim import claim_of
-from metainfl.oracle.case import Case, digits_case, small_case
+from metainfl.oracle.case import Case
+from metainfl.oracle.cases import digits_case, small_case
 from metainfl.oracle.measure import distance, spearman
 from metainfl.solve import CG
 from metainfl_reference.families import FAMILIES

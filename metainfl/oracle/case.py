@@ -12,30 +12,23 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from metainfl.data import digit_tasks
 from metainfl.derive.problem import Problem
+from metainfl.oracle import resolved
 from metainfl.oracle.asked import perturbations
-from metainfl.oracle.bridge import all_to_truth, problem_of, to_truth
+from metainfl.oracle.bridge import all_to_truth, problem_of
 from metainfl.oracle.estimands import Known, find
 from metainfl.oracle.rounding import growth, tolerance
+from metainfl.oracle.targets import as_tasks, drawn, given
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.errors import InvalidProblem, NotCertified
-from metainfl_reference.families import FAMILIES
-from metainfl_reference.family import Family, task_data
-from metainfl_reference.generators import small
+from metainfl_reference.family import Family
 from metainfl_reference.local import TaskData
-from metainfl_reference.newton import correct
-from metainfl_reference.second_route import richardson
-from metainfl_reference.second_route.perturbed import perturbed
-from metainfl_reference.second_route.richardson import aligned
 from metainfl_reference.solution import Solution
 from metainfl_reference.wide import EPS
 
 Array = np.ndarray
-N_TARGETS = 2
-TARGET_SEED = 90_001
 Asked = Sequence[Perturbation]
 
 
@@ -152,9 +145,8 @@ class Case:
         """lam* without p, minus lam*, turned to the nearest orbit point; None off the branch. Cached."""
         if p not in self._shifts:
             try:
-                lam = self.truth("removal", [p])[0]
-                lam = aligned(self.family, lam, self.solution.lam)
-                self._shifts[p] = lam - self.solution.lam
+                without = self.truth("removal", [p])[0]
+                self._shifts[p] = resolved.shift(self.family, self.solution, without)
             except (InvalidProblem, NotCertified):
                 self._shifts[p] = None
         return self._shifts[p]
@@ -167,10 +159,7 @@ class Case:
         """lam*(weights + step p) - lam*, nearest orbit point; None where the minimum ends. Cached."""
         key = (p, step)
         if key not in self._moves:
-            s = self.solution
-            other, weights = perturbed(self.family, s.weights, to_truth(p), step)
-            lam = correct(other, weights, s.lam)
-            self._moves[key] = None if lam is None else aligned(self.family, lam, s.lam) - s.lam
+            self._moves[key] = resolved.move(self.family, self.solution, p, step)
         return self._moves[key]
 
     @cached_property
@@ -180,31 +169,20 @@ class Case:
     def slope_by_resolving(self, p: Perturbation) -> Array:
         """The derivative by extrapolated finite weights: the reference's formula is not used. Cached."""
         if p not in self._slopes:
-            found = richardson.solution_derivative(self.family, to_truth(p), self.solution)
-            self._slopes[p] = found[0]
+            self._slopes[p] = resolved.slope(self.family, self.solution, p)
         return self._slopes[p]
 
     # -- targets -------------------------------------------------------------------------------
     @cached_property
     def targets(self) -> list[TaskData]:
-        """Target tasks, drawn like the family's own but not among them."""
-        e = self.target_episodes
-        if e is not None:
-            w = self.target_weights or Weights.ones(e)
-            return [task_data(e, w, k) for k in range(e.n_tasks)]
-        e = small(self.family.name, TARGET_SEED).episodes
-        if e.query_x.shape[2:] != self.family.episodes.query_x.shape[2:]:
-            e = self.family.episodes
-        return [task_data(e, Weights.ones(e), k) for k in range(min(N_TARGETS, e.n_tasks))]
+        """Target tasks: those given, or drawn."""
+        if self.target_episodes is not None:
+            return given(self.target_episodes, self.target_weights)
+        return drawn(self.family)
 
     def target_tasks(self, like: Problem) -> Tasks:
         """The targets as production tasks, on the problem's device and in its precision."""
-        fields = ("support_x", "support_y", "query_x", "query_y")
-        arrays = [np.stack([getattr(t, name) for t in self.targets]) for name in fields]
-        weights = (np.stack([getattr(t, name) for t in self.targets]) for name in ("u", "v"))
-        where, ones = like.tasks.query_x, np.ones(len(self.targets))
-        every = (torch.tensor(a) for a in (*arrays, ones, *weights))
-        return Tasks(*every).to(where.device, where.dtype)
+        return as_tasks(self.targets, like)
 
     @property
     def target_gradients(self) -> Array:
@@ -214,18 +192,3 @@ class Case:
     def perturbations(self, kinds: Sequence[str], limit: int | None = None) -> list[Perturbation]:
         """Every perturbation of these kinds that can be asked about, or `limit` spread evenly."""
         return perturbations(self.family, self.weights, kinds, limit)
-
-
-def small_case(name: str, seed: int = 0, **changes: float) -> Case:
-    """A generated problem of the named family."""
-    extra = "".join(f", {k}={v!r}" for k, v in changes.items())
-    code = f"metainfl.oracle.small_case({name!r}, {seed}{extra})"
-    return Case(f"{name}[{seed}]", small(name, seed, **changes), code)
-
-
-def digits_case(components: int = 32, shots: int = 5, queries: int = 5, seed: int = 0) -> Case:
-    """All 252 five-way digit tasks as proximal ridge: every removal is exact."""
-    episodes = digit_tasks(components=components, shots=shots, queries=queries, seed=seed)
-    family = FAMILIES["proximal_ridge"](episodes, d_in=1.0, d_out=1.0)
-    code = f"metainfl.oracle.digits_case({components}, {shots}, {queries}, {seed})"
-    return Case("digits (252 tasks)", family, code)

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from metainfl.oracle.cases import cached_case
 from metainfl.oracle.checks import CHECKS
-from metainfl.oracle.context import Context, cached_case
+from metainfl.oracle.context import Context
 from metainfl.oracle.outcome import Failed, Outcome, Skipped
 from metainfl_reference.errors import NotCertified
 

@@ -8,8 +8,9 @@ import torch
 from metainfl.methods.claim import Claim
 from metainfl.oracle.bridge import problem_of
 from metainfl.oracle.case import Case
+from metainfl.oracle.cases import cached_case
 from metainfl.oracle.checks.registry import EVERY, check
-from metainfl.oracle.context import Context, cached_case
+from metainfl.oracle.context import Context
 from metainfl.oracle.gathered import beside, gathered
 from metainfl.oracle.measure import spearman
 from metainfl.oracle.outcome import Failed, Skipped

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from metainfl.oracle.case import small_case
+from metainfl.oracle.cases import small_case
 from metainfl.oracle.runs.case import RunCase
 from metainfl.oracle.space import drawn_case
 from metainfl_reference.episodes import Weights
