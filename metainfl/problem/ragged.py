@@ -15,8 +15,8 @@ from torch import Tensor
 from metainfl.errors import InvalidTasks
 from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.places import places as chosen
 from metainfl.problem.tasks import Tasks
-from metainfl.problem.tasks import places as chosen
 
 SIDES = ("support_x", "support_y", "query_x", "query_y")
 UNKNOWN = -1  #: the version of a tensor made in inference mode, which keeps none

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidTasks
-from metainfl.problem import words
-from metainfl.problem.given import said
+from metainfl.problem import fitting, words
 from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.places import places
 
 
 class TaskView(NamedTuple):
@@ -24,31 +24,6 @@ class TaskView(NamedTuple):
     query_y: Tensor
     support_weight: Tensor
     query_weight: Tensor
-
-
-def places(index: Sequence[int] | Tensor, n: int) -> list[int]:
-    """Which of n tasks: places, negative ones from the end, or a mask; `InvalidTasks` for anything else."""
-    try:
-        i = torch.as_tensor(index)
-    except (TypeError, ValueError, RuntimeError):
-        i = torch.empty(0)
-    if i.dtype == torch.bool and i.shape == (n,):
-        i = i.nonzero()[:, 0]
-    if (
-        i.ndim != 1
-        or not len(i)
-        or i.dtype.is_floating_point
-        or i.dtype in (torch.bool, torch.complex64)
-    ):
-        raise InvalidTasks(
-            f"give the places of the tasks as a list of whole numbers, or a mask ({n},) that leaves some; "
-            f"got {index!r}"
-        )
-    wanted = [int(k) for k in i.tolist()]
-    wrong = [k for k in wanted if not -n <= k < n]
-    if wrong:
-        raise InvalidTasks(f"tasks run from 0 to {n - 1}, asked for {wrong[0]}")
-    return [k % n for k in wanted]
 
 
 @dataclass(frozen=True)
@@ -73,63 +48,17 @@ class Tasks:
 
     def __post_init__(self) -> None:
         for name in ("support_x", "support_y", "query_x", "query_y"):
-            t = getattr(self, name)
-            if not isinstance(t, Tensor):
-                raise InvalidTasks(f"{name} must be a torch tensor, got {type(t).__name__}")
-            if t.ndim < 2:
-                raise InvalidTasks(f"{name} must be (tasks, instances, ...), got {tuple(t.shape)}")
-            if name.endswith("_x") and not t.is_floating_point():
-                raise InvalidTasks(f"{name} must be floating point, got {t.dtype}; call .double()")
-            if t.dtype in (torch.float16, torch.bfloat16):
-                raise InvalidTasks(
-                    f"{name} is {t.dtype}, in which second derivatives are rounding; give {name}.float() "
-                    "or .double()"
-                )
-            if t.is_floating_point() and not torch.isfinite(t).all():
-                where = torch.nonzero(~torch.isfinite(t))[0].tolist()
-                raise InvalidTasks(f"{name} is not finite at index {where}; clean or drop it")
-            object.__setattr__(
-                self, name, t.detach().clone()
-            )  # what the caller does later stays out
-        n = {len(self.support_x), len(self.support_y), len(self.query_x), len(self.query_y)}
-        if len(n) > 1:
-            raise InvalidTasks(f"support and query disagree on the number of tasks: {sorted(n)}")
-        if self.n_tasks == 0:
-            raise InvalidTasks("no tasks: the first dimension is empty")
-        if self.query_x.shape[1] == 0:
-            raise InvalidTasks("tasks have no query instances: nothing is left to minimise")
-        for side in ("support", "query"):
-            x, y = getattr(self, f"{side}_x"), getattr(self, f"{side}_y")
-            if x.shape[1] != y.shape[1]:
-                raise InvalidTasks(
-                    f"{side} has {x.shape[1]} inputs but {y.shape[1]} targets a task"
-                )
-        if self.support_x.shape[2:] != self.query_x.shape[2:]:
-            raise InvalidTasks(
-                f"support inputs have shape {tuple(self.support_x.shape[2:])} but query inputs "
-                f"{tuple(self.query_x.shape[2:])}"
-            )
-        if self.support_y.shape[2:] != self.query_y.shape[2:]:
-            raise InvalidTasks(
-                f"support targets have shape {tuple(self.support_y.shape[2:])} but query targets "
-                f"{tuple(self.query_y.shape[2:])}"
-            )
+            # what the caller does later stays out
+            object.__setattr__(self, name, fitting.tensor(name, getattr(self, name)))
+        fitting.agree(self.support_x, self.support_y, self.query_x, self.query_y)
         self._weights("task_weight", self.query_x.shape[:1])
         self._weights("support_weight", self.support_x.shape[:2])
         self._weights("query_weight", self.query_x.shape[:2])
 
     def _weights(self, name: str, shape: torch.Size) -> None:
         """Fill in ones, or check what was given."""
-        w = getattr(self, name)
-        if w is None:
-            w = self.query_x.new_ones(shape)
-        elif not isinstance(w, Tensor):
-            raise InvalidTasks(f"{name} must be a torch tensor, got {said(w)}")
-        elif w.shape != shape:
-            raise InvalidTasks(f"{name} must have shape {tuple(shape)}, got {tuple(w.shape)}")
-        elif not torch.isfinite(w).all() or (w < 0).any():
-            raise InvalidTasks(f"{name} must be finite and not negative; removal is weight 0")
-        object.__setattr__(self, name, w.detach().to(self.query_x, copy=True))
+        w = fitting.weights(name, getattr(self, name), shape, self.query_x)
+        object.__setattr__(self, name, w)
 
     def __len__(self) -> int:
         """T."""
