@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from metainfl.attribution.confirmation import Confirmation
 from metainfl.attribution.of_problem import OfProblem
 from metainfl.attribution.of_run import OfRun
-from metainfl.attribution.result import Attribution, Confirmation
+from metainfl.attribution.result import Attribution
 from metainfl.problem.perturbation import group, task
 from metainfl.problem.tasks import Tasks
 from metainfl.training.scores import Reruns

@@ -19,8 +19,8 @@ def write(
     more: str,
 ) -> None:
     """Page, JSON and both tables; `more` are the options that the next command repeats."""
+    from metainfl.attribution.as_csv import as_csv
     from metainfl.attribution.pictures import Pictures
-    from metainfl.attribution.result import as_csv
     from metainfl.attribution.shown import Shown
     from metainfl.report.attribution_page import page
     from metainfl.report.environment import environment

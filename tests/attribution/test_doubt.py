@@ -3,7 +3,8 @@
 import torch
 
 import metainfl as mi
-from metainfl.attribution.result import Attribution, Confirmation
+from metainfl.attribution.confirmation import Confirmation
+from metainfl.attribution.result import Attribution
 from metainfl.report.attribution_page import page
 from metainfl.training.scores import Reruns
 
