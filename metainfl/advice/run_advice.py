@@ -6,26 +6,14 @@ papers' formula asks for something else: a stationary point with a definite Hess
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
-import torch
-
-from metainfl.advice.knobs import Knob, Tried, knobs, together, tried
-from metainfl.attribution.asked import all_tasks
-from metainfl.curvature import exact
-from metainfl.errors import Interrupted
-from metainfl.problem.tasks import Tasks
-from metainfl.scale.plan import Plan, plan
-from metainfl.solve.spectrum import lanczos
-from metainfl.training import Run
+from metainfl.advice.knobs import Tried
+from metainfl.scale.plan import Plan
 from metainfl.training.scores import Reruns
 from metainfl.training.smoothness import HIGH, LOW, Smoothness
 
-Progress = Callable[[int, int, str], None]
-PRODUCTS = 10  # of Lanczos: enough to see a negative eigenvalue of a network in training
 STATIONARY = 1e-3
-RERUNS = 8
 BETTER = 0.02  # more in metasmoothness than this helps
 
 
@@ -112,81 +100,3 @@ class RunAdvice:
         if self.untried:
             lines.append(f"not tried    {'; '.join(self.untried)} (--measure tries each)")
         return "\n".join(lines)
-
-
-def advise_run(
-    run: Run,
-    targets: Tasks | None = None,
-    *,
-    measure: bool = False,
-    progress: Progress = lambda done, total, what: None,
-) -> RunAdvice:
-    """Look at a run; with `measure` train again with each knob, three runs a knob, and remove a few tasks.
-
-    `targets`: whose loss is asked about when removals are predicted and done; the first task by default.
-    """
-    program = run.program
-    end = run.problem()
-    targets = end.tasks.select([0]) if targets is None else targets
-    found = knobs(run)
-    stages = 3 + (2 + len(found) if measure else 0)
-    progress(0, stages, "two reruns, for the smoothness")
-    smooth = run.smoothness()
-    progress(1, stages, "the last state: gradient and curvature")
-    spectrum = lanczos(exact(end), min(PRODUCTS, end.n_meta))
-    progress(2, stages, "what steps and their adjoints cost")
-    whole = program.problem.replaced(lam=program.start.lam)
-    taken = run.recipe.from_step(0, whole.tasks.n_tasks, run.done)
-    cost = plan(whole, taken, targets, keep=run.kept.keep)
-    looked = RunAdvice(
-        run=repr(run),
-        smoothness=smooth,
-        residual=end.residual(end.lam),
-        low=spectrum.low,
-        high=spectrum.high,
-        plan=cost,
-        untried=tuple(k.words for k in found),
-    )
-    if not measure:
-        progress(stages, stages, "done")
-        return looked
-    try:
-        progress(3, stages, f"{RERUNS} tasks removed")
-        looked = replace(looked, reruns=_removed(run, targets))
-        for i, knob in enumerate(found):
-            progress(4 + i, stages, knob.words)
-            looked = _with(looked, tried(run, knob))
-        progress(4 + len(found), stages, "those that helped, together")
-        looked = _combined(looked, run, found)
-    except KeyboardInterrupt:
-        words = f"advice interrupted after {len(looked.tried)} of {len(found)} knobs"
-        raise Interrupted(f"{words}; `result` holds what was measured", looked) from None
-    progress(stages, stages, "done")
-    return looked
-
-
-def _combined(advice: RunAdvice, run: Run, found: Sequence[Knob]) -> RunAdvice:
-    """With all knobs that helped turned at once, if there are several."""
-    own = advice.smoothness.value + BETTER
-    helped = {t.name for t in advice.tried if t.smoothness is not None and t.smoothness > own}
-    turned = [k for k in found if k.name in helped]
-    return _with(advice, tried(run, together(turned))) if len(turned) > 1 else advice
-
-
-def _with(advice: RunAdvice, new: Tried) -> RunAdvice:
-    """With one knob more, the smoothest first."""
-    every = sorted(
-        (*advice.tried, new),
-        key=lambda t: -2.0 if t.smoothness is None else t.smoothness,
-        reverse=True,
-    )
-    return replace(advice, tried=tuple(every), untried=advice.untried[1:])
-
-
-def _removed(run: Run, targets: Tasks) -> Reruns | None:
-    """The tasks spread over the predicted effects, from the most harmful to the most helpful."""
-    asked = all_tasks(run.program.problem.tasks)
-    scores = run.scores(targets, asked).value.double().mean(dim=1)
-    order = torch.argsort(scores)
-    few = torch.linspace(0, len(asked) - 1, min(RERUNS, len(asked))).round().long().unique()
-    return run.scores(targets, asked, reruns=[asked[int(order[i])] for i in few]).reruns

@@ -45,7 +45,7 @@ def advise(
     Exit status: 0, or 2 when problem or run cannot be used as given.
     """
     from metainfl.advice.advise import advise as advice_on
-    from metainfl.advice.run_advice import advise_run
+    from metainfl.advice.advise_run import advise_run
     from metainfl.derive.problem import Problem
     from metainfl.errors import Interrupted
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import metainfl as mi
+from metainfl.advice.advise_run import advise_run
 from metainfl.advice.knobs import knobs, mean_loss, tried
-from metainfl.advice.run_advice import advise_run
 from metainfl.advice.smoothed import without_batch_statistics, without_kinks
 from metainfl.cli import main
 from metainfl.data import digit_tasks

@@ -285,7 +285,7 @@ def test_a_run_without_a_step_is_told(asked):
 
 def test_advice_prices_the_steps_taken():
     """Guards the price of the whole recipe beside a run of a part of it."""
-    from metainfl.advice.run_advice import advise_run
+    from metainfl.advice.advise_run import advise_run
 
     found = advise_run(unfinished(5))
     assert found.plan.steps == 5
