@@ -14,7 +14,6 @@ after it, to rounding; otherwise `NotReplayed` names the first step that differs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidRecipe, NotReplayed
 from metainfl.problem.tasks import Tasks
-from metainfl.training.optimisers import SGD, Adam, AdamW, Optimiser
+from metainfl.training.of_torch import of_torch
 from metainfl.training.recipe import Recipe
 from metainfl.training.run import Run
 from metainfl.training.state import State
@@ -128,35 +127,6 @@ class Recorder:
                 step=len(self.steps) - 1,
                 gap=drift,
             )
-
-
-def of_torch(optimiser: torch.optim.Optimizer) -> Optimiser:
-    """The pure step that an optimiser of `torch.optim` takes; raises `InvalidRecipe` for others."""
-    made = [_of_group(type(optimiser), g) for g in optimiser.param_groups]
-    if any(m != made[0] for m in made):
-        raise InvalidRecipe("parameter groups with different options are not recorded")
-    return made[0]
-
-
-def _of_group(kind: type, g: dict[str, Any]) -> Optimiser:
-    for name in ("amsgrad", "maximize"):
-        if g.get(name):
-            raise InvalidRecipe(
-                f"{name} is not recorded; known are plain SGD, Adam and AdamW steps"
-            )
-    decay = float(g["weight_decay"])
-    if kind is torch.optim.SGD:
-        return SGD(float(g["momentum"]), float(g["dampening"]), bool(g["nesterov"]), decay)
-    if kind not in (torch.optim.Adam, torch.optim.AdamW):
-        raise InvalidRecipe(
-            f"{kind.__name__} is not recorded; known: torch.optim's SGD, Adam, AdamW"
-        )
-    b1, b2 = (float(b) for b in g["betas"])
-    own = (AdamW if kind is torch.optim.AdamW else Adam)(
-        b1, b2, float(g["eps"]), weight_decay=decay
-    )
-    decoupled = bool(g.get("decoupled_weight_decay", kind is torch.optim.AdamW))
-    return replace(own, decoupled=decoupled)
 
 
 def _joined(batches: Sequence[Tasks]) -> Tasks:
