@@ -1,0 +1,58 @@
+"""Diagnoses of wrong methods: the cause is named, and what has no name is not."""
+
+import re
+
+import pytest
+import torch
+
+import metainfl as mi
+from metainfl.oracle import check_method
+from tests.oracle.judged import judge
+
+DIAGNOSES = {
+    "sign_flipped": "the sign flipped",
+    "factor_two": "factor of 2",
+    "scaled_by_tasks": "number of tasks T",
+    "no_outer_regulariser": "without the outer regulariser",
+    "outer_regulariser_twice": "counted twice",
+    "per_batch_inverses": r"per-batch inverses \(batches of 2\)",
+    "empirical_fisher": "empirical Fisher",
+    "newton_removal_as_derivative": "Newton removal",
+    "hidden_damping": "damping of 0.001",
+    "pruned_inverse": "drops eigenvalues",
+    "neumann_truncated": "series or iteration that is not done",
+    "direct_ignored": "direct ignored",
+    "mean_of_the_rates": "the mean of the learning rates",
+    "transposed_layout": "transposed layout",
+    "identity_curvature": "no inverse curvature",
+    "group_mean": "mean of a group's members",
+}
+
+
+#: right wherever `direct` is 0 and rates are alike, as they are where the order test asks
+RIGHT_ON_PLAIN_CASES = ("direct_ignored", "mean_of_the_rates")
+
+
+@pytest.mark.parametrize("name", DIAGNOSES)
+def test_the_diagnosis_names_the_cause(name):
+    report = judge(name, ["agrees_with_the_truth", "order_of_the_remainder"])
+    assert not report.passed
+    assert re.search(DIAGNOSES[name], report.diagnosis), report.diagnosis
+    failed = [o.check for o in report.failures]
+    plain = name in RIGHT_ON_PLAIN_CASES
+    assert failed == ["agrees_with_the_truth", "order_of_the_remainder"][: 1 if plain else 2]
+    first = next(o for o in report.failures if o.check == "agrees_with_the_truth")
+    assert first.error > first.tolerance > 0 and first.condition >= 1
+    assert "growth" in first.tolerance_from and "rerun(" in first.code
+
+
+def test_diagnosis_of_an_unknown_error():
+    """Guards a name for what has none."""
+
+    def noisy(problem, pis):
+        out = mi.influence(problem, pis).value
+        noise = torch.randn(out.shape, generator=torch.Generator().manual_seed(0), dtype=out.dtype)
+        return out + 0.3 * out.norm() * noise
+
+    report = check_method(noisy, quick=True, checks=["agrees_with_the_truth"])
+    assert report.diagnosis.startswith("no known variant")

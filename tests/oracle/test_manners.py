@@ -1,0 +1,57 @@
+"""Bad manners of methods: each gets a clear result, and the caller is left alone."""
+
+import time
+
+import pytest
+import torch
+
+import metainfl as mi
+from metainfl.oracle import check_method, small_case
+from metainfl.oracle.mutants import MUTANTS
+from metainfl.oracle.outcome import Failed
+from metainfl.oracle.runner import InProcess
+from tests.oracle.judged import judge
+
+MANNERS = {
+    "returns_a_list": ("returns_an_array", "returned list"),
+    "returns_the_transpose": ("returns_an_array", "transposed"),
+    "returns_float32": ("keeps_the_dtype", "float32 out"),
+    "raises": ("returns_an_array", "raised RuntimeError: CUDA error"),
+    "exits": ("returns_an_array", "raised SystemExit"),
+    "prints": ("is_quiet", "printed 'solving"),
+    "moves_lam": ("leaves_its_inputs_alone", "changed its input: lam"),
+    "normalises_inputs": ("leaves_its_inputs_alone", "query_x"),
+    "empties_the_list": ("leaves_its_inputs_alone", "list of perturbations"),
+    "seeds_globally": ("leaves_the_random_state_alone", "torch"),
+    "draws_globally": ("leaves_the_random_state_alone", "numpy, random"),
+    "noisy": ("is_reentrant", "two equal calls disagree"),
+    "nan_for_a_null_row": ("null_task", "not finite"),
+}
+
+
+@pytest.mark.parametrize("name", MANNERS)
+def test_bad_manners_get_a_clear_result(name):
+    check, words = MANNERS[name]
+    report = judge(name, [check])
+    assert [o.check for o in report.failures] == [check]
+    assert words in report.failures[0].message
+
+
+def test_a_hanging_method_is_stopped():
+    case = small_case("single_ridge")
+    started = time.perf_counter()
+    with pytest.raises(Failed, match=r"still running after 0\.2 s"):
+        InProcess(MUTANTS["hangs"].method).call(case.problem(), [mi.task(0)], seconds=0.2)
+    assert time.perf_counter() - started < 5
+
+
+def test_the_callers_random_state_is_left_alone():
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    check_method(
+        MUTANTS["seeds_globally"].method,
+        quick=True,
+        checks=["agrees_with_the_truth"],
+        in_process=True,
+    )
+    assert torch.equal(before, torch.get_rng_state())
