@@ -10,21 +10,12 @@ from metainfl.attribution import Question, attribute
 from metainfl.attribution.asked import all_instances
 from metainfl.attribution.confirm import to_confirm
 from metainfl.attribution.question import question
-from metainfl.errors import Interrupted, InvalidOption, InvalidProblem, InvalidRecipe
+from metainfl.errors import InvalidOption, InvalidProblem
 from metainfl.oracle import small_case
-from metainfl.training import Adam, Recipe, Run, train
-from metainfl.training.checkpoints import Checkpoints
+from metainfl.training import Recipe, train
+from tests.attribution.recipe import RECIPE
 from tests.helpers import assert_close
 from tests.training.helpers import network
-
-RECIPE = Recipe(optimiser=Adam(), rate=0.01, steps=8, batch_size=4, seed=3)
-
-
-@pytest.fixture(scope="module")
-def asked():
-    whole = network(tasks=8)
-    problem = whole.replaced(tasks=whole.tasks.select(range(6)))
-    return Question(train(problem, RECIPE, progress=False), whole.tasks.select([6, 7]))
 
 
 def test_a_run_is_asked_for_its_own_derivative(asked):
@@ -96,16 +87,6 @@ def test_elsewhere_it_is_a_ranking_that_nothing_confirms():
     found = attribute(Question(problem, problem.tasks.select([0])))
     assert not found.exact and found.confirmation is None
     assert "no prediction" in found.why and "Recipe" in found.why
-
-
-def test_seeds_give_intervals(asked):
-    """Guards an interval of the wrong runs: half of it is t times the deviation of the mean."""
-    found = attribute(asked, reruns=0, seeds=2)
-    run, tasks = asked.subject, [mi.task(k) for k in range(6)]
-    every = [run, *run.over_seeds([4, 5])]
-    means = torch.stack([-r.scores(asked.targets, tasks).value.mean(1) for r in every])
-    assert_close(found.tasks.mean(1), means.mean(0), 1e-12)
-    assert_close(found.half_width, 4.302652729749464 * means.std(0) / 3**0.5, 1e-9)
 
 
 def test_it_goes_on_from_what_is_kept(asked, tmp_path):
@@ -185,33 +166,6 @@ def test_options_are_told(asked):
         attribute(Question(network(), asked.targets), seeds=2)
 
 
-@pytest.mark.parametrize("size", [None, 6])
-def test_seeds_that_draw_nothing_are_refused_before_training(size, monkeypatch):
-    """Guards intervals of width 0, and training before the refusal."""
-    from metainfl.training.program import Program
-
-    monkeypatch.setattr(Program, "advance", None)
-    problem = network()
-    recipe = Recipe(rate=0.1, steps=3, batch_size=size)
-    with pytest.raises(InvalidRecipe, match="draws nothing from its seed"):
-        attribute(Question(problem, problem.tasks.select([0]), recipe), seeds=2)
-
-
-def test_over_seeds_a_removal_stands_beside_its_own_run(asked, tmp_path):
-    """Guards a mean over runs as the prediction of removals that are done in one of them."""
-    run = asked.subject
-    for _ in range(2):  # again from the file
-        found = attribute(asked, reruns=5, seeds=2, store=tmp_path)
-        done = found.confirmation
-        want = -run.scores(asked.targets, [mi.task(k) for k in done.tasks]).value
-        assert_close(done.reruns.predicted[: len(done.tasks)], want, 1e-12)
-        if done.together:
-            group = [mi.group(mi.task(k) for k in done.together)]
-            assert_close(done.reruns.predicted[-1:], -run.scores(asked.targets, group).value, 1e-12)
-        assert "first run" in str(done)
-    assert "first run" not in str(attribute(asked, reruns=5).confirmation)
-
-
 def test_instances_in_batch_statistics_are_no_removals(asked):
     """Guards a score that is called a removal, where the removal is refused."""
     from metainfl.report.attribution_page import page
@@ -238,54 +192,3 @@ def test_instances_in_batch_statistics_are_no_removals(asked):
     assert other.of_instances == "" == other.as_dict()["instance_score"]
     text = page("", other.as_dict(), [], [], [], [], [], {})
     assert "no removals" not in text and "a task or an instance is removed" in text
-
-
-def unfinished(done, recipe=RECIPE):
-    """A run that was stopped after so many steps."""
-
-    def stop(steps, *rest):
-        if steps == done:
-            raise KeyboardInterrupt
-
-    with pytest.raises(Interrupted) as caught:
-        train(network(), recipe, progress=stop)
-    return caught.value.result
-
-
-def test_an_unfinished_run_is_asked_as_it_is(asked, monkeypatch):
-    """Guards steps that were never taken: run to predict a cost, priced, or counted as a phase."""
-    from metainfl.training.program import Program
-
-    run, advance, steps = unfinished(5), Program.advance, []
-    recipe = run.recipe.from_step(0, 6, 5)
-    whole = train(network(), recipe, progress=False)
-
-    def counted(self, t, state):
-        steps.append(self.start.steps + t)
-        return advance(self, t, state)
-
-    monkeypatch.setattr(Program, "advance", counted)
-    found = attribute(Question(run, asked.targets), reruns=3)
-    assert max(steps) == 4  # of the eight in the recipe
-    same = attribute(Question(whole, asked.targets), reruns=3)
-    assert_close(found.tasks, same.tasks, 1e-12)
-    assert_close(found.confirmation.reruns.true, same.confirmation.reruns.true, 1e-12)
-    last = run.phase(3, progress=False)
-    assert last.done == 2 and not last.finished and torch.equal(last.lam, run.lam)
-    assert last.resume(progress=False).finished
-    assert torch.equal(last.lam, train(network(), RECIPE, progress=False).lam)
-
-
-def test_a_run_without_a_step_is_told(asked):
-    """Guards a division by zero."""
-    run = asked.subject
-    with pytest.raises(InvalidProblem, match="has taken no step"):
-        Question(Run(Checkpoints(run.program, 2**20)), asked.targets)
-
-
-def test_advice_prices_the_steps_taken():
-    """Guards the price of the whole recipe beside a run of a part of it."""
-    from metainfl.advice.advise_run import advise_run
-
-    found = advise_run(unfinished(5))
-    assert found.plan.steps == 5
