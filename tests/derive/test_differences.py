@@ -13,7 +13,7 @@ from metainfl import operations
 from metainfl.advice.advise import advise
 from metainfl.derive.differences import check_derivatives, derivative_errors
 from metainfl.errors import InvalidProblem
-from tests.operations.test_operations import NETS, problem_of
+from tests.operations.nets import NETS, problem_of
 
 D = torch.float64
 
