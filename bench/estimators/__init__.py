@@ -3,7 +3,8 @@
 python -m bench.estimators          measure what is missing, write JSON and the table
 python -m bench.estimators --show   the table from the committed JSON
 
-    grounds.py     digits as problems, runs and games of any size, with targets and exact removals
+    ground_*.py    digits as problems, runs and games of any size, with targets and exact removals
+    grounds.py     each made once
     trial.py       how an estimator is called there, what its own answer is, what it says of removal
     minimisers.py, instances.py, runs.py, games.py, trees.py    the trials, by what an estimator reads
     measure.py     errors, ranks, costs, growth

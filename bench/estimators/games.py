@@ -7,7 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
-from bench.estimators.grounds import Played, Squared, ground
+from bench.estimators.ground_games import Played, Squared
+from bench.estimators.grounds import ground
 from bench.estimators.trial import Trial
 from metainfl.data.digits import principal_pixels
 from metainfl.games import Table, neighbours

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 import metainfl as mi
-from bench.estimators.grounds import Minimised, ground, numpy
+from bench.estimators.ground_problems import Minimised
+from bench.estimators.grounds import ground, numpy
 from bench.estimators.minimisers import at, edits, own_of, rows
 from bench.estimators.trial import Trial
 from metainfl.methods.implicit.bald import laplace

@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 import torch
 
-from bench.estimators.grounds import Minimised, ground, numpy
+from bench.estimators.ground_problems import Minimised
+from bench.estimators.grounds import ground, numpy
 from bench.estimators.trial import Trial
 
 UNIT = "meta-gradients"

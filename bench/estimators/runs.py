@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 import metainfl as mi
-from bench.estimators.grounds import Network, Trained, ground, numpy
+from bench.estimators.ground_runs import Network, Trained
+from bench.estimators.grounds import ground, numpy
 from bench.estimators.trial import Trial
 from metainfl.data.digits import principal_pixels
 from metainfl.methods.features.linear_vae import rows, vae_problem

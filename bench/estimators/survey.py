@@ -10,7 +10,8 @@ from __future__ import annotations
 from functools import partial
 
 import metainfl as mi
-from bench.estimators.grounds import Wide, ground
+from bench.estimators.ground_problems import Wide
+from bench.estimators.grounds import ground
 from bench.estimators.measure import cost, further, growth
 from bench.estimators.trial import Trial
 from metainfl.methods.features import representer_points
