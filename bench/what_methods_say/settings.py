@@ -126,14 +126,14 @@ SETTINGS = {
         ),
         Setting(
             "omniglot, smooth",
-            "Omniglot 14 x 14, 3 convolutions of 16 channels, tanh, from a fixed start (200 steps of "
-            "Adam), plain SGD, 80 steps of 50 of 200 tasks",
+            "Omniglot 14 x 14, 3 convolutions of 16 channels, tanh, from a fixed start (50 steps of "
+            "Adam), plain SGD, 60 steps of 50 of 200 tasks",
             partial(
-                _omniglot, activation="tanh", normalisation="none", first=200,
-                recipe={"rate": 0.008, "steps": 80, "batch_size": 50},
+                _omniglot, activation="tanh", normalisation="none", first=50,
+                recipe={"rate": 0.004, "steps": 60, "batch_size": 50},
             ),
-            {"small": 1, "paper": 3}, {"small": 20, "paper": 200},
-            {"small": 30, "paper": 100}, {"small": 2, "paper": 5}, width=4,
+            {"small": 3, "paper": 5}, {"small": 20, "paper": 200},
+            {"small": 50, "paper": 100}, {"small": 1, "paper": 5}, width=8,
         ),
         Setting(
             "omniglot, usual",
