@@ -46,6 +46,11 @@ def stacks(
     share: Share = ALONE,
 ) -> Iterator[Stack]:
     """All tasks of `share` but the first `skip` in the loop's own order, at most `size` at a time."""
+    if torch.is_inference_mode_enabled():
+        raise InvalidProblem(
+            "torch's derivatives are wrong inside torch.inference_mode(), and no error tells: use "
+            "torch.no_grad() there, or torch.inference_mode(False) around this call"
+        )
     own = tasks is None or tasks is problem.tasks
     tasks = problem.tasks if tasks is None else tasks
     for places, batch in tasks.groups():

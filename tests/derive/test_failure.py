@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import metainfl as mi
-from metainfl.errors import NotDerived
+from metainfl.errors import InvalidProblem, NotDerived
+from metainfl.oracle import small_case
 
 D = torch.float64
 
@@ -59,7 +60,7 @@ def test_an_exception_of_ones_own_keeps_text_and_line(way, kind, where):
     f = raised(kind)
     parts = {"model": {"model": Own(f)}, "inner loss": {"inner_loss": f, "outer_loss": mi.squared}}
     p = problem(**parts.get(where, {"outer_loss": f}))
-    with pytest.raises(mi.InvalidProblem) as found:
+    with pytest.raises(InvalidProblem) as found:
         WAYS[way](p)
     text = str(found.value)
     assert not isinstance(found.value, NotDerived)
@@ -75,7 +76,7 @@ def test_an_adaptation_of_ones_own(way):
         def adapt(self, s, lam, task, state):
             raise LookupError("my own words")
 
-    with pytest.raises(mi.InvalidProblem, match=r"adaptation.*(?s:.)*my own words"):
+    with pytest.raises(InvalidProblem, match=r"adaptation.*(?s:.)*my own words"):
         WAYS[way](problem(adaptation=Mine()))
 
 
@@ -96,7 +97,7 @@ SHAPES = {
 def test_shapes_are_no_missing_derivative(way, tasks, what):
     """Guards the advice product='forward' for a mistake of shapes or types."""
     p = problem(tasks=tasks, **SHAPES[what])
-    with pytest.raises(mi.InvalidProblem, match=r"outputs \(5, 2\).*targets \(5") as found:
+    with pytest.raises(InvalidProblem, match=r"outputs \(5, 2\).*targets \(5") as found:
         WAYS[way](p)
     assert "product=" not in str(found.value)
 
@@ -105,7 +106,7 @@ def test_targets_of_another_shape_are_named():
     """Guards the same for tasks that are given beside the problem's own."""
     x = torch.zeros(2, 5, 4, dtype=D)
     y = torch.zeros(2, 5, 2, dtype=D)
-    with pytest.raises(mi.InvalidProblem, match=r"model failed on parameters.*\(5, 4\)"):
+    with pytest.raises(InvalidProblem, match=r"model failed on parameters.*\(5, 4\)"):
         problem().losses(torch.zeros(8, dtype=D), mi.Tasks(x, y, x, y))
 
 
@@ -136,7 +137,7 @@ def test_a_lam_that_is_not_finite_is_named(ask, adaptation):
 def test_vectors_of_another_shape_or_type(vectors):
     """Guards vectors that reach torch's own complaint, or are broadcast."""
     p = problem()
-    with pytest.raises(mi.InvalidProblem, match="vectors to be multiplied"):
+    with pytest.raises(InvalidProblem, match="vectors to be multiplied"):
         p.hessian_product(p.lam, vectors)
 
 
@@ -144,6 +145,15 @@ def test_vectors_of_another_shape_or_type(vectors):
 @pytest.mark.parametrize("lam", [torch.zeros(7, dtype=D), torch.zeros(8)])
 def test_a_lam_of_another_shape_or_type(ask, lam):
     """Guards a complaint about derivatives for a lam that does not fit."""
-    with pytest.raises(mi.InvalidProblem, match=r"lam|parameters") as found:
+    with pytest.raises(InvalidProblem, match=r"lam|parameters") as found:
         getattr(problem(), ask)(lam)
     assert "product=" not in str(found.value)
+
+
+def test_inference_mode_is_refused_by_name():
+    """Guards influences that torch got wrong by factors in inference mode, without an error."""
+    problem = small_case("proximal_ridge").problem()
+    with torch.inference_mode(), pytest.raises(InvalidProblem, match="no_grad"):
+        mi.task_if(problem, [mi.task(0)])
+    with torch.no_grad():
+        assert torch.isfinite(mi.task_if(problem, [mi.task(0)])).all()
