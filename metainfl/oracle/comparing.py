@@ -54,10 +54,14 @@ class Comparing:
         """
         if not self.estimand.linear:
             allowed, source = self.tolerance(case, dtype)
-            if self.estimand.edit:  # rounding of lam, seen beside shifts that are smaller than lam
-                lam, shifts = case.solution.lam, self.truth(case, pis)
-                size = max(float(np.linalg.norm(shifts)) / len(pis) ** 0.5, 1e-300)
-                allowed *= max(1.0, float(np.linalg.norm(lam)) / size)
+            size = self.estimand.subtracted(case.known)
+            if self.estimand.edit:
+                size = float(np.linalg.norm(case.solution.lam))
+            if size:  # rounding of lam, or of losses, seen beside differences that are smaller
+                rows = self.truth(case, pis) / self.factor(case)
+                allowed *= max(
+                    1.0, size * len(pis) ** 0.5 / max(float(np.linalg.norm(rows)), 1e-300)
+                )
             return min(allowed, 1.0), source
         rounding = case.rounding(pis, dtype)
         if isinstance(self.claim.accuracy, float):

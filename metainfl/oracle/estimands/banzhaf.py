@@ -33,5 +33,9 @@ class Banzhaf(Estimand):
         """Quadratic F, few tasks."""
         return known.family.quadratic and known.family.episodes.n_tasks <= MOST
 
+    def subtracted(self, known: Known) -> float:
+        """Values of subsets."""
+        return float(np.linalg.norm([np.abs(g.value).max() for g in known.games]))
+
 
 ESTIMAND = Banzhaf()

@@ -36,5 +36,9 @@ class Downsampling(Estimand):
         """Quadratic F, few tasks, and more than one."""
         return known.family.quadratic and 1 < known.family.episodes.n_tasks <= MOST
 
+    def subtracted(self, known: Known) -> float:
+        """Values of subsets."""
+        return float(np.linalg.norm([np.abs(g.value).max() for g in known.games]))
+
 
 ESTIMAND = Downsampling()

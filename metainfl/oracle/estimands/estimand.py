@@ -28,7 +28,7 @@ from metainfl_reference.errors import InvalidProblem, NotCertified
 from metainfl_reference.estimands import values
 from metainfl_reference.family import Family
 from metainfl_reference.local import TaskData
-from metainfl_reference.perturbation import KINDS, Perturbation, parts
+from metainfl_reference.perturbation import KINDS, Perturbation, parts, task
 from metainfl_reference.solution import Solution
 
 Array = np.ndarray
@@ -49,6 +49,21 @@ class Known:
         """D L_t at lam* (p, targets)."""
         rows = [self.family.target_gradient(t, self.solution.lam) for t in self.targets]
         return np.stack(rows, axis=1)
+
+    @cached_property
+    def most(self) -> tuple[float, float]:
+        """The longest derivative in a task's weight: of grad F, and of lam*."""
+        s, pis = self.solution, [task(k) for k in range(len(self.solution.weights.task))]
+        slopes = self.family.cross_derivatives(pis, s.lam, s.weights)
+        rows = self.family.influence(pis, s).value
+        return float(np.linalg.norm(slopes, axis=0).max()), float(
+            np.linalg.norm(rows, axis=1).max()
+        )
+
+    @cached_property
+    def target_losses(self) -> Array:
+        """L_t at lam* (targets,)."""
+        return np.array([self.family.target_loss(t, self.solution.lam) for t in self.targets])
 
     @cached_property
     def games(self) -> list[Answer]:
@@ -87,6 +102,10 @@ class Estimand(ABC):
     def predicted_removal(self, known: Known, answer: Array) -> Array | None:
         """Shifts of lam* (n, p) on removal that the answer predicts; None if it predicts none."""
         return None
+
+    def subtracted(self, known: Known) -> float:
+        """The size of what each answer is a difference of, whose rounding it has; 0 where it is none."""
+        return 0.0
 
     def exists(self, known: Known, p: Perturbation) -> bool:
         """`defined`, and certified where it needs another solve of a problem that still is one.

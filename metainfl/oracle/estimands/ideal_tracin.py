@@ -33,5 +33,10 @@ class IdealTracin(Estimand):
         single = all(len(set(b)) == 1 for b in known.run.recipe.batches)
         return single and all(m.kind == "task" for m in parts(p))
 
+    def subtracted(self, known: Any) -> float:
+        """Losses along the run: the largest of each target."""
+        each = [[known.family.target_loss(t, lam) for lam in known.run.lam] for t in known.targets]
+        return float(np.linalg.norm(np.abs(each).max(axis=1)))
+
 
 ESTIMAND = IdealTracin()

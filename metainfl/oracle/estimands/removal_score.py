@@ -38,5 +38,9 @@ class RemovalScore(Estimand):
             return False
         return True
 
+    def subtracted(self, known: Known) -> float:
+        """Losses."""
+        return float(np.linalg.norm(known.target_losses))
+
 
 ESTIMAND = RemovalScore()

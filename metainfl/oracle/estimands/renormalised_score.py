@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from metainfl.oracle.estimands.estimand import Array, Estimand, Known
-from metainfl_reference.perturbation import Perturbation, task
+from metainfl_reference.perturbation import Perturbation
 
 LEAST = (
     1e-6  # of the largest task's: a direction that has lost more digits than that is not compared
@@ -28,9 +28,7 @@ class RenormalisedScore(Estimand):
 
     def defined(self, known: Known, p: Perturbation) -> bool:
         """Where there is a gradient, not rounding."""
-        pis = [p, *(task(k) for k in range(len(known.solution.weights.task)))]
-        size = self._sizes(known, pis)
-        return bool(size[0] > LEAST * size.max())
+        return bool(self._sizes(known, [p])[0] > LEAST * known.most[0])
 
     def _sizes(self, known: Known, pis: Sequence[Perturbation]) -> Array:
         s = known.solution
