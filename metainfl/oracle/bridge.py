@@ -22,6 +22,7 @@ from metainfl.adaptation import (
     Unrolled,
 )
 from metainfl.derive.problem import Problem
+from metainfl.errors import Interrupted
 from metainfl.problem import perturbation as production
 from metainfl.problem.losses import cross_entropy, squared
 from metainfl.problem.model import Linear, LinearEmbedding, Model
@@ -167,12 +168,17 @@ def run_of(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float64,
     kept: int | None = None,
+    ahead: int = 0,
 ) -> Run:
-    """The production run that has this one as its truth; it keeps so many states, None: all."""
+    """The production run that has this one as its truth; it keeps so many states, None: all.
+
+    `ahead`: so many more steps stand in its recipe, and it was stopped before them.
+    """
+    steps = of.recipe.steps
     own = Recipe(
         optimiser=optimiser_of(of.recipe),
-        rate=of.recipe.rates,
-        batches=of.recipe.batches,
+        rate=(*of.recipe.rates, *of.recipe.rates[:ahead]),
+        batches=(*of.recipe.batches, *of.recipe.batches[:ahead]),
         reduction=of.recipe.reduction,
         clip=of.recipe.clip,
     )
@@ -182,4 +188,16 @@ def run_of(
     lam, *moments = (torch.tensor(a).to(like) for a in (first.lam, first.first, first.second))
     start = State(lam, tuple(moments[: own.optimiser.n_moments]), first.count)
     keep = {} if kept is None else {"keep": kept * start.bytes()}
-    return train(problem, own, start=start if first.count else lam, progress=False, **keep)
+    begin: Any = start if first.count else lam
+    if not ahead:
+        return train(problem, own, start=begin, progress=False, **keep)
+
+    def stop(done: int, *_: Any) -> None:
+        if done == steps:
+            raise KeyboardInterrupt
+
+    try:
+        return train(problem, own, start=begin, progress=stop, **keep)
+    except Interrupted as stopped:
+        found: Any = stopped.result
+        return found

@@ -11,7 +11,7 @@ from metainfl.oracle.checks import CHECKS, checks_for
 from metainfl.oracle.mutants import MUTANTS
 from metainfl.oracle.runs.backwards import backwards, seeds_of
 from metainfl.oracle.runs.slips import SLIPS, Slip
-from metainfl.oracle.runs.space import DESIGNS, FAR, drawn_run
+from metainfl.oracle.runs.space import DESIGNS, FAR, SINGLE, drawn_run
 from metainfl_reference.families import FAMILIES
 from tests.helpers import assert_close
 
@@ -152,6 +152,35 @@ def test_drawn_runs_cover_what_they_say():
     with pytest.raises(mi.MetainflError):
         sgd_influence(run, [mi.task(0)], case.target_tasks(run))
     assert torch.isfinite(run.lam).all()
+
+
+def test_some_runs_stopped_before_their_recipe_ended():
+    """Guards a method that takes the steps of the recipe for those of the run."""
+    case = drawn_run("proximal_ridge", "momentum")
+    run = case.problem()
+    assert not run.finished and run.program.steps == run.done + 2 == case.recipe.steps + 2
+    assert_close(run.lam, case.truth_run.lam[-1], case.tolerance(), "stopped")
+
+
+def test_batches_of_one_are_drawn_with_one_target_and_three():
+    """Guards claims of ideal TracIn, which is defined for these alone: one design of two was asked."""
+    for seed in (0, 1):
+        cases = [drawn_run("maml_softmax", d, seed) for d in SINGLE]
+        assert sorted(len(c.targets) for c in cases) == [1, 3]
+        assert all(len(b) == 1 for c in cases for b in c.recipe.batches)
+
+
+def test_a_slip_on_drawn_runs_alone_is_judged():
+    """Guards evidence of two runs that were held for one, as they had one name: the oracle stopped."""
+
+    def plain_only(run, pis):
+        found = run.influence(pis).value
+        return found if run.program.problem.tasks.query_x.shape[2] == 3 else 2 * found
+
+    report = judged(
+        plain_only, "run_derivative", ["returns_an_array", "agrees_with_the_truth"], ("task",)
+    )
+    assert not report.broken and report.failures
 
 
 def test_a_check_that_stops_by_the_oracles_own_fault_is_an_alarm(monkeypatch):

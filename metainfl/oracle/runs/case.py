@@ -36,12 +36,14 @@ class RunCase(Case):
     """`problem()` is what a method of this evidence is given: a fresh production run.
 
     `carried` holds the optimiser's moments and steps where the run goes on from earlier ones; `kept` is
-    how many states the production run may keep, None for all.
+    how many states the production run may keep, None for all; `ahead` how many steps of its recipe it was
+    stopped before.
     """
 
     recipe: trajectory.Recipe | None = None
     carried: trajectory.State | None = None
     kept: int | None = None
+    ahead: int = 0
 
     @cached_property
     def truth_run(self) -> trajectory.Run:
@@ -69,7 +71,7 @@ class RunCase(Case):
     ) -> Any:
         """A fresh production run: methods may do to it what they like."""
         of = self.truth_run if weights is None else trajectory.replay(self.truth_run, weights)
-        return run_of(of, dtype=dtype, device=device, kept=self.kept)
+        return run_of(of, dtype=dtype, device=device, kept=self.kept, ahead=self.ahead)
 
     def target_tasks(self, like: Any) -> Tasks:
         """The targets as production tasks, in the run's precision."""

@@ -13,7 +13,7 @@ from metainfl.oracle.estimands import find
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.outcome import Skipped
 from metainfl.oracle.runs.diagnosis import diagnose
-from metainfl.oracle.runs.space import DESIGNS, drawn_run
+from metainfl.oracle.runs.space import DESIGNS, SINGLE, drawn_run
 from metainfl.oracle.watched import Method
 from metainfl.problem.perturbation import Perturbation
 
@@ -39,11 +39,15 @@ class RunContext(Context):
         Long runs are asked of two families at most, and not of one whose every step is a solve by Newton.
         """
         long = [n for n in self.families if n != "proximal_softmax"][:2] or self.families
-        pairs = [(n, d) for d in DESIGNS for n in (long if d == "long" else self.families)]
+        singles = self.estimand.name == "ideal_tracin"
+        drawn = SINGLE if singles else DESIGNS[: DESIGNS.index("alone")]
+        pairs = [(n, d) for d in drawn for n in (long if d == "long" else self.families)]
         if self.quick:
-            few = [(self.families[i % len(self.families)], d) for i, d in enumerate(DESIGNS[:-1])]
-            few.append((long[0], "long"))
-            pairs = [*few, *(p for p in pairs if p not in few)][:QUICK]
+            turns = drawn * 2 if singles else drawn[:-1]
+            few = [(self.families[i % len(self.families)], d) for i, d in enumerate(turns)]
+            few += [] if singles else [(long[0], "long")]
+            rest = [] if singles else [p for p in pairs if p not in few]
+            pairs = [*dict.fromkeys(few), *rest][:QUICK]
         out: list[tuple[Case, list[Perturbation]]] = []
         for name, design in pairs:
             case = drawn_run(name, design, self.seed)

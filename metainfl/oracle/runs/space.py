@@ -1,11 +1,13 @@
 """Drawn runs: every family, under every optimiser, with batches, rates and weights that are not alike.
 
     gradient descent   weight decay, unequal batches, one with a task twice, rates that fall
-    momentum           coupled decay, dampening; sums over the batch in place of means
+    momentum           coupled decay, dampening; sums over the batch in place of means; stopped two steps
+                       before the end of its recipe
     Nesterov           decoupled decay, clipped where it acts; few states kept
     Adam               coupled decay, clipped where it acts; a last phase, that carries moments on
     AdamW              decoupled decay, epsilon inside the root; sums over the batch
     singles            batches of one task
+    alone              the same of other sizes, with decay: for what is defined of such batches only
     long               110 steps; a last phase too
 Tasks, support and query instances have weights other than 1 in the wide designs; one task is in no batch.
 """
@@ -47,11 +49,14 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     "singles": {"momentum": 0.5},
     "long": {"momentum": 0.4, "dampening": 0.2},
+    "alone": {"optimiser": "adam", "betas": (0.6, 0.9), "eps": 1e-2, "weight_decay": 0.2},
 }  # fmt: skip
 DESIGNS = tuple(RECIPES)
 #: designs that go on from a state with moments; how many states may be kept
 CARRIED = ("Adam", "long")
 KEPT = {"Nesterov": 3}
+AHEAD = {"momentum": 2}
+SINGLE = ("singles", "alone")
 LONG = 110
 FAR = 6.0  # times the start's size: further out, outputs saturate and what is left of slopes is rounding
 ROUGH = 1000.0  # the most by which a change of the start may grow in a derivative
@@ -68,14 +73,15 @@ def drawn_run(name: str, optimiser: str, seed: int = 0, *, plain: bool = False) 
         own = (rng.uniform(0.5, 1.5, a.shape) for a in (ones.task, ones.support, ones.query))
         base = replace(base, weights=Weights(*own))
     else:
-        base = drawn_case(name, ("wide", "narrow")[(seed + DESIGNS.index(optimiser)) % 2], seed)
+        turn = seed + DESIGNS.index(optimiser) + (optimiser == "alone")
+        base = drawn_case(name, ("wide", "narrow")[turn % 2], seed)
     n = base.family.episodes.n_tasks
     used = [int(k) for k in rng.permutation(n)[: max(2, n - 1)]]
-    sizes: tuple[int, ...] = (1,) * 7 if optimiser == "singles" else (2, 1, 3, 2, 1, 2, 3)
+    sizes: tuple[int, ...] = (1,) * 7 if optimiser in SINGLE else (2, 1, 3, 2, 1, 2, 3)
     if optimiser == "long":
         sizes = (sizes * LONG)[: LONG - 1]
     batches = tuple(tuple(int(k) for k in rng.choice(used, size)) for size in sizes)
-    last = batches[-1] if optimiser == "singles" else (*used[:2], used[0])
+    last = batches[-1] if optimiser in SINGLE else (*used[:2], used[0])
     whole = (*batches[:-1], last)
     rates = np.linspace(0.07, 0.03, len(whole)) * rng.uniform(0.8, 1.2, len(whole))
     if optimiser == "long":
@@ -87,7 +93,7 @@ def drawn_run(name: str, optimiser: str, seed: int = 0, *, plain: bool = False) 
         carried = State(start, first, second, 3)
     more = ", plain=True" if plain else ""
     code = f"metainfl.oracle.runs.space.drawn_run({name!r}, {optimiser!r}, {seed}{more})"
-    title = f"{name}[{seed}], {optimiser}"
+    title = f"{name}[{seed}], {optimiser}" + (", plain" if plain else "")
     for _ in range(HALVINGS):
         recipe = Recipe(whole, tuple(rates), **RECIPES[optimiser])
         case = RunCase(
@@ -101,6 +107,7 @@ def drawn_run(name: str, optimiser: str, seed: int = 0, *, plain: bool = False) 
             recipe,
             carried,
             KEPT.get(optimiser),
+            AHEAD.get(optimiser, 0),
         )
         if _tame(case):
             break
