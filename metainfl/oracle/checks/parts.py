@@ -26,3 +26,8 @@ def manners(ctx: Context, case: Case, pis: list[Perturbation]) -> Returned | Rai
         if failure.call is None:
             raise
         return failure.call
+
+
+def either(ctx: Context, case: Case, pis: list[Perturbation]) -> tuple[float, str]:
+    """What is allowed of anything asked of the case, or of these rows where that is more."""
+    return max(ctx.tolerance(case), ctx.measured_tolerance(case, pis))

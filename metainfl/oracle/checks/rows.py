@@ -9,7 +9,6 @@ from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
 from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
-from metainfl.problem.perturbation import Perturbation
 
 
 @check("contract", "row i answers perturbation i, whatever the order", EVERY)
@@ -41,12 +40,10 @@ def more_perturbations_than_parameters(ctx: Context) -> None:
     got = ctx.ask(case, pis)
     if ctx.claim.accuracy != "rank":
         ctx.compare(case, pis, got, ctx.truth(case, pis), "wrong with more perturbations than parameters",
-                    allowed=_either(ctx, case, pis))  # fmt: skip
-
-
-def _either(ctx: Context, case: Case, pis: list[Perturbation]) -> tuple[float, str]:
-    """What is allowed of anything asked of the case, or of these rows where that is more."""
-    return max(ctx.tolerance(case), ctx.measured_tolerance(case, pis))
+                    allowed=either(ctx, case, pis))  # fmt: skip
+        square = pis[: case.family.n_meta]  # its transpose has the same shape
+        ctx.compare(case, square, ctx.ask(case, square), ctx.truth(case, square), "wrong with as many",
+                    allowed=either(ctx, case, square))  # fmt: skip
 
 
 def _same(ctx: Context, case: Case, got: np.ndarray, want: np.ndarray, words: str) -> None:
