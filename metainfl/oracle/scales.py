@@ -56,9 +56,8 @@ def constants(case: Case) -> dict[str, float]:
     }
     out = {"the sign flipped": -1.0, "times a factor of 2": 2.0, "times a factor of 1/2": 0.5}
     out["times a factor of -2"] = -2.0
-    nothing = float("nan")  # of a single task there is no such factor
-    out["times T / (T - 1)"] = t / (t - 1) if t > 1 else nothing
-    out["times (T - 1) / T"] = (t - 1) / t if t > 1 else nothing
+    if t > 1:
+        out |= {"times T / (T - 1)": t / (t - 1), "times (T - 1) / T": (t - 1) / t}
     for name, value in sizes.items():
         for how, factor in (("scaled by", value), ("scaled by 1 over", 1 / value)):
             out[f"{how} {name}"] = factor

@@ -1,15 +1,13 @@
-"""Specimens: some 270 wrong methods, each with its defect, and right ones that look different."""
+"""Specimens: at least 170 wrong methods, each with its defect, and right ones that look different."""
 
 from metainfl.oracle.mutants import (
     adaptation_slips,
-    coincidences,
     counted_twice,
     curvature_and_solver,
     escapes_in_fields,
     escapes_in_sizes,
     escapes_in_weights,
     iterations,
-    left_behind,
     manners,
     processes,
     right_ones,
@@ -21,7 +19,6 @@ from metainfl.oracle.mutants import (
     small_problems,
     spectral_filters,
     targets,
-    unfinished_runs,
     values,
 )
 from metainfl.oracle.mutants.registry import MUTANTS, RIGHT, Specimen
@@ -31,14 +28,12 @@ __all__ = [
     "RIGHT",
     "Specimen",
     "adaptation_slips",
-    "coincidences",
     "counted_twice",
     "curvature_and_solver",
     "escapes_in_fields",
     "escapes_in_sizes",
     "escapes_in_weights",
     "iterations",
-    "left_behind",
     "manners",
     "processes",
     "right_ones",
@@ -50,6 +45,5 @@ __all__ = [
     "small_problems",
     "spectral_filters",
     "targets",
-    "unfinished_runs",
     "values",
 ]
