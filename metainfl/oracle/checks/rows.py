@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from metainfl.oracle.case import Case
+from metainfl.oracle.checks.parts import either
 from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
 from metainfl.oracle.measure import distance

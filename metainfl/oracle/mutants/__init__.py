@@ -8,6 +8,7 @@ from metainfl.oracle.mutants import (
     escapes_in_sizes,
     escapes_in_weights,
     iterations,
+    left_behind,
     manners,
     processes,
     right_ones,
@@ -19,6 +20,7 @@ from metainfl.oracle.mutants import (
     small_problems,
     spectral_filters,
     targets,
+    unfinished_runs,
     values,
 )
 from metainfl.oracle.mutants.registry import MUTANTS, RIGHT, Specimen
@@ -34,6 +36,7 @@ __all__ = [
     "escapes_in_sizes",
     "escapes_in_weights",
     "iterations",
+    "left_behind",
     "manners",
     "processes",
     "right_ones",
@@ -45,5 +48,6 @@ __all__ = [
     "small_problems",
     "spectral_filters",
     "targets",
+    "unfinished_runs",
     "values",
 ]
