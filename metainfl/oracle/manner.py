@@ -7,15 +7,10 @@ draws from them would seem deterministic.
 
 from __future__ import annotations
 
-import builtins
-import contextlib
 import gc
 import os
 import random
-import signal
 import sys
-import threading
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -36,26 +31,7 @@ CACHES = (
     "derivatives_hold",
 )  # the own memory of a problem or a run, which every use of it fills
 #: names that an import inside the call may change once: judged on a second call
-BY_IMPORTS = (
-    "environment variables",
-    "warning filters",
-    "threads left at work",
-    "functions of torch, numpy or Python",
-)
-#: whose names belong to everyone
-SHARED = (
-    builtins,
-    torch,
-    torch.Tensor,
-    torch.autograd,
-    torch.func,
-    torch.linalg,
-    nn.functional,
-    np,
-    np.linalg,
-)
-HANDLED = tuple(getattr(signal, n) for n in ("SIGALRM", "SIGINT", "SIGTERM") if hasattr(signal, n))
-GRACE = 0.5  # seconds in which a thread that was told to end may do so
+BY_IMPORTS = ("environment variables", "warning filters")
 
 
 def _filters(value: list[Any]) -> None:
@@ -70,68 +46,6 @@ def _environment(value: dict[str, str]) -> None:
 
 def _stdout(value: Any) -> None:
     sys.stdout = value
-
-
-class Functions:
-    """What the names of shared modules stand for; equal where every one of them still does."""
-
-    def __init__(self) -> None:
-        self.names = [dict(vars(where)) for where in SHARED]
-
-    def replaced(self, before: Functions) -> list[tuple[int, str]]:
-        """Names, by module, that stand for something else than before; new ones are an import's."""
-        both = enumerate(zip(before.names, self.names, strict=True))
-        return [(i, n) for i, (old, new) in both for n in old if new.get(n) is not old[n]]
-
-    def __eq__(self, other: object) -> bool:
-        """Nothing replaced."""
-        return isinstance(other, Functions) and not self.replaced(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def put(self) -> None:
-        """Back to these."""
-        for i, name in Functions().replaced(self):
-            with contextlib.suppress(Exception):
-                setattr(SHARED[i], name, self.names[i][name])
-
-
-class Threads:
-    """The threads there are; equal where none of them is new and still at work after a moment."""
-
-    def __init__(self) -> None:
-        self.alive = set(threading.enumerate())
-
-    def __eq__(self, other: object) -> bool:
-        """None left; `other` came first."""
-        if not isinstance(other, Threads):
-            return False
-        end = time.monotonic() + GRACE
-        new = self.alive - other.alive
-        for thread in new:
-            thread.join(max(0.0, end - time.monotonic()))
-        return not any(thread.is_alive() for thread in new)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _handlers() -> list[Any]:
-    return [signal.getsignal(s) for s in HANDLED]
-
-
-def _handle(value: list[Any]) -> None:
-    with contextlib.suppress(ValueError):  # not in the main thread
-        for number, handler in zip(HANDLED, value, strict=True):
-            signal.signal(number, handler)
-
-
-def _ticking() -> bool:
-    return hasattr(signal, "getitimer") and signal.getitimer(signal.ITIMER_REAL)[0] > 0
-
-
-def _stop_ticking(ticked: bool) -> None:
-    if not ticked:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 #: name -> how to read it, how to put it back
@@ -155,17 +69,6 @@ PROCESS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "numpy's error handling": (np.geterr, lambda value: np.seterr(**value)),
     "recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
     "garbage collection": (gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
-    "numbers too small to be normal": (
-        lambda: bool(torch.tensor(1e-310, dtype=torch.float64) * 0.5 == 0),
-        torch.set_flush_denormal,
-    ),
-    "numpy's print options": (np.get_printoptions, lambda value: np.set_printoptions(**value)),
-    "trace function": (sys.gettrace, sys.settrace),
-    "profile function": (sys.getprofile, sys.setprofile),
-    "a timer left running": (_ticking, _stop_ticking),
-    "signal handlers": (_handlers, _handle),
-    "threads left at work": (Threads, lambda value: None),
-    "functions of torch, numpy or Python": (Functions, lambda value: value.put()),
     "sys.stdout": (lambda: sys.stdout, _stdout),
     "working directory": (os.getcwd, os.chdir),
     "environment variables": (lambda: dict(os.environ), _environment),
