@@ -46,7 +46,7 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
             done = False
         if done:
             if values[0] < -(eps**0.5) * top:  # stationary, and no minimum
-                if not escape(problem, run):
+                if escape(problem, run) != "left":
                     run.reason = f"a saddle that no step leaves (lowest eigenvalue {values[0]:.2g})"
                     return
                 lam, best, run.steps = run.lam, float("inf"), run.steps + 1

@@ -6,10 +6,15 @@ alike stay alike); a random direction shows whether F falls outside of it.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
+from metainfl.derive.metric import affordable
 from metainfl.derive.minimise import Minimisation, Objective, Products
+
+Found = Literal["minimum", "left", "held"]
 
 LOOK = 40  # products with which negative curvature is looked for
 
@@ -35,18 +40,25 @@ def lowest(products: Products, like: Tensor, run: Minimisation) -> tuple[float, 
     return float(values[0]), float(values[-1]), rows.T @ inner[:, 0]
 
 
-def escape(problem: Objective, run: Minimisation) -> bool:
-    """Moves `run.lam` down along negative curvature, where there is some; False at a minimum."""
+def escape(problem: Objective, run: Minimisation) -> Found:
+    """Moves `run.lam` down along negative curvature, where there is some ("left"); "held" where F does not
+    fall along it, "minimum" where there is none.
+    """
     lam, value = run.lam, float(problem.objective(run.lam))
-    low, high, v = lowest(problem.products(lam), lam, run)
+    if affordable(len(lam)):
+        values, vectors = torch.linalg.eigh(problem.hessian(lam))
+        run.products += len(lam)
+        low, high, v = float(values[0]), float(values[-1]), vectors[:, 0]
+    else:
+        low, high, v = lowest(problem.products(lam), lam, run)
     eps = torch.finfo(lam.dtype).eps
     if low >= -(eps**0.5) * max(high, -low):
-        return False
+        return "minimum"
     length = 0.1 * (1 + float(lam.norm()))
     for _ in range(30):
         for sign in (1.0, -1.0):
             if float(problem.objective(lam + sign * length * v)) < value + 0.25 * low * length**2:
                 run.lam, run.negative = lam + sign * length * v, run.negative + 1
-                return True
+                return "left"
         length *= 0.5
-    return False
+    return "held"
