@@ -93,6 +93,7 @@ def problem_from(
             "build MAML with first_order=False"
         )
     model = FromModule(_with_batch_statistics(copy.deepcopy(module)))
+    model.origin = model.origin.also(module)
     per_instance = float(rate) / tasks.support_x.shape[1]
     problem = Problem(
         model,

@@ -78,7 +78,7 @@ def derivative_errors(problem: Problem, probes: int = 3, seed: int = 0) -> Deriv
     """
     few = problem.replaced(tasks=problem.tasks.select(list(range(min(problem.tasks.n_tasks, 4)))))
     try:
-        return _errors(_in_double(few, problem), problem.plan.kept, probes, seed)
+        return _errors(in_double(few), problem.plan.kept, probes, seed)
     except (RuntimeError, InvalidProblem):
         # a constant of the model or of a loss is of the problem's own precision
         return _errors(few, problem.plan.kept, probes, seed)
@@ -147,12 +147,12 @@ def _median(errors: list[float]) -> float:
     return middle if math.isfinite(middle) else math.inf
 
 
-def _in_double(few: Problem, problem: Problem) -> Problem:
-    """The same tasks in float64, computed in the same order and batched in the same way."""
-    model = few.setting.model
-    return few.replaced(
+def in_double(problem: Problem) -> Problem:
+    """The problem in float64, computed in the same order and batched in the same way."""
+    model = problem.setting.model
+    return problem.replaced(
         model=model.to(torch.float64) if isinstance(model, FromModule) else model,
-        tasks=few.tasks.to(dtype=torch.float64),
+        tasks=problem.tasks.to(dtype=torch.float64),
         product=problem.plan.mode,
         chunk=problem.plan.chunk,
     )

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from metainfl.derive.batching import over_tasks
 from metainfl.derive.failure import Tried, named
+from metainfl.derive.modes import require_plain
 from metainfl.derive.padding import without_padding
 from metainfl.derive.rows_apart import require_rows_apart
 from metainfl.derive.share import ALONE, Share, current, sharing
@@ -46,12 +47,8 @@ def stacks(
     share: Share = ALONE,
 ) -> Iterator[Stack]:
     """All tasks of `share` but the first `skip` in the loop's own order, at most `size` at a time."""
-    if torch.is_inference_mode_enabled():
-        raise InvalidProblem(
-            "torch's derivatives are wrong inside torch.inference_mode(), and no error tells: use "
-            "torch.no_grad() there, or torch.inference_mode(False) around this call"
-        )
-    own = tasks is None or tasks is problem.tasks
+    require_plain(lam)
+    ours = tasks is None or tasks is problem.tasks
     tasks = problem.tasks if tasks is None else tasks
     for places, batch in tasks.groups():
         first, behind = share.part(batch.n_tasks)
@@ -59,7 +56,7 @@ def stacks(
             skip -= behind - first
             continue
         every = batch.view()
-        whole = own and behind - first == tasks.n_tasks <= size and not skip
+        whole = ours and behind - first == tasks.n_tasks <= size and not skip
         for start in range(first + skip, behind, size):
             part = slice(start, min(start + size, behind))
             given = TaskView(*(t[part] for t in every))
@@ -67,13 +64,14 @@ def stacks(
             if view is not given:
                 require_rows_apart(problem, lam, view)
             # all tasks in one stack, where influences are taken: prepared once and kept
-            kept = whole and problem.at(lam)
-            state = problem.memory.recall(lam, tasks, problem.adaptation) if kept else None
+            kept = whole and problem.adaptation.prepares and problem.at(lam)
+            own = problem.adaptation, problem.setting
+            state = problem.memory.recall(lam, tasks, *own) if kept else None
             if state is None:
                 with named(Tried(problem, lam, view, None, places[part])):
                     state = problem.adaptation.prepare(problem.setting, lam, view)
                 if kept:
-                    problem.memory.keep(lam, tasks, problem.adaptation, state)
+                    problem.memory.keep(lam, tasks, *own, state)
             yield Stack(view, batch.w[part], state, places[part])
         skip = 0
 

@@ -8,13 +8,15 @@ from torch.func import vmap
 
 from metainfl.adaptation import Proximal, Unrolled
 from metainfl.derive import failure
-from metainfl.derive.differences import aside, check_derivatives
+from metainfl.derive.differences import aside, check_derivatives, in_double
 from metainfl.derive.failure import Tried, diagnose, passes, told
 from metainfl.derive.loop import stacks
 from metainfl.derive.own_code import own_code
 from metainfl.derive.problem import Problem
+from metainfl.derive.slopes import check_slopes, sample
 from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.problem import Loss, Tasks, TaskView, cross_entropy
+from metainfl.problem.digest import digest
 
 
 def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
@@ -39,9 +41,29 @@ def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
     for name, before, now in buffers:
         if not torch.equal(before, now):
             raise InvalidProblem(f"buffer {name!r} of the module changes in forward; call .eval()")
-    if not problem.derivatives_hold and own_code(problem):
-        check_derivatives(aside(problem))
+    if own_code(problem):
+        _derivatives(problem, tasks, what)
     problem.derivatives_hold = True
+
+
+def _derivatives(problem: Problem, tasks: Tasks, what: str) -> None:
+    """Differences, once for a problem's parts and once for each content of tasks that it is asked about."""
+    if not problem.derivatives_hold:
+        check_derivatives(aside(problem))
+    places = sample(tasks)
+    some = problem.replaced(tasks=tasks.select(places))
+    content = digest(*(t for _, batch in some.tasks.groups() for t in batch.view()))
+    if content in problem.slopes_hold:
+        return
+    try:
+        beside = in_double(aside(some))
+    except (RuntimeError, InvalidProblem):  # what is built in one precision only
+        beside = aside(some)
+    try:
+        check_slopes(beside, places, what)
+    except RuntimeError:  # a constant of the model or of a loss is of the problem's own precision
+        check_slopes(aside(some), places, what)
+    problem.slopes_hold.add(content)
 
 
 def _labels(problem: Problem, tasks: Tasks, ways: int, what: str) -> None:

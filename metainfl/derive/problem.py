@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Self
 
 import torch
@@ -43,6 +44,11 @@ class Problem(Definition):
     #: how far the last `solve` got, and why it stopped
     minimisation: Minimisation | None = None
 
+    @cached_property
+    def slopes_hold(self) -> set[str]:
+        """Digests of the tasks whose losses' slopes were compared with differences (`preflight`)."""
+        return set()
+
     # -- how ---------------------------------------------------------------------------------------
     @property
     def plan(self) -> Plan:
@@ -68,11 +74,13 @@ class Problem(Definition):
         parts = {"model", "adaptation", "inner_loss", "outer_loss", "product", "chunk"}
         if not set(changes) & parts:
             other._plan, other.derivatives_hold = self._plan, self.derivatives_hold
+            other.slopes_hold = self.slopes_hold
         return other
 
     # -- all tasks -----------------------------------------------------------------------------
     def losses(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:
-        """L_O of each task (T,)."""
+        """L_O of each task (T,), detached."""
+        lam = self.place(lam)
 
         def one(task: TaskView, state: Any) -> Tensor:
             return self.task_loss(lam, task, state)
@@ -81,11 +89,13 @@ class Problem(Definition):
         return finite_rows(self, lam, found, "loss", tasks)
 
     def objective(self, lam: Tensor) -> Tensor:
-        """F, a scalar."""
+        """F, a scalar, detached: `gradient` differentiates it."""
+        lam = self.place(lam)
         return (self.tasks.w * self.losses(lam)).sum() + 0.5 * lam @ self.prior(lam)
 
     def task_gradients(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:
         """D L_O of each task, through its adaptation (T, p)."""
+        lam = self.place(lam)
 
         def one(task: TaskView, state: Any) -> Tensor:
             slope: Tensor = grad(self.task_loss)(lam, task, state)
@@ -96,6 +106,7 @@ class Problem(Definition):
 
     def gradient(self, lam: Tensor) -> Tensor:
         """Grad F (p,)."""
+        lam = self.place(lam)
 
         def slope(stack: Stack) -> Tensor:
             return stack_gradient(self, lam, stack)[0]
@@ -108,6 +119,11 @@ class Problem(Definition):
 
         For many products at problem.lam take `metainfl.curvature.exact`, which keeps what they share.
         """
+        if not isinstance(vectors, Tensor):
+            raise InvalidProblem(
+                f"vectors to be multiplied by H are a torch tensor ({self.n_meta},) or "
+                f"({self.n_meta}, k), got {type(vectors).__name__}: use torch.as_tensor"
+            )
         if vectors.ndim not in (1, 2) or len(vectors) != self.n_meta:
             raise InvalidProblem(
                 f"vectors to be multiplied by H are ({self.n_meta},) or ({self.n_meta}, k), got "
@@ -118,6 +134,7 @@ class Problem(Definition):
                 f"vectors to be multiplied by H must be real, got {vectors.dtype}: multiply real and "
                 "imaginary parts"
             )
+        lam = self.place(lam)
         vectors = vectors.to(lam)
         if not torch.isfinite(vectors).all():
             raise NotFinite("the vector to be multiplied by H is not finite", quantity="vector")
@@ -126,6 +143,7 @@ class Problem(Definition):
 
     def hessian(self, lam: Tensor) -> Tensor:
         """H (p, p), symmetrised."""
+        lam = self.place(lam)
         if applies(self):
             h = linear_hessian(self, lam, self.plan.chunk)
         else:
@@ -136,6 +154,7 @@ class Problem(Definition):
     # -- the minimiser -------------------------------------------------------------------------
     def residual(self, lam: Tensor) -> float:
         """|grad F| relative to the sizes of the terms it is a sum of."""
+        lam = self.place(lam)
         g, scale = terms(self, lam, self.plan.chunk)
         size = float(finite_vector(self, lam, g, "gradient").norm())
         return size / scale if scale > 0 else 0.0 if size == 0 else math.inf
@@ -147,6 +166,7 @@ class Problem(Definition):
 
     def products(self, lam: Tensor) -> Tape:
         """V (p,) or (p, k) to H V at lam; what the products share is kept while this lives."""
+        lam = self.place(lam)
         return Tape(self, lam, self.settled(lam))
 
     def own_start(self) -> Tensor | None:

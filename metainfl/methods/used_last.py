@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from metainfl.derive.failure import named
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.problem import FromModule
-from metainfl.problem.outputs import select
 
 
 def used_last(problem: Problem, *, frozen: bool = False) -> str:
@@ -29,7 +27,7 @@ def used_last(problem: Problem, *, frozen: bool = False) -> str:
     leaves = {n: t.clone().requires_grad_() for n, t in own.items() if t.is_floating_point()}
     x = problem.tasks.select([0]).query_x[0]
     with named(), torch.enable_grad():
-        out = select(functional_call(model.module, own | leaves, (x,)), model.output)
+        out = model.called(own | leaves, x)
     times = _times(out, leaves)
     kept = {n: t for n, t in times.items() if frozen or n in model.shapes}
     if not kept:

@@ -39,7 +39,15 @@ INSTEAD: dict[Any, Callable[..., Any]] = {
 }
 
 
+#: is told of every operation: function, arguments, named arguments, result
+Watch = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], None]
+
+
 class _Replacing(TorchFunctionMode):
+    def __init__(self, watch: Watch | None) -> None:
+        super().__init__()
+        self.watch = watch
+
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
@@ -47,7 +55,10 @@ class _Replacing(TorchFunctionMode):
         outside, _here.active = _here.active, False
         try:
             ours = INSTEAD.get(func, refuse_private(func) if private(func) else func)
-            return ours(*args, **(kwargs or {}))
+            found = ours(*args, **(kwargs or {}))
+            if self.watch is not None:
+                self.watch(func, args, kwargs or {}, found)
+            return found
         finally:
             _here.active = outside
 
@@ -60,15 +71,16 @@ _here = _Here()
 
 
 @contextmanager
-def exact_derivatives() -> Iterator[None]:
-    """A context in which models, losses and adaptations run: operations are looked up in `INSTEAD`.
+def exact_derivatives(watch: Watch | None = None) -> Iterator[None]:
+    """A context in which models, losses and adaptations run: operations are looked up in `INSTEAD`, and
+    `watch` is told of them.
 
     Entered within itself it does nothing, so that no operation is looked up twice.
     """
     if _here.active:
         yield
         return
-    with _Replacing():
+    with _Replacing(watch):
         _here.active = True
         try:
             yield

@@ -29,6 +29,7 @@ CACHES = (
     "recomputed",
     "_passing",
     "derivatives_hold",
+    "slopes_hold",
 )  # the own memory of a problem or a run, which every use of it fills
 #: names that an import inside the call may change once: judged on a second call
 BY_IMPORTS = ("environment variables", "warning filters")

@@ -45,6 +45,11 @@ class Adaptation(ABC):
         """Per-task state with a leading task dimension; a tuple of tensors, empty by default."""
         return ()
 
+    @property
+    def prepares(self) -> bool:
+        """Whether `prepare` does anything."""
+        return type(self).prepare is not Adaptation.prepare
+
     @abstractmethod
     def adapt(self, s: Setting, lam: Tensor, task: TaskView, state: Any) -> Tensor:
         """Theta of one task."""

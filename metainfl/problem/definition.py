@@ -8,6 +8,7 @@ The loss of one task is the scalar function that everything in `problem` is a de
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Self
 
 import torch
@@ -115,6 +116,14 @@ class Definition:
         lam = vector(lam, self.n_meta, "lam")
         return lam.detach().to(self.tasks.like, copy=True)
 
+    def place(self, lam: Tensor) -> Tensor:
+        """Lam (p,) of a caller, as the tasks have it and detached; itself where it is that."""
+        if not isinstance(lam, Tensor) or lam.shape != (self.n_meta,):
+            lam = vector(lam, self.n_meta, "lam")
+        if lam.is_complex():
+            raise InvalidProblem(f"lam must be real, got {lam.dtype}: give its real part")
+        return (lam.detach() if lam.requires_grad else lam).to(self.tasks.like)
+
     def _precision(self, outer_reg: float | Tensor) -> float | Tensor:
         """A number, or a copy of one precision a meta-parameter (p,)."""
         given = precision(outer_reg, self.n_meta)
@@ -153,14 +162,19 @@ class Definition:
         return type(self)(**{**own, **changes})
 
     # -- one task ------------------------------------------------------------------------------
+    def exactly(self) -> AbstractContextManager[None]:
+        """The context of every forward pass: exact derivatives, and nothing read past the model."""
+        origin = getattr(self.setting.model, "origin", None)
+        return exact_derivatives(None if origin is None else origin.watch)
+
     def adapted(self, lam: Tensor, task: TaskView, state: Any) -> Tensor:
         """Theta of one task as a function of lam."""
-        with exact_derivatives():
+        with self.exactly():
             return self.adaptation.adapt(self.setting, lam, task, state)
 
     def outputs_at(self, direct: Tensor, theta: Tensor, task: TaskView) -> Tensor:
         """The learner's outputs on the query set as a function of theta, and of lam where it is read."""
-        with exact_derivatives():
+        with self.exactly():
             return self.adaptation.outputs(self.setting, direct, theta, task.query_x)
 
     def outputs(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
@@ -172,7 +186,8 @@ class Definition:
     def loss_at(self, direct: Tensor, theta: Tensor, task: TaskView) -> Tensor:
         """L_O of one task as a function of lam, as far as it is read directly, and of theta."""
         outputs = self.outputs_at(direct, theta, task)
-        value = weighted(self.outer_loss, outputs, task.query_y, task.query_weight, "outer")
+        with self.exactly():
+            value = weighted(self.outer_loss, outputs, task.query_y, task.query_weight, "outer")
         if self.direct:
             value = value + 0.5 * self.direct * (theta - direct).square().sum()
         return value

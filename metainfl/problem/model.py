@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,10 @@ from torch.func import functional_call
 
 from metainfl.errors import InvalidProblem
 from metainfl.operations import exact_derivatives
+from metainfl.problem.origin import Origin
 from metainfl.problem.outputs import Output, select
 from metainfl.problem.snapshot import batch_statistics, snapshot
+from metainfl.problem.turn import Turn
 
 
 class Model(Protocol):
@@ -57,7 +59,8 @@ class FromModule:
 
     Refused, because the answer would depend on something other than theta, or theta's gradient would be
     no derivative: dropout in training mode, normalisation layers that update running statistics,
-    embeddings that rescale rows or gradients (see `snapshot`), half precision. Operations whose
+    embeddings that rescale rows or gradients (see `snapshot`), half precision, functions that read the
+    parameters of the module itself and not of its copy (see `origin`). Operations whose
     derivatives torch gets wrong are computed by the formulas in `operations`. `batch_statistics` names
     the first layer that normalises with the statistics of its batch: weights do not reach them, so an
     instance of weight 0 would still count there, and `Problem` refuses such tasks.
@@ -65,7 +68,8 @@ class FromModule:
 
     def __init__(self, module: nn.Module, *, output: Output | None = None) -> None:
         self.module, self.padding = snapshot(module)
-        self.output = output
+        self.origin = Origin(getattr(module, "_orig_mod", module), self.module)
+        self.output, self.turn = output, Turn()
         self.batch_statistics = batch_statistics(self.module)
         trainable = {n: p for n, p in self.module.named_parameters() if p.requires_grad}
         if not trainable:
@@ -75,14 +79,27 @@ class FromModule:
 
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """The module's outputs with theta in place of its parameters."""
-        with exact_derivatives():
-            out = functional_call(self.module, self.to_dict(theta), (x,))
+        with exact_derivatives(self.origin.watch):
+            return self.called(self.to_dict(theta), x)
+
+    def called(self, parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        """The outputs with these named parameters, as torch has them. Threads take turns: the module is
+        lent the parameters for the length of a call.
+        """
+        with self.turn:
+            out = functional_call(self.module, parameters, (x,))
         return select(out, self.output)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy's, or a pickle's: it has a module of its own."""
+        self.__dict__.update(state)
+        self.origin = self.origin.also(self.module)
 
     def to(self, dtype: torch.dtype) -> FromModule:
         """The same model in another precision."""
         other = copy.copy(self)
-        other.module = copy.deepcopy(self.module).to(dtype)
+        other.module, other.turn = copy.deepcopy(self.module).to(dtype), Turn()
+        other.origin = self.origin.also(other.module)
         other.padding = {n: (i, row.to(dtype)) for n, (i, row) in self.padding.items()}
         return other
 

@@ -1,0 +1,79 @@
+"""The derivative of every task's loss, held against differences of that loss: one task may go another way.
+
+    excess(h) = ( | <g_i, v> - (L_i(lam + h v) - L_i(lam - h v)) / 2h | - allowed(h) )+
+    allowed(h) = 2 (max(|L_i(lam + h v) - 2 L_i(lam) + L_i(lam - h v)|, noise) + 4 eps |L_i|) / h
+the least over h, relative to |g_i| / sqrt(p), or to a hundredth of the mean of that where it is more. The
+second difference bounds what a kink within h explains, and at the smaller h it is the noise of whatever
+precision the code computes in. A branch that is hidden from differentiation explains nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import grad
+
+from metainfl.derive.loop import each
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidProblem
+from metainfl.problem import Tasks, TaskView
+
+MOST = 64  # tasks that are looked at, evenly spaced
+PROBES = 3
+STEPS = (1.0, 0.1)  # of eps^(1/3) max(1, |lam|)
+WRONG = 1e-3
+
+
+def sample(tasks: Tasks) -> list[int]:
+    """The places of at most `MOST` tasks, evenly spaced, the first and the last among them."""
+    n = tasks.n_tasks
+    return sorted({round(k) for k in torch.linspace(0, n - 1, min(n, MOST)).tolist()})
+
+
+def slope_errors(problem: Problem, seed: int = 0) -> Tensor:
+    """The relative errors above at problem.lam, the median over random directions of each task (T,)."""
+    lam = problem.lam
+    draw = torch.Generator().manual_seed(seed)
+    v = torch.randn(PROBES, len(lam), generator=draw, dtype=torch.float64).to(lam)
+    v = v / v.norm(dim=1, keepdim=True)
+
+    def along(task: TaskView, state: Any) -> Tensor:
+        g = grad(problem.task_loss)(lam, task, state)
+        return torch.cat([v @ g, g.norm()[None]])
+
+    found = each(problem, lam, along, size=problem.plan.chunk)
+    slopes, sizes = found[:, :-1].T, found[:, -1] / math.sqrt(len(lam))
+    scale = sizes.clamp(min=1e-2 * float(sizes.mean()))
+    here, eps = problem.losses(lam), torch.finfo(lam.dtype).eps
+    base = eps ** (1 / 3) * max(1.0, float(lam.norm()))
+    gaps, seconds = [], []
+    for s in STEPS:
+        ends = [(problem.losses(lam + s * base * d), problem.losses(lam - s * base * d)) for d in v]
+        slope = torch.stack([(a - b) / (2 * s * base) for a, b in ends])
+        gaps.append((slope - slopes).abs())
+        seconds.append(torch.stack([(a - 2 * here + b).abs() for a, b in ends]))
+    noise = seconds[-1].amax(0)
+    allowed = [
+        2 * (second.clamp(min=noise) + 4 * eps * here.abs()) / (s * base)
+        for s, second in zip(STEPS, seconds, strict=True)
+    ]
+    excess = (torch.stack(gaps) - torch.stack(allowed)).clamp(min=0).amin(0)
+    return torch.where(excess > 0, excess / scale, 0.0).median(0).values
+
+
+def check_slopes(problem: Problem, places: list[int], what: str) -> None:
+    """Raises `InvalidProblem` that names the task, by its place, whose slope is not its loss's derivative."""
+    errors = slope_errors(problem)
+    worst = int(errors.argmax())
+    if errors[worst] > WRONG:
+        count = int((errors > WRONG).sum())
+        raise InvalidProblem(
+            f"the gradient of the loss of {what} {places[worst]} is not its derivative (relative difference "
+            f"{float(errors[worst]):.2g}; so for {count} of the {len(places)} that were looked at): a part "
+            "of the model or of a loss is hidden from differentiation there (.detach(), torch.no_grad() or "
+            ".data, a torch.autograd.Function, a hook that changes gradients); write it in plain torch "
+            "operations, or freeze what should not be differentiated (requires_grad_(False))"
+        )
