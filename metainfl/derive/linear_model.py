@@ -11,12 +11,13 @@ from torch.func import hessian, vmap
 
 from metainfl.adaptation.none import NoAdaptation
 from metainfl.derive.loop import Stack, total
-from metainfl.problem import Definition, Linear
+from metainfl.problem import Definition, Linear, cross_entropy, squared
 
 
 def applies(problem: Definition) -> bool:
-    """A `Linear` model, used as it is: what is made of either may do something else."""
-    return type(problem.adaptation) is NoAdaptation and type(problem.setting.model) is Linear
+    """A `Linear` model, used as it is, and a loss of one instance alone: what a user wrote may do else."""
+    plain = type(problem.adaptation) is NoAdaptation and type(problem.setting.model) is Linear
+    return plain and problem.outer_loss in (squared, cross_entropy)
 
 
 def linear_hessian(problem: Definition, lam: Tensor, size: int) -> Tensor:

@@ -18,6 +18,8 @@ from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.problem import Loss, Tasks, TaskView, cross_entropy
 from metainfl.problem.digest import digest
 
+ALONE = 16  # instances of which a loss is also computed alone
+
 
 def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
     """Raises `InvalidProblem` where model, losses and tasks cannot work together, or not repeatably."""
@@ -131,19 +133,26 @@ def _one_by_one(loss: Loss, name: str, outputs: Tensor, targets: Tensor, what: s
     shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)}"
     where = f"of the first {what}"
     together = failure.loss(loss, name, outputs, targets, where)
-    alone = failure.loss(loss, name, outputs[:1], targets[:1], where)
-    if together.shape != outputs.shape[:1] or alone.shape != (1,):
+    n = len(outputs)
+    looked = sorted({round(j) for j in torch.linspace(0, n - 1, min(n, ALONE)).tolist()})
+    alone = [
+        failure.loss(loss, name, outputs[j : j + 1], targets[j : j + 1], where) for j in looked
+    ]
+    if together.shape != outputs.shape[:1] or any(own.shape != (1,) for own in alone):
         raise InvalidProblem(
-            f"the {name} loss must return one loss an instance, ({len(outputs)},), got "
+            f"the {name} loss must return one loss an instance, ({n},), got "
             f"{tuple(together.shape)}; use reduction='none'"
         )
-    if len(outputs) < 2 or not torch.isfinite(together).all():
+    if n < 2 or not torch.isfinite(together).all():
         return  # what is not finite is named where it is computed
-    gap = float((together[0] - alone[0]).abs() / together.abs().max().clamp(min=1))
+    gap = float(
+        (together[looked] - torch.cat(alone)).abs().max() / together.abs().max().clamp(min=1)
+    )
     if gap > 1e3 * torch.finfo(outputs.dtype).eps:
         raise InvalidProblem(
             f"the {name} loss of an instance changes with the other instances: {shapes} broadcast "
-            "against one another, or the loss takes a mean; give targets the shape of the outputs"
+            "against one another, or the loss takes a mean or reads neighbours; give targets the shape of "
+            "the outputs, and let a loss read its own row alone"
         )
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from metainfl.curvature import Curvature, exact
+from metainfl.derive.flat import require_flat
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, MetainflError, NotFinite, NotStationary
@@ -77,6 +78,7 @@ def examined(
     except NotStationary as error:
         wrong.append(NotStationary(f"{error}. {amounts(problem)}", residual=error.residual))
         _raise(wrong)
+    require_flat(problem, residual)
     return residual
 
 

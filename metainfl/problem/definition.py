@@ -14,7 +14,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from metainfl.errors import InvalidProblem
+from metainfl.errors import InvalidProblem, MetainflError
 from metainfl.operations import exact_derivatives
 from metainfl.problem import words
 from metainfl.problem.adaptation import Adaptation, Setting
@@ -141,7 +141,15 @@ class Definition:
         """Orthonormal directions (p, f) of the known symmetry at lam; None if there is none."""
         if self.symmetry is None:
             return None
-        return orthonormal(self.lam, tangent(self.symmetry, self.lam))
+        try:
+            return orthonormal(self.lam, tangent(self.symmetry, self.lam))
+        except (MetainflError, MemoryError):
+            raise
+        except Exception as error:  # it is the user's function, and may raise anything
+            raise InvalidProblem(
+                f"the symmetry that was given raised {type(error).__name__} at lam ({error}); it is a "
+                f"function of lam ({self.n_meta},) that returns directions ({self.n_meta}, f)"
+            ) from error
 
     def replaced(self, **changes: Any) -> Self:
         """The same problem with other tasks, adaptation, lam, ..."""

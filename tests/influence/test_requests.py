@@ -121,3 +121,27 @@ def test_a_prior_precision_a_parameter_equals_its_definition():
     assert_close(mi.influence(problem, [mi.task(1)], solver=mi.solve.CG()).value, dense, 1e-8)
     with pytest.raises(mi.InvalidProblem, match="one precision a meta-parameter"):
         problem.replaced(outer_reg=precision[:3])
+
+
+def smooth(outputs, targets):
+    """Each instance's own loss, and the jump from the one before: the first has none."""
+    jumps = (outputs[1:] - outputs[:-1]).square()[:, 0]
+    return (outputs - targets).square()[:, 0] + torch.cat([outputs[:1, 0] * 0, jumps])
+
+
+def test_a_loss_that_reads_its_neighbour_is_refused():
+    """Guards a mixing of instances that leaves the first alone: Hessians were made instance by instance."""
+    g = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(3, 8, d, generator=g, dtype=torch.float64) for d in (3, 1))
+    tasks = mi.Tasks(x[:, :4], y[:, :4], x[:, 4:], y[:, 4:])
+    problem = mi.Problem(
+        mi.Linear(3, 1), tasks, mi.NoAdaptation(), inner_loss=smooth, outer_reg=0.5
+    )
+    problem.solve()
+    with pytest.raises(mi.InvalidProblem, match="reads neighbours"):
+        mi.influence(problem, [mi.task(0)])
+    lam, eye = problem.lam, torch.eye(3, dtype=torch.float64)
+    slopes = [problem.gradient(lam + 1e-6 * e) - problem.gradient(lam - 1e-6 * e) for e in eye]
+    torch.testing.assert_close(
+        problem.hessian(lam), torch.stack(slopes) / 2e-6, rtol=1e-6, atol=1e-6
+    )
