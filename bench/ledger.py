@@ -6,7 +6,7 @@ The ledger itself: metainfl bench --out bench/results/ledger (resumable; about t
 import sys
 from pathlib import Path
 
-from metainfl.ledger.question import every_question
+from metainfl.ledger.every import every_question
 from metainfl.ledger.run import cells_of
 from metainfl.ledger.store import Store
 from metainfl.report.figures import draw

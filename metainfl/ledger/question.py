@@ -36,10 +36,3 @@ def ask(question: Question) -> Question:
     """Register a question, in the order in which the page shows them."""
     QUESTIONS[question.name] = question
     return question
-
-
-def every_question() -> dict[str, Question]:
-    """All questions, their modules imported."""
-    import metainfl.ledger.questions  # noqa: F401
-
-    return QUESTIONS

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from metainfl.errors import InvalidProblem, MetainflError
-from metainfl.ledger.question import Question, every_question
+from metainfl.ledger.every import every_question
+from metainfl.ledger.question import Question
 from metainfl.ledger.store import Cell, Store
 from metainfl.plain import write_json
 from metainfl_reference.errors import TruthError

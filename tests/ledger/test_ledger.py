@@ -18,9 +18,9 @@ from metainfl.advice.advise import advise
 from metainfl.cli import app
 from metainfl.ledger import lds
 from metainfl.ledger.compare import compare
+from metainfl.ledger.every import every_question
 from metainfl.ledger.measure import order, spread
 from metainfl.ledger.problems import asked, case_of, removals
-from metainfl.ledger.question import every_question
 from metainfl.ledger.run import cells_of, chosen, run
 from metainfl.ledger.split import PARTS, chain, estimate, split
 from metainfl.ledger.store import Store

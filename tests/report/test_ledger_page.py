@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from metainfl.ledger.question import every_question
+from metainfl.ledger.every import every_question
 from metainfl.report.figures import draw
 from metainfl.report.ledger_page import Answer, page
 from metainfl.report.tables import short
