@@ -1,6 +1,6 @@
 """Errors of metainfl: each message says what is wrong, where, and what to do next."""
 
-from metainfl.scale.carried import carried
+from metainfl.carried import carried
 
 
 class MetainflError(Exception):
