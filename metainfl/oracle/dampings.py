@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from metainfl.oracle.evidence import Evidence
-from metainfl.oracle.response import parts, response
+from metainfl.oracle.response import borne_out, parts, response
 
 Array = np.ndarray
 UNREGULARISED = "equals the truth without the outer regulariser in the inverse"
@@ -33,7 +33,7 @@ def damping(e: Evidence, *, by_regulariser: bool = False) -> float | None:
 def damping_words(wrong: list[Evidence]) -> list[str]:
     """One damping for all; a blown-up answer says only that a regulariser may be missing."""
     told = [e for e in wrong if not _blown_up(e)]
-    if len({e.case.name for e in told}) < 2:
+    if not borne_out(told):
         return []
     ratios = [damping(e, by_regulariser=True) for e in told]
     words = [] if None in ratios else _ratio_words(np.array(ratios, dtype=float))

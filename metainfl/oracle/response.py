@@ -7,6 +7,8 @@ a constant no inverse at all.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from metainfl.oracle.evidence import Evidence
@@ -34,8 +36,9 @@ def response(
     """(l, g(l)) with x = -g(l) b in every eigenvector and row, or None if the answer is no such thing.
 
     Directions in which no data pull (softmax has some) say nothing of g; `stray` allows any answer there.
+    A single row fits some g, whatever it is: it can deny a name, and bears none out (see `borne_out`).
     """
-    if e.got.shape[1] != e.case.family.n_meta or len(e.pis) < 2:
+    if e.got.shape[1] != e.case.family.n_meta:
         return None
     values, b, x = parts(e, by_regulariser)
     norms = np.sum(b**2, axis=1)
@@ -50,6 +53,11 @@ def response(
     far = float(np.linalg.norm(x + g[:, None] * b)) ** 2
     far += outside if outside > 1e-12 * size**2 else 0.0
     return (values, g) if far <= (e.match * np.linalg.norm(x)) ** 2 else None
+
+
+def borne_out(told: Sequence[Evidence]) -> bool:
+    """Two cases at least say by several rows that the answers are a function of the Hessian."""
+    return len({e.case.name for e in told if len(e.pis) > 1}) >= 2
 
 
 def distinct(values: Array) -> int:

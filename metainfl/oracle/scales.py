@@ -56,8 +56,9 @@ def constants(case: Case) -> dict[str, float]:
     }
     out = {"the sign flipped": -1.0, "times a factor of 2": 2.0, "times a factor of 1/2": 0.5}
     out["times a factor of -2"] = -2.0
-    if t > 1:
-        out |= {"times T / (T - 1)": t / (t - 1), "times (T - 1) / T": (t - 1) / t}
+    nothing = float("nan")  # of a single task there is no such factor
+    out["times T / (T - 1)"] = t / (t - 1) if t > 1 else nothing
+    out["times (T - 1) / T"] = (t - 1) / t if t > 1 else nothing
     for name, value in sizes.items():
         for how, factor in (("scaled by", value), ("scaled by 1 over", 1 / value)):
             out[f"{how} {name}"] = factor
@@ -79,8 +80,13 @@ def _row_words(wrong: Sequence[Evidence]) -> list[str]:
         named.append({k: v[told] for k, v in _row_constants(e).items()})
     out = []
     for name in named[0]:
-        pairs = zip(factors, (n[name] for n in named), strict=True)
-        if all(np.abs(f - v).max() <= 1e-6 * np.abs(v).max() for f, v in pairs):
+        values = [n[name] for n in named]
+        varied = any(np.ptp(np.abs(v)) > 1e-9 for v in values if len(v))
+        near = all(
+            np.abs(f - v).max() <= 1e-6 * np.abs(v).max()
+            for f, v in zip(factors, values, strict=True)
+        )
+        if near and (varied or name.startswith("a mean")):
             out.append(f"each row {name}")
     return out
 
@@ -102,9 +108,4 @@ def _row_constants(e: Evidence) -> dict[str, Array]:
         "a mean of a group's members, not the sum": 1 / members,
         "times the number of a group's members": members,
     }
-    signed = {f"{k}, and the sign flipped": -v for k, v in out.items()}
-    return {
-        k: v
-        for k, v in {**out, **signed}.items()
-        if np.ptp(np.abs(v)) > 1e-9 or k.startswith("a mean")
-    }
+    return out | {f"{k}, and the sign flipped": -v for k, v in out.items()}

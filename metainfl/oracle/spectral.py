@@ -12,7 +12,7 @@ import numpy as np
 
 from metainfl.oracle.dampings import damping_words
 from metainfl.oracle.evidence import Evidence
-from metainfl.oracle.response import distinct, parts, response
+from metainfl.oracle.response import borne_out, distinct, parts, response
 from metainfl.oracle.unfinished import is_power, is_rising, krylov, krylov_words
 
 Array = np.ndarray
@@ -26,7 +26,7 @@ OF_THE_SPECTRUM = (DROPPED, FLOORED, UNFINISHED)
 def solver_words(wrong: list[Evidence], right: list[Evidence]) -> list[str]:
     """What the solver did, where every failing answer says the same and no right one denies it."""
     told = [e for e in wrong if not _says_nothing(e)]
-    if len({e.case.name for e in told}) < 2:
+    if not borne_out(told):
         return damping_words(wrong)
     found = [response(e) for e in told]
     if not right:

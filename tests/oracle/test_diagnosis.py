@@ -56,3 +56,44 @@ def test_diagnosis_of_an_unknown_error():
 
     report = check_method(noisy, quick=True, checks=["agrees_with_the_truth"])
     assert report.diagnosis.startswith("no known variant")
+
+
+def test_a_single_row_bears_no_solver_out_and_can_deny_it():
+    """Guards a name that a case with a single task was left out of, or withheld by."""
+
+    def damped(size, of_one):
+        def method(problem, pis):
+            d = of_one if problem.tasks.n_tasks == 1 else size
+            h = problem.hessian(problem.lam)
+            right = problem.task_gradients(problem.lam)[[p.task for p in pis]]
+            return -torch.linalg.solve(h + d * torch.eye(len(h)), right.T).T
+
+        return method
+
+    claim = mi.Claim(kinds=("task",), families=("proximal_ridge", "maml_softmax"))
+    same, other = (
+        check_method(
+            damped(1e-3, d),
+            claim=claim,
+            quick=True,
+            in_process=True,
+            checks=["agrees_with_the_truth"],
+        ).diagnosis
+        for d in (1e-3, 2e-3)
+    )
+    assert same == "the truth with an extra damping of 0.001"
+    assert other == "the truth with a damping that changes from problem to problem"
+
+
+def test_a_factor_a_row_is_named_where_some_problem_has_weights_of_one():
+    """Guards a diagnosis that stopped: what does not vary on one case has no entry there."""
+
+    def method(problem, pis):
+        weights = problem.tasks.w[[p.task for p in pis]]
+        return -mi.influence(problem, pis, allow_nonstationary=True).value / weights[:, None]
+
+    claim = mi.Claim(kinds=("task",), families=("proximal_ridge",))
+    report = check_method(
+        method, claim=claim, quick=True, in_process=True, checks=["agrees_with_the_truth"]
+    )
+    assert report.diagnosis == "each row without the weight of its task, and the sign flipped"
