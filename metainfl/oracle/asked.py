@@ -43,13 +43,26 @@ def perturbations(
 
 
 def _mixed(family: Family, here: dict[str, list[list[int]]], single: bool) -> truth_of.Perturbation:
-    """A task, and of another task two query instances and two supports (of two ways, where it can)."""
+    """A task and an instance a side of its own; of others two instances a side, one task with both sides.
+
+    Of second order, and of removals, only members of one task tell whether what they share is counted.
+    """
     k, j = here["query"][-1]
     members = [truth_of.task(1), truth_of.query(k, j)]
     members += [truth_of.query(k, i) for m, i in here["query"] if m == k and i != j][:1]
+    members += [truth_of.query(1, i) for m, i in here["query"] if m == 1 != k][:1]
     if not single:
-        y = family.episodes.support_y[0].argmax(1)
-        own = [i for m, i in here["support"] if m == 0]
-        other = sorted(own[1:], key=lambda i: bool(y[i] == y[own[0]]))  # another way first
-        members += [truth_of.support(0, i) for i in (own[0], *other[:1])]
+        own = _by_way(family, here, 0)
+        members += [truth_of.support(0, i) for i in own[:2]]
+        members += [truth_of.support(1, i) for i in _by_way(family, here, 1)[:1]]
+        members += [truth_of.support(k, i) for i in _by_way(family, here, k)[:1] if k > 1]
     return truth_of.group(members)
+
+
+def _by_way(family: Family, here: dict[str, list[list[int]]], k: int) -> list[int]:
+    """Supports of a task: one of the way that has most of them first, then another way's, where it can."""
+    y = family.episodes.support_y[k].argmax(1)
+    own = [i for m, i in here["support"] if m == k]
+    counts = np.bincount(y[own])
+    own.sort(key=lambda i: -int(counts[y[i]]))
+    return [*own[:1], *sorted(own[1:], key=lambda i: bool(y[i] == y[own[0]]))]

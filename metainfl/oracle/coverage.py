@@ -44,14 +44,15 @@ def _part(name: str) -> Probe:
 
 PROBLEM = {
     "model": Field("linear, and linear embeddings of ranks 1 to 3", lambda p: p.n_meta),
-    "tasks": Field("3 to 67; see TASKS", lambda p: p.tasks.n_tasks),
+    "tasks": Field("1, and 3 to 67; see TASKS", lambda p: p.tasks.n_tasks),
     "adaptation": Field("one a family", lambda p: type(p.adaptation).__name__),
     "inner_loss": Field("squared, cross-entropy", lambda p: p.setting.inner_loss.__name__),
     "outer_loss": Field(
         "wide: another than the inner one", lambda p: p.outer_loss is p.setting.inner_loss
     ),
     "outer_reg": Field(
-        "a number; wide: one precision a parameter", lambda p: isinstance(p.outer_reg, float)
+        "a number; one precision a parameter in wide or narrow",
+        lambda p: isinstance(p.outer_reg, float),
     ),
     "direct": Field("wide: 0.2 to 0.5; 0 elsewhere", lambda p: p.direct > 0),
     "lam": Field("the certified minimiser of each case", lambda p: float(p.lam.norm())),
@@ -62,7 +63,9 @@ PROBLEM = {
 }
 TASKS = {
     "support_x": Field("sizes differ from axis to axis and case to case", _shape("support_x")),
-    "support_y": Field("one output and several", _shape("support_y")),
+    "support_y": Field(
+        "one output and several; classes in an order of each task's own", _shape("support_y")
+    ),
     "query_x": Field("fewer and more queries than supports", _shape("query_x")),
     "query_y": Field("one output and several", _shape("query_y")),
     "task_weight": Field("wide: 1/2 to 3/2; laws: 0 and 2", _levels("task_weight")),

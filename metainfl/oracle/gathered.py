@@ -14,7 +14,7 @@ from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.problem.perturbation import Perturbation
 
-PLAIN = ("wide", "narrow", "many")  # the designs whose conditioning hides nothing
+PLAIN = ("wide", "narrow", "many", "least")  # the designs whose conditioning hides nothing
 
 
 def gathered(ctx: Context) -> list[Evidence]:

@@ -9,10 +9,14 @@ field is varied where.
               with one rate a parameter, one precision a parameter (every other family), rank 3; three
               ragged targets
     narrow    more supports than queries, one output where the loss allows it, weights 1, one rate, other
-              regularisers, one target; eight tasks for regression (games over more than a handful),
-              square (as many features as ways) for classification
-    many      17 to 67 tasks, more than any batch that is hard-wired; one step
+              regularisers, one precision a parameter for the other families, one target; eight tasks for
+              regression (games over more than a handful), square (as many features as ways) for
+              classification
+    many      17 to 67 tasks, more than any batch that is hard-wired; one step; five targets
+    least     a single task, of one shot (a way), and a single target
     stiff     total Hessian of condition 1e6, tasks that are not alike
+
+Classes stand in another order in every task: nothing may be read off an instance's place.
 """
 
 from __future__ import annotations
@@ -32,7 +36,8 @@ from metainfl_reference.families import FAMILIES
 from metainfl_reference.generators import CLASSIFICATION, build, classification, regression
 
 Array = np.ndarray
-DESIGNS = ("wide", "narrow", "many", "stiff")
+DESIGNS = ("wide", "narrow", "many", "least", "stiff")
+TARGETS = {"wide": 3, "narrow": 1, "many": 5, "least": 1}
 SAME_SPACE = ("proximal_ridge", "proximal_softmax", "maml_linear", "maml_softmax")
 EMBEDDED = ("linear_representation", "prototypes")
 STIFF = 1e6
@@ -77,11 +82,8 @@ def _draw(name: str, design: str, seed: int, rng: np.random.Generator) -> Case:
         family = stretched(name, draw, total=STIFF)
         return Case("", family, "", target_episodes=_targets(name, family.episodes, draw, 2))
     size = _sizes(name, design, rng)
-    seen = _targets(
-        name, _episodes(name, draw, size), draw, {"wide": 3, "narrow": 1}.get(design, 2)
-    )
-    own = None
     episodes = _episodes(name, draw, size)
+    seen, own = _targets(name, episodes, draw, TARGETS[design]), None
     options = _options(name, design, seed, rng, size)
     weights = None
     if design == "wide":
@@ -103,6 +105,9 @@ def _sizes(name: str, design: str, rng: np.random.Generator) -> dict[str, int]:
         d, c = (3, 3) if ways else (3, 1)
         s, q = (pick(2, 3), 1) if ways else (pick(5, 6), 2)
         return {"tasks": 4 if ways else 8, "support": s, "query": q, "d": d, "c": c}
+    if design == "least":
+        s = 2 if name == "prototypes" else 1  # one shot is its prototype, whatever its weight
+        return {"tasks": 1, "support": s, "query": 3 if ways else 5, "d": 4 if ways else 3, "c": 2}
     d, c = (3, 2) if ways else (2, 3)
     s, q = (2, 3) if ways else (4, 1)
     return {"tasks": pick(17, 31, 40, 67, 67), "support": s, "query": q, "d": d, "c": c}
@@ -112,7 +117,7 @@ def _episodes(name: str, seed: int, size: dict[str, int]) -> Episodes:
     if name not in CLASSIFICATION:
         names = ("tasks", "support", "query", "d", "c")
         return regression(seed, **{k: size[k] for k in names})
-    return classification(
+    drawn = classification(
         seed,
         tasks=size["tasks"],
         shots=size["support"],
@@ -121,6 +126,18 @@ def _episodes(name: str, seed: int, size: dict[str, int]) -> Episodes:
         ways=size["c"],
         label_noise=0.2,
     )
+    return _shuffled(drawn, np.random.default_rng([seed, 1]))
+
+
+def _shuffled(e: Episodes, rng: np.random.Generator) -> Episodes:
+    """Every task's instances in an order of its own: drawn, they stand way by way in all tasks alike."""
+    arrays = {}
+    for side in ("support", "query"):
+        x, y = getattr(e, f"{side}_x"), getattr(e, f"{side}_y")
+        order = np.stack([rng.permutation(x.shape[1]) for _ in range(len(x))])[:, :, None]
+        arrays[f"{side}_x"] = np.take_along_axis(x, order, axis=1)
+        arrays[f"{side}_y"] = np.take_along_axis(y, order, axis=1)
+    return Episodes(**arrays)
 
 
 def _targets(name: str, e: Episodes, seed: int, many: int) -> Episodes:
@@ -146,15 +163,15 @@ def _options(
     if name in ("proximal_ridge", "proximal_softmax", "linear_representation"):
         out["d_in"] = float(rng.uniform(0.6, 1.7))
     if name in EMBEDDED:
-        out["rank"] = {"wide": 3, "narrow": 2, "many": 1}[design]
+        out["rank"] = {"wide": 3, "narrow": 2}.get(design, 1)
     if name.startswith("maml"):
         shape = (size["d"], size["c"])
-        out["steps"] = {"wide": int(rng.choice([6, 7])), "narrow": 3, "many": 1}[design]
+        out["steps"] = {"wide": int(rng.choice([6, 7])), "many": 1}.get(design, 3)
         out["alpha"] = rng.uniform(0.02, 0.08, shape) if design == "wide" else 0.05
         out["d_in"] = 0.4 if design == "wide" else 0.0
-    # every other family: a method may know numbers only, and is told so; a symmetry it would break
-    vector = name not in EMBEDDED and (sorted(FAMILIES).index(name) + seed) % 2 == 0
-    if design == "wide" and vector:
+    # in one design or the other: a method may know numbers only, and is told so; a symmetry it would break
+    vector = ("wide", "narrow")[(sorted(FAMILIES).index(name) + seed) % 2]
+    if design == vector and name not in EMBEDDED:
         out["d_out"] = out["d_out"] * rng.uniform(0.6, 1.4, size["d"] * size["c"])
     if design == "wide" and name in SAME_SPACE:
         out["direct"] = float(rng.uniform(0.2, 0.5))

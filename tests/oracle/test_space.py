@@ -12,11 +12,13 @@ from metainfl import adaptation as rooms
 from metainfl.influence.implicit import influence
 from metainfl.oracle.context import Context
 from metainfl.oracle.coverage import ADAPTATIONS, ANOTHER_WAY, PROBLEM, TASKS
+from metainfl.oracle.gathered import PLAIN as LOOKED_AT
 from metainfl.oracle.space import DESIGNS, EMBEDDED, drawn_case
 from metainfl.problem.adaptation import Adaptation
 from metainfl.problem.definition import Definition
 from metainfl.problem.perturbation import KINDS
 from metainfl_reference.families import FAMILIES
+from metainfl_reference.generators import CLASSIFICATION
 
 PLAIN = ("wide", "narrow", "many")
 
@@ -77,13 +79,52 @@ def test_no_two_sizes_are_alike(name, design):
 def test_targets_are_as_varied_as_tasks(name):
     """Guards methods that look at two targets, at weight 1, of one length: they once passed everything."""
     every = {d: drawn_case(name, d).target_tasks(drawn_case(name, d).problem()) for d in PLAIN}
-    assert [len(every[d]) for d in PLAIN] == [3, 1, 2]
+    assert [len(every[d]) for d in PLAIN] == [3, 1, 5]
     ragged = every["wide"]
     for side in ("support", "query"):
         w = getattr(ragged, f"{side}_weight")
         places = [int((row == 0).nonzero()) for row in w if (row == 0).any()]
         assert len(set(places)) > 1 and any(j < w.shape[1] - 1 for j in places), (side, places)
         assert bool(((w != 0) & (w != 1)).any())
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_single_task_of_a_single_shot_is_asked(name):
+    """Guards what squeezes a dimension of one: no case had a single task, and none a single shot."""
+    case = drawn_case(name, "least")
+    e, ways = case.family.episodes, CLASSIFICATION & {name}
+    assert e.n_tasks == 1 and len(case.targets) == 1
+    if name != "prototypes":
+        assert e.support_x.shape[1] == (e.query_y.shape[2] if ways else 1)
+
+
+@pytest.mark.parametrize("name", sorted(CLASSIFICATION))
+def test_classes_stand_in_another_order_in_every_task(name):
+    """Guards labels that are read off an instance's place, or off the first task."""
+    y = drawn_case(name, "wide").family.episodes.support_y
+    assert len(np.unique(y.argmax(2), axis=0)) > 2
+
+
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - set(EMBEDDED)))
+def test_every_family_has_one_precision_a_parameter_somewhere(name):
+    """Guards a claim on one family that reads the regulariser's mean."""
+    for seed in (0, 1):
+        dims = [np.ndim(drawn_case(name, d, seed).family.d_out) for d in ("wide", "narrow")]
+        assert sorted(dims) == [0, 1]
+
+
+def test_a_group_has_members_that_share_a_task():
+    """Guards cross terms, which only members of one task have."""
+    for name in FAMILIES:
+        case = drawn_case(name, "wide")
+        mixed = case.perturbations(["group"])[-1].members
+        kinds = {}
+        for m in mixed:
+            kinds.setdefault(m.task, set()).add(m.kind)
+        assert {"task", "query"} <= kinds[1]
+        assert (
+            name.startswith("single") or sum({"support", "query"} <= k for k in kinds.values()) == 2
+        )
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -141,5 +182,7 @@ def test_quick_asks_every_family_and_every_design():
     ctx = Context(mi.task_if, mi.Claim(), quick=True)
     seen = {tuple(c.name.replace("[0]", "").split(", ")) for c, _ in ctx.space(*PLAIN)}
     assert {n for n, _ in seen} == set(FAMILIES) and {d for _, d in seen} == set(PLAIN)
+    everywhere = {tuple(c.name.replace("[0]", "").split(", ")) for c, _ in ctx.space(*LOOKED_AT)}
+    assert {d for _, d in everywhere} == set(LOOKED_AT) == set(DESIGNS) - {"stiff"}
     case, pis = ctx.space("wide")[0]
     assert len([p for p in pis if p.kind == "query"]) == len(case.perturbations(["query"]))

@@ -2,7 +2,7 @@
 
 from metainfl.oracle.checks import contract, untouched, rows  # isort: skip
 from metainfl.oracle.checks import truth, run_truth, run_laws, run_precision  # isort: skip
-from metainfl.oracle.checks import sums, resolving, tasks, symmetries, options, values  # isort: skip
+from metainfl.oracle.checks import sums, resolving, tasks, symmetries, outside, options, values  # isort: skip
 from metainfl.oracle.checks.registry import CHECKS, Check, checks_for
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "checks_for",
     "contract",
     "options",
+    "outside",
     "resolving",
     "rows",
     "run_laws",

@@ -1,7 +1,8 @@
-"""Specimens: at least 170 wrong methods, each with its defect, and right ones that look different."""
+"""Specimens: more than 260 wrong methods, each with its defect, and right ones that look different."""
 
 from metainfl.oracle.mutants import (
     adaptation_slips,
+    coincidences,
     counted_twice,
     curvature_and_solver,
     escapes_in_fields,
@@ -29,6 +30,7 @@ __all__ = [
     "RIGHT",
     "Specimen",
     "adaptation_slips",
+    "coincidences",
     "counted_twice",
     "curvature_and_solver",
     "escapes_in_fields",
