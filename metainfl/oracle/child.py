@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -32,6 +34,8 @@ from metainfl.problem.perturbation import Perturbation
 START = 120.0  # seconds for python, torch and the method's own imports
 ENDS = 2  # a method that ended its process so often is not asked again
 NOT_OWN = ("metainfl/oracle/", "<frozen", "site-packages")
+LONGEST = 2**30  # bytes of an answer
+MOMENT = 5.0  # seconds for the rest of an answer that has begun
 MEMORY = 8.0  # GiB that a method may add to what the process starts with
 
 
@@ -146,10 +150,7 @@ class Child:
         try:
             try:
                 self._calls.send_bytes(dumped(message))
-                if not self._answers.poll(seconds):
-                    self.ends = ENDS  # one wait of this length is enough
-                    raise overdue(seconds)
-                return cloudpickle.loads(self._answers.recv_bytes())
+                return self._received(seconds)
             except (EOFError, OSError):
                 raise self._lost() from None
         except (
@@ -158,6 +159,32 @@ class Child:
             self.close()
             self.ready = False
             raise
+
+    def _received(self, seconds: float) -> Any:
+        """The answer. A method can write where answers go: half of one, or what is none."""
+        end, found = time.monotonic() + seconds, list[Any]()
+
+        def read() -> None:
+            try:
+                found.append(self._answers.recv_bytes(LONGEST))
+            except (EOFError, OSError) as error:
+                found.append(error)
+
+        reader = threading.Thread(target=read, daemon=True)
+        if self._answers.poll(seconds):
+            reader.start()
+            reader.join(max(end - time.monotonic(), MOMENT))
+        if not found:
+            self.ends = ENDS  # one wait of this length is enough
+            raise overdue(seconds)
+        if isinstance(found[0], EOFError) or getattr(found[0], "errno", None) is not None:
+            raise found[0]
+        try:
+            return cloudpickle.loads(found[0])
+        except Exception:
+            self.ends += 1
+            words = f"{title(self.method)} wrote into file descriptors that it did not open"
+            raise Failed(words, cause=words) from None
 
     def _lost(self) -> Failed:
         """The process is gone, or no longer speaks."""
