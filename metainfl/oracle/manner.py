@@ -19,6 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from metainfl.oracle.left_over import (
+    Functions,
+    Threads,
+    handle,
+    handlers,
+    stop_ticking,
+    ticking,
+)
+
 CACHES = (
     "memory",
     "_state",
@@ -32,7 +41,12 @@ CACHES = (
     "slopes_hold",
 )  # the own memory of a problem or a run, which every use of it fills
 #: names that an import inside the call may change once: judged on a second call
-BY_IMPORTS = ("environment variables", "warning filters")
+BY_IMPORTS = (
+    "environment variables",
+    "warning filters",
+    "threads left at work",
+    "functions of torch, numpy or Python",
+)
 
 
 def _filters(value: list[Any]) -> None:
@@ -70,6 +84,17 @@ PROCESS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "numpy's error handling": (np.geterr, lambda value: np.seterr(**value)),
     "recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
     "garbage collection": (gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+    "numbers too small to be normal": (
+        lambda: bool(torch.tensor(1e-310, dtype=torch.float64) * 0.5 == 0),
+        torch.set_flush_denormal,
+    ),
+    "numpy's print options": (np.get_printoptions, lambda value: np.set_printoptions(**value)),
+    "trace function": (sys.gettrace, sys.settrace),
+    "profile function": (sys.getprofile, sys.setprofile),
+    "a timer left running": (ticking, stop_ticking),
+    "signal handlers": (handlers, handle),
+    "threads left at work": (Threads, lambda value: None),
+    "functions of torch, numpy or Python": (Functions, lambda value: value.put()),
     "sys.stdout": (lambda: sys.stdout, _stdout),
     "working directory": (os.getcwd, os.chdir),
     "environment variables": (lambda: dict(os.environ), _environment),

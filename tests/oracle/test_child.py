@@ -56,6 +56,12 @@ KINDS = {
     "moves_lam": ("leaves_its_inputs_alone", "lam"),
     "empties_the_list": ("leaves_its_inputs_alone", "list of perturbations"),
     "seeds_globally": ("leaves_the_random_state_alone", "torch"),
+    "leaves_a_trace_function": ("leaves_the_process_alone", "trace function"),
+    "ignores_alarms": ("leaves_the_process_alone", "signal handlers"),
+    "replaces_a_function_of_torch": ("leaves_the_process_alone", "functions of torch"),
+    "a_thread_a_call": ("leaves_the_process_alone", "threads left at work"),
+    "leaves_print_options": ("leaves_the_process_alone", "print options"),
+    "writes_where_answers_go": ("returns_an_array", "file descriptors that it did not open"),
     "turns_gradients_off": ("leaves_the_process_alone", "grad mode"),
     "leaves_a_default_dtype": ("leaves_the_process_alone", "default dtype"),
     "leaves_the_folder": ("leaves_the_process_alone", "working directory"),
@@ -98,6 +104,14 @@ def test_a_method_that_evades_timers_is_ended_from_outside(child):
     assert time.perf_counter() - started < 20
     with pytest.raises(Failed, match="not asked again"):
         child.call(small_case("single_ridge").problem(), [mi.task(0)])
+
+
+def test_half_of_an_answer_is_not_waited_for(child):
+    """Guards a wait without end: of an answer that a method began to write, the rest never came."""
+    started = time.perf_counter()
+    found = outcome(child, "writes_half_an_answer", "returns_an_array", seconds=3.0)
+    assert "still running after 3 s" in found.message and child.given_up
+    assert time.perf_counter() - started < 30
 
 
 def test_nothing_here_changes(child):

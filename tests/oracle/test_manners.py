@@ -1,5 +1,7 @@
 """Bad manners of methods: each gets a clear result, and the caller is left alone."""
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -55,3 +57,21 @@ def test_the_callers_random_state_is_left_alone():
         in_process=True,
     )
     assert torch.equal(before, torch.get_rng_state())
+
+
+LATE = """
+import torch
+from metainfl.oracle import manner
+before = manner.process()
+import torch._dynamo
+assert "functions of torch, numpy or Python" not in manner.put_back(before)
+table = torch.jit._builtins._builtin_table
+seeds = {number for number, name in table.items() if name == "aten::manual_seed"}
+assert seeds <= {id(torch.manual_seed), id(torch.random.manual_seed)}
+"""
+
+
+def test_what_torch_replaces_by_itself_is_left_there():
+    """Guards a right method: put back, the number that torch.jit knew was taken by another function."""
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Specimens: more than 260 wrong methods, each with its defect, and right ones that look different."""
+"""Specimens: some 270 wrong methods, each with its defect, and right ones that look different."""
 
 from metainfl.oracle.mutants import (
     adaptation_slips,
@@ -9,6 +9,7 @@ from metainfl.oracle.mutants import (
     escapes_in_sizes,
     escapes_in_weights,
     iterations,
+    left_behind,
     manners,
     processes,
     right_ones,
@@ -37,6 +38,7 @@ __all__ = [
     "escapes_in_sizes",
     "escapes_in_weights",
     "iterations",
+    "left_behind",
     "manners",
     "processes",
     "right_ones",
