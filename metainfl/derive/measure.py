@@ -1,4 +1,8 @@
-"""The plan of a large problem, by measurement: a product over a few tasks timed in each way, once."""
+"""The plan of a large problem, by measurement: a product over a few tasks timed in each way, once.
+
+What takes seconds for a few tasks is work, not waiting, and gains nothing by larger stacks: it is timed once,
+and no more of it is tried.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ from metainfl.errors import MetainflError
 from metainfl.problem import Definition
 
 SLOWER = 1.3  # beyond this, more vectors in one pass are not tried
+LONG = 1.0  # seconds after which nothing is timed again, nor more of it tried in one pass
 
 
 def weight_of_a_graph(problem: Definition, lam: Tensor) -> float:
@@ -49,6 +54,8 @@ def measured(problem: Definition, lam: Tensor) -> Plan:
             whole, again, size_now = _reverse(few, lam, rows, size)
             timed += [("reverse", size, whole / n), ("kept", size, again / n)]
             weight = size_now / n if size == sizes[0] else weight
+        if max((t * n for _, at, t in timed if at == size and t == t), default=0.0) > LONG:
+            break
     single = [t for t in timed if t[0] != "kept" and not math.isnan(t[2])]
     kept = [t for t in timed if t[0] == "kept" and not math.isnan(t[2])]
     asked: Way = "reverse" if problem.product == "reverse" else "forward"
@@ -76,7 +83,7 @@ def _at_once(problem: Definition, lam: Tensor, plan: Plan) -> int:
             rows = torch.ones_like(lam).expand(width, -1) / len(lam) ** 0.5
             once = partial(_pulled, problem, lam, rows, stack, graph)
             timed[width] = _seconds(once) / width
-            if timed[width] > SLOWER * min(timed.values()):
+            if timed[width] > SLOWER * min(timed.values()) or timed[width] * width > LONG:
                 break
             width *= 4
     except MetainflError:
@@ -96,13 +103,13 @@ def _pulled(
 
 
 def _seconds(call: Callable[[], Tensor]) -> float:
-    """The faster of two, once warm."""
-    best = math.inf
-    for turn in range(3):
+    """The faster of two, once warm; the first where it is long."""
+    times: list[float] = []
+    while len(times) < 3 and not (times and times[0] > LONG):
         started = time.perf_counter()
         float(call()[0, 0])
-        best = best if turn == 0 else min(best, time.perf_counter() - started)
-    return best
+        times.append(time.perf_counter() - started)
+    return min(times[1:] or times)
 
 
 def _forward(problem: Definition, lam: Tensor, rows: Tensor, size: int) -> float:
@@ -139,8 +146,8 @@ def _reverse(
 
 def _best(once: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
     try:
-        once()
-        return min(once() for _ in range(2))
+        first = once()
+        return first if first[0] > LONG else min(once() for _ in range(2))
     except MetainflError:
         raise
     except Exception:

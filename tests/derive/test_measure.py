@@ -1,0 +1,43 @@
+"""The plan's measurement: what is work and not waiting is timed once."""
+
+import torch
+from torch import nn
+
+import metainfl as mi
+from metainfl.derive import measure
+from metainfl.derive.plan import CHUNKS
+
+
+def problem_of(hidden=60):
+    g = torch.Generator().manual_seed(0)
+    data = [torch.randn(20, n, d, generator=g, dtype=torch.float64) for n in (3, 4) for d in (9, 2)]
+    net = nn.Sequential(nn.Linear(9, hidden), nn.Tanh(), nn.Linear(hidden, 2)).double()
+    problem = mi.Problem(net, mi.Tasks(*data), mi.Unrolled(1, 0.1), outer_reg=0.5)
+    problem.lam = problem.own_start()
+    return problem
+
+
+def test_long_products_are_timed_once_and_in_no_larger_stack(monkeypatch):
+    """Guards minutes of measurement before a large network's first step: everything is long here."""
+    monkeypatch.setattr(measure, "LONG", 0.0)
+    problem, calls = problem_of(), []
+    real = measure.Graph.pull
+
+    def counted(self, rows, width):
+        calls.append(len(rows))
+        return real(self, rows, width)
+
+    monkeypatch.setattr(measure.Graph, "pull", counted)
+    plan = problem.settled(problem.lam)
+    assert {size for _, size, _ in plan.timed} == {CHUNKS[0]} and plan.chunk == 1
+    assert calls == [1] * len(calls) and len(calls) <= 2
+    v = torch.ones_like(problem.lam)
+    want = problem.replaced(product="reverse", chunk=4).hessian_product(problem.lam, v)
+    torch.testing.assert_close(problem.hessian_product(problem.lam, v), want)
+
+
+def test_short_ones_are_timed_in_every_stack():
+    """Guards a plan that is one task at a time for want of a look."""
+    problem = problem_of()
+    plan = problem.settled(problem.lam)
+    assert {size for _, size, _ in plan.timed} == set(CHUNKS)
