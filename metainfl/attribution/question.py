@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -84,7 +84,7 @@ class Question:
 def question(value: Any, targets: Tasks | None = None) -> Question:
     """The question that a user's object puts: itself, or a tuple as in FORMS."""
     if isinstance(value, Question):
-        return value
+        return value if targets is None else replace(value, targets=targets)
     parts = list(value) if isinstance(value, (tuple, list)) else [value]
     if targets is not None:
         parts = [p for p in parts if not isinstance(p, Tasks)] + [targets]

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from metainfl.commands.asking import made
 from metainfl.commands.options import idle
 from metainfl.commands.places import writable_files
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused
-from metainfl.commands.target import importable, load, run
 from metainfl.errors import MetainflError
 from metainfl.plain import write_json
 
@@ -93,11 +93,7 @@ def _subject(target: str, progress: bool) -> tuple[Any, Any]:
         from metainfl.oracle.cases import digits_case
 
         return digits_case(components=8).problem(), None
-    value = load(target, callable_only=False)
-    if not isinstance(value, (Problem, Run)) and callable(value):
-        folder = str(Path(target.partition(":")[0]).resolve().parent)
-        with importable(folder):  # it may import its neighbours only when it is called
-            value = run(f"calling {target} without arguments", value)
+    value = made(target, (Problem, Run))
     if isinstance(value, (Problem, Run)):
         return value, None
     try:

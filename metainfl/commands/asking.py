@@ -18,6 +18,7 @@ def asked(ctx: typer.Context, target: str, targets: str | None, data: Path | Non
     from metainfl.attribution.question import FORMS, Question, question
     from metainfl.data.readers import BUNDLED
     from metainfl.derive.problem import Problem
+    from metainfl.errors import InvalidProblem
     from metainfl.problem.tasks import Tasks
     from metainfl.training import Run
 
@@ -33,21 +34,27 @@ def asked(ctx: typer.Context, target: str, targets: str | None, data: Path | Non
             f"{target!r} is neither {' nor '.join(EXAMPLES)} nor of the form file.py:object; there, {FORMS}"
         )
     idle(ctx, "a question of your own, which reads its data itself", ("data",))
-    value = _made(target, (Problem, Run, Question, tuple, list))
-    extra = None if targets is None else _made(targets, (Tasks,))
-    if extra is not None and not isinstance(extra, Tasks):
-        raise Refused(
-            f"{targets!r} is a {type(extra).__name__}, not metainfl.Tasks; name tasks that training has not "
-            "seen, or a function that makes them",
-            param_hint="--targets",
-        )
-    return question(value, extra)
+    value = made(target, (Problem, Run, Question, tuple, list))
+    extra = None
+    if targets is not None:
+        extra = made(targets, (Tasks,))
+        if not isinstance(extra, Tasks):
+            raise Refused(
+                f"{targets!r} is a {type(extra).__name__}, not metainfl.Tasks; name tasks that training has "
+                "not seen, or a function that returns them",
+                param_hint="--targets",
+            )
+    try:
+        return question(value, extra)
+    except InvalidProblem as error:
+        raise Refused(f"{target}: {error}") from error
 
 
-def _made(target: str, known: tuple[type, ...]) -> Any:
+def made(target: str, known: tuple[type, ...]) -> Any:
+    """What `target` names, or, where it is of no `known` type and can be called, what it returns."""
     value = load(target, callable_only=False)
     if isinstance(value, known) or not callable(value):
         return value
     folder = str(Path(target.partition(":")[0]).resolve().parent)
-    with importable(folder):
+    with importable(folder):  # it may import its neighbours only when it is called
         return run(f"calling {target} without arguments", value)

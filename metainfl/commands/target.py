@@ -61,7 +61,7 @@ def run(doing: str, call: Callable[..., Any], *arguments: Any) -> Any:
     except Refused:
         raise
     except SyntaxError as error:
-        place = f"{error.filename}, line {error.lineno}"
+        place = doing if error.lineno is None else f"{error.filename}, line {error.lineno}"
         raise Refused(f"{place}: {error.msg}; correct it and run the command again") from error
     except ModuleNotFoundError as error:
         raise Refused(

@@ -16,6 +16,7 @@ from tests.report.browser import assert_readable, needs_browser
 FILE = """
 import torch
 import metainfl as mi
+from metainfl.attribution.question import Question
 from metainfl.training import Adam, Recipe, train
 
 draw = torch.Generator().manual_seed(0)
@@ -31,6 +32,8 @@ recipe = Recipe(optimiser=Adam(), rate=0.05, steps=6, batch_size=3)
 def question(): return problem, recipe, targets
 def run(): return train(problem, recipe, progress=False)
 def number(): return 3
+def nothing(): return None
+def asked(): return Question(problem, every.select([6]), recipe)
 def weighing(*w, **side):
     return problem.replaced(tasks=problem.tasks.reweighted(task=torch.tensor(w).double(), **side))
 def none(): return weighing(0, 0, 0, 0, 0, 0), recipe, targets
@@ -115,6 +118,13 @@ def test_another_question_in_the_same_folder_is_told(here, capsys):
         assert words in said and ("is replaced" in said) == bool(words)
 
 
+def test_targets_take_the_place_of_a_questions_own(here, capsys):
+    """Guards --targets that is dropped where the object is a whole `Question`."""
+    command = "edit mine.py:asked --remove 1 --no-progress --targets mine.py:targets"
+    assert run(*command.split()) == 0
+    assert len(json.loads((here / "edited" / "edit.json").read_text())["target_losses"]) == 2
+
+
 @needs_browser
 def test_the_page_in_a_browser(here, capsys, tmp_path):
     assert (
@@ -128,7 +138,10 @@ def test_the_page_in_a_browser(here, capsys, tmp_path):
     "command, words",
     [
         ("attribute nosuch", "neither digits nor omniglot nor of the form"),
-        ("attribute mine.py:number", "neither a run nor a problem"),
+        ("attribute mine.py:number", "mine.py:number: got int, which is neither a run nor a problem"),
+        ("attribute mine.py:nothing", "mine.py:nothing: got NoneType, which is neither a run"),
+        ("attribute mine.py:question --targets mine.py:nothing", "'mine.py:nothing' is a NoneType, not"),
+        ("edit mine.py:question --remove 1 --targets mine.py:nothing", "is a NoneType, not"),
         ("attribute mine.py:run", "whose loss is asked about"),
         ("attribute mine.py:problem --targets mine.py:number", "is a int, not metainfl.Tasks"),
         ("attribute mine.py:question --image 5x5", "are no picture of 5x5"),

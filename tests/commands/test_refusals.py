@@ -16,6 +16,7 @@ FILES = {
     "raises.py": "x = 1\nraise ValueError('no luck today')\n",
     "leaves.py": "import sys\nsys.exit(3)\n",
     "missing.py": "import no_such_package_here\n",
+    "null.py": "x = 1\n\0\n",
     "good.py": "number = 3\ndef method(problem, perturbations): return None\n"
     "def takes(one): return one\ndef fails(): return 1 / 0\ndef gives(): return number\n",
     "tasks.py": "import torch\nfrom metainfl import Tasks\nx = torch.ones(2, 3, 1)\n"
@@ -37,6 +38,7 @@ BAD = {
     "no file": ("check nosuch.py:f", "there is no file nosuch.py"),
     "no module": ("check nosuch_module:f", "No module named 'nosuch_module'"),
     "a syntax error": ("check syntax.py:f", "syntax.py, line 1: invalid syntax"),
+    "a file with null bytes": ("check null.py:f", "importing null.py: source code string"),
     "a module that raises": ("check raises.py:f", "ValueError: no luck today ({}/raises.py, line 2)"),
     "a module that leaves": ("check leaves.py:f", "ends the program"),
     "a missing import": ("check missing.py:f", "No module named 'no_such_package_here'; install it"),
