@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from metainfl.problem.magnitude import norm
 from metainfl.training.scores import Reruns
 
 
@@ -39,8 +40,8 @@ class Confirmation:
         """|predicted - true| / |true| over the single removals; above 1, "no change" would be nearer."""
         n = len(self.tasks)
         predicted, true = (a[:n].mean(1) for a in (self.reruns.predicted, self.reruns.true))
-        size = float(true.norm())
-        return float((predicted - true).norm()) / size if size else math.inf
+        size = norm(true)
+        return norm(predicted - true) / size if size else math.inf
 
     def __str__(self) -> str:
         """How well the predictions agree, over the single removals."""

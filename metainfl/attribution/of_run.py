@@ -12,6 +12,7 @@ from torch import Tensor
 
 from metainfl.attribution.answer import Answer, Cost
 from metainfl.attribution.seeds import others
+from metainfl.problem.magnitude import deviation
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import weight
@@ -70,7 +71,7 @@ class OfRun:
             return Answer(first, None, "")
         runs = others(self.run, self.seeds, self.store, progress)
         every = torch.stack([first, *(_scores(r, targets, asked, progress) for r in runs)])
-        wide = student.ppf(0.975, self.seeds) * every.mean(2).std(0) / (1 + self.seeds) ** 0.5
+        wide = student.ppf(0.975, self.seeds) * deviation(every.mean(2)) / (1 + self.seeds) ** 0.5
         return Answer(
             every.mean(0),
             wide,

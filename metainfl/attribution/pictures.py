@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidOption
+from metainfl.problem.magnitude import norm
 from metainfl.problem.tasks import Tasks
 
 SHOWN = 25  # instances of a side that a page shows
@@ -97,4 +98,4 @@ def facts(x: Tensor) -> str:
     """An instance that is no picture, in a few numbers."""
     flat = x.detach().cpu().double().flatten()
     head = ", ".join(f"{v:.3g}" for v in flat[:5].tolist()) + (", ..." if len(flat) > 5 else "")
-    return f"{head} (norm {float(flat.norm()):.3g})"
+    return f"{head} (norm {norm(flat):.3g})"

@@ -10,6 +10,7 @@ from torch import Tensor
 from metainfl.data.full import full, within
 from metainfl.data.seeds import whole
 from metainfl.errors import InvalidTasks
+from metainfl.problem.magnitude import divisor
 
 _AT_ONCE = 1024  # images in flight: Omniglot's 105 x 105 in double precision are 90 MB
 
@@ -106,6 +107,7 @@ def standardised(x: Tensor) -> Tensor:
             f"row {row} is {float(x[tuple(bad[0])])} in feature {where} ({len(bad)} entries are not finite): "
             "leave such rows out, or fill the gaps, before scaling"
         )
+    x = x / divisor(x)
     centred = x - x.mean(dim=0)
     deviation = centred.square().mean(dim=0).sqrt()
     # A constant feature's deviation is what rounding left of it, not a scale.

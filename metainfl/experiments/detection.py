@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from metainfl.errors import InvalidOption
 
@@ -15,11 +17,12 @@ def found(scores: Sequence[float], wrong: Sequence[bool], shares: Sequence[float
     Scores of removals: negative hurts, so harm comes first. Ties count by their mean place. At most
     share / (share of wrong), at chance the share itself.
     """
-    bad, at = _mask(scores, wrong), np.asarray(shares, dtype=float)
+    bad, at = _mask(scores, wrong), numbers(shares, "shares")
     if not ((at >= 0) & (at <= 1)).all():
         raise InvalidOption(f"shares lie between 0 and 1, got {list(shares)}")
-    order = np.argsort(scores, kind="stable")
-    values = np.asarray(scores, dtype=float)[order]
+    s = ranks_of(scores)
+    order = np.argsort(s, kind="stable")
+    values = s[order]
     hits = bad[order].astype(float)
     for v in np.unique(values):  # what ties is found evenly
         same = values == v
@@ -30,30 +33,46 @@ def found(scores: Sequence[float], wrong: Sequence[bool], shares: Sequence[float
 
 def area(scores: Sequence[float], wrong: Sequence[bool]) -> float:
     """The chance that something wrong scores below something right (AUC): 1 perfect, 1/2 chance."""
-    bad, s = _mask(scores, wrong), np.asarray(scores, dtype=float)
+    bad, s = _mask(scores, wrong), ranks_of(scores)
     a, b = s[bad][:, None], s[~bad][None]
     return float((a < b).mean() + 0.5 * (a == b).mean())
 
 
 def proper_order(first: Sequence[float], second: Sequence[float]) -> bool:
     """Whether the first group's mean is above the second's (002, section 5.2)."""
+    means = []
     for name, group in (("first", first), ("second", second)):
-        if len(group) == 0 or not np.isfinite(np.asarray(group, dtype=float)).all():
+        values = numbers(group, f"the {name} group")
+        if len(values) == 0 or not np.isfinite(values).all():
             raise InvalidOption(f"the {name} group has no mean: got {list(group)[:5]}")
-    return float(np.mean(first)) > float(np.mean(second))
+        means.append(float(np.mean(values)))
+    return means[0] > means[1]
 
 
 def self_rank(scores: Sequence[float], own: int) -> int:
     """How many score above the one at `own`: 0 is first (002, section 5.1)."""
     s = ranks_of(scores)
-    if not 0 <= own < len(s):
+    if not hasattr(own, "__index__") or not 0 <= own < len(s):
         raise InvalidOption(f"own is a place from 0 to {len(s) - 1}, got {own}")
     return int((s > s[own]).sum())
 
 
+def numbers(values: Any, what: str) -> np.ndarray:
+    """Real numbers in a row (n,), from a list, an array or a tensor; `InvalidOption` names what is none."""
+    try:
+        found = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+        row = found.ndim == 1 and (found.dtype.kind in "biufO" or found.size == 0)
+        if row:
+            return found.astype(float)
+        kind = f"{found.dtype} {found.shape}"
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = f"{type(values).__name__} ({error})"
+    raise InvalidOption(f"{what} must be real numbers in a row (n,), got {kind}")
+
+
 def ranks_of(scores: Sequence[float]) -> np.ndarray:
     """Scores as numbers; `InvalidOption` names the first that is NaN, which has no place in an order."""
-    s = np.asarray(scores, dtype=float)
+    s = numbers(scores, "scores")
     bad = np.flatnonzero(np.isnan(s))
     if len(bad):
         raise InvalidOption(
@@ -64,11 +83,16 @@ def ranks_of(scores: Sequence[float]) -> np.ndarray:
 
 
 def _mask(scores: Sequence[float], wrong: Sequence[bool]) -> np.ndarray:
-    bad = np.asarray(wrong, dtype=bool)
-    ranks_of(scores)
-    if len(bad) != len(scores) or not bad.any() or bad.all():
+    s, marks = ranks_of(scores), numbers(wrong, "marks")
+    if not np.isin(marks, (0, 1)).all():
+        raise InvalidOption(
+            f"mark {np.flatnonzero(~np.isin(marks, (0, 1)))[0]} is neither True nor False: a mark says "
+            "whether a datum is wrong"
+        )
+    bad = marks.astype(bool)
+    if len(bad) != len(s) or not bad.any() or bad.all():
         raise InvalidOption(
             "detection needs a mark for each score, some wrong and some not: got "
-            f"{len(scores)} scores and {int(bad.sum())} of {len(bad)} wrong"
+            f"{len(s)} scores and {int(bad.sum())} of {len(bad)} wrong"
         )
     return bad

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.stats import spearmanr
 from scipy.stats import t as student
 
 from metainfl.errors import InvalidOption
-from metainfl.experiments.detection import ranks_of
+from metainfl.experiments.detection import numbers, ranks_of
+from metainfl.problem.magnitude import divisor
 
 
 @dataclass(frozen=True)
@@ -39,27 +41,31 @@ class Interval:
 
 def interval(values: Sequence[float]) -> Interval:
     """Of the mean of independent values, one a seed. Raises `InvalidOption` for none or a NaN."""
-    x = np.asarray(values, dtype=float)
+    x = numbers(values, "values of an interval")
     if x.size == 0 or not np.isfinite(x).all():
         raise InvalidOption(f"an interval needs finite values, got {list(values)}")
     if len(x) == 1:
         return Interval(float(x[0]), float("inf"), 1)
-    half = student.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
-    return Interval(float(x.mean()), float(half), len(x))
+    unit = float(divisor(torch.from_numpy(x)))
+    half = student.ppf(0.975, len(x) - 1) * ((x / unit).std(ddof=1) * unit) / np.sqrt(len(x))
+    return Interval(float((x / unit).mean() * unit), float(half), len(x))
 
 
 def paired(a: Sequence[float], b: Sequence[float]) -> Interval:
     """Of the mean of a - b, pairs by seed."""
+    a, b = numbers(a, "the first of the pairs"), numbers(b, "the second of the pairs")
     if len(a) != len(b):
         raise InvalidOption(f"pairs need as many of each, got {len(a)} and {len(b)}")
     return interval([x - y for x, y in zip(a, b, strict=True)])
 
 
 def rank_agreement(a: Sequence[float], b: Sequence[float]) -> float:
-    """Spearman's correlation; 0 where one side is constant: it ranks nothing."""
-    ranks_of(a), ranks_of(b)
+    """Spearman's correlation; 0 where one side is constant, or a single number: it ranks nothing."""
+    a, b = ranks_of(a), ranks_of(b)
     if len(a) != len(b):
         raise InvalidOption(f"pairs need as many of each, got {len(a)} and {len(b)}")
-    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+    if (a == a[:1]).all() or (b == b[:1]).all():
         return 0.0
+    if len(a) == 2:  # the two in one order, or not
+        return 1.0 if (a[0] < a[1]) == (b[0] < b[1]) else -1.0
     return float(spearmanr(a, b).statistic)

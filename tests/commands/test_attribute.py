@@ -138,9 +138,15 @@ def test_the_page_in_a_browser(here, capsys, tmp_path):
     "command, words",
     [
         ("attribute nosuch", "neither digits nor omniglot nor of the form"),
-        ("attribute mine.py:number", "mine.py:number: got int, which is neither a run nor a problem"),
+        (
+            "attribute mine.py:number",
+            "mine.py:number: got int, which is neither a run nor a problem",
+        ),
         ("attribute mine.py:nothing", "mine.py:nothing: got NoneType, which is neither a run"),
-        ("attribute mine.py:question --targets mine.py:nothing", "'mine.py:nothing' is a NoneType, not"),
+        (
+            "attribute mine.py:question --targets mine.py:nothing",
+            "'mine.py:nothing' is a NoneType, not",
+        ),
         ("edit mine.py:question --remove 1 --targets mine.py:nothing", "is a NoneType, not"),
         ("attribute mine.py:run", "whose loss is asked about"),
         ("attribute mine.py:problem --targets mine.py:number", "is a int, not metainfl.Tasks"),

@@ -122,6 +122,16 @@ def test_standardised():
     assert (y[:, 3] == 0).all()
 
 
+@pytest.mark.parametrize(
+    "size, dtype",
+    [(1e20, torch.float32), (3e38, torch.float32), (1e-24, torch.float32), (1e200, torch.float64)],
+)
+def test_standardised_beyond_the_range_of_squares(size, dtype):
+    """Guards a feature that becomes 0, as if it were constant, where its square overflows or underflows."""
+    x = torch.tensor([[size, 1.0, size], [-size, 3.0, size]], dtype=dtype)
+    assert_close(standardised(x), torch.tensor([[1.0, -1, 0], [-1, 1, 0]], dtype=dtype), 1e-6)
+
+
 def test_rotated_by_quarters():
     """A quarter turn is exact, anticlockwise, as rot90; on a square grid pixel centres meet."""
     x = image(2, 3, 7, 7)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import t as student
 
 from metainfl.errors import InvalidOption
@@ -70,6 +71,17 @@ NAN = float("nan")
         (lambda: self_rank([0.0, 1.0], -1), "own is a place from 0 to 1, got -1"),
         (lambda: rank_agreement([1.0, 2.0, NAN], [1.0, 2.0, 3.0]), "score 2 is NaN"),
         (lambda: rank_agreement([1.0, 2.0], [1.0, 2.0, 3.0]), "got 2 and 3"),
+        (lambda: area([1.0, 2.0], [NAN, 0]), "mark 0 is neither True nor False"),
+        (lambda: found([1.0, 2.0], [2, 0], [0.5]), "mark 0 is neither True nor False"),
+        (lambda: area([[1.0, 2.0]], [True, False]), r"scores must be .* in a row .*\(1, 2\)"),
+        (lambda: area([1.0, 2.0], [[True, False]]), r"marks must be .* in a row"),
+        (lambda: area(["a", "b"], [1, 0]), "scores must be real numbers"),
+        (lambda: area([1j, 2], [1, 0]), "scores must be real numbers"),
+        (lambda: area(None, [1, 0]), "scores must be real numbers"),
+        (lambda: self_rank([0.0, 1.0], 0.5), "own is a place from 0 to 1"),
+        (lambda: interval(5.0), "values of an interval must be real numbers in a row"),
+        (lambda: paired([1.0], 2.0), "the second of the pairs must be"),
+        (lambda: proper_order("ab", [1.0]), "the first group must be"),
     ],
 )
 def test_what_has_no_rank_is_refused(call, words):
@@ -78,7 +90,23 @@ def test_what_has_no_rank_is_refused(call, words):
         call()
 
 
+def test_scores_that_torch_differentiates_are_numbers():
+    """Guards numpy's own error for a tensor that requires a gradient."""
+    assert area(torch.tensor([1.0, 2.0], requires_grad=True), [1, 0]) == 1.0
+
+
+def test_an_interval_beyond_the_range_of_squares():
+    """Guards a width of 0 where squares underflow, and an infinite one where they overflow."""
+    for size in (1e200, 1e-200, 1e307):
+        got, one = interval([-size, size / 2, size]), interval([-1.0, 0.5, 1.0])
+        assert got.half / size == pytest.approx(one.half)
+        assert got.mean / size == pytest.approx(one.mean)
+
+
 def test_an_infinite_score_has_a_rank():
+    inf = float("inf")
+    assert rank_agreement([inf] * 3, [1, 2, 3]) == 0  # guards NaN: inf - inf
+    assert rank_agreement([1, 2, inf], [1, 2, 3]) == pytest.approx(1)
     assert area([-np.inf, 0.0, np.inf], [True, False, False]) == 1.0
     assert self_rank([0.0, np.inf], 0) == 1
 
@@ -88,3 +116,5 @@ def test_ranks_and_orders():
     assert proper_order([1, 2], [0, 1]) and not proper_order([0], [0])
     assert rank_agreement([1, 2, 3], [3, 5, 9]) == pytest.approx(1)
     assert rank_agreement([1, 2, 3], [4, 4, 4]) == 0
+    assert rank_agreement([1, 2], [3, 5]) == 1 and rank_agreement([1, 2], [5, 3]) == -1
+    assert rank_agreement([1], [3]) == 0 and rank_agreement([], []) == 0
