@@ -16,7 +16,6 @@ models of up to `DENSE` parameters and a solve by conjugate gradients (`inner_cg
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -25,9 +24,10 @@ from torch.func import grad, hessian, vmap
 
 from metainfl.adaptation.inner_cg import InnerSolve, products
 from metainfl.adaptation.inner_newton import levenberg, minimised, truncated
-from metainfl.errors import InvalidProblem, SingularHessian
+from metainfl.errors import SingularHessian
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.losses import weighted
+from metainfl.problem.numbers import BELOW_ONE, POSITIVE, real, whole
 from metainfl.problem.tasks import TaskView
 
 DENSE = 256
@@ -37,13 +37,9 @@ class Proximal(Adaptation):
     """Inner Newton and its implicit derivative; `rtol` is that of solves by conjugate gradients."""
 
     def __init__(self, inner_reg: float, *, rtol: float = 1e-10, max_steps: int = 200) -> None:
-        if not (math.isfinite(inner_reg) and inner_reg > 0):
-            raise InvalidProblem(f"inner_reg must be positive and finite, got {inner_reg}")
-        if not 0 < rtol < 1:
-            raise InvalidProblem(f"rtol lies between 0 and 1, got {rtol}")
-        if not isinstance(max_steps, int) or max_steps < 1:
-            raise InvalidProblem(f"max_steps is a whole number of at least 1, got {max_steps!r}")
-        self.inner_reg, self.rtol, self.max_steps = inner_reg, rtol, max_steps
+        self.inner_reg = real(inner_reg, "inner_reg", POSITIVE)
+        self.rtol = real(rtol, "rtol", BELOW_ONE)
+        self.max_steps = whole(max_steps, "max_steps", 1)
 
     def inner(self, s: Setting, theta: Tensor, lam: Tensor, task: TaskView) -> Tensor:
         """L_I, a scalar."""

@@ -31,6 +31,8 @@ def _one(rate: float | Tensor, what: str) -> Tensor:
         if isinstance(rate, Tensor)
         else torch.tensor(float(rate), dtype=torch.float64)
     )
+    if value.is_complex():
+        raise InvalidProblem(f"{what} must be real, got {value.dtype}: give its real part")
     if not torch.isfinite(value).all():
         raise InvalidProblem(f"{what} is not finite")
     return value

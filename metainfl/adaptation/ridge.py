@@ -8,7 +8,6 @@ A is d x d, shared by the c outputs, so it is inverted once a task; the same two
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from metainfl.errors import InvalidProblem
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.losses import squared
 from metainfl.problem.model import Linear
+from metainfl.problem.numbers import POSITIVE, real
 from metainfl.problem.tasks import Tasks, TaskView
 
 
@@ -25,9 +25,7 @@ class ProximalRidge(Adaptation):
     """One d x d solve a task; torch differentiates through it, reusing its factorisation."""
 
     def __init__(self, inner_reg: float) -> None:
-        if not (math.isfinite(inner_reg) and inner_reg > 0):
-            raise InvalidProblem(f"inner_reg must be positive and finite, got {inner_reg}")
-        self.inner_reg = inner_reg
+        self.inner_reg = real(inner_reg, "inner_reg", POSITIVE)
 
     def check(self, s: Setting, tasks: Tasks) -> None:
         """A linear model, the squared loss, numbers as targets."""

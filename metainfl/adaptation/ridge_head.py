@@ -9,7 +9,6 @@ torch never differentiates a linear solve, which it does wrongly in forward mode
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from metainfl.errors import InvalidProblem
 from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.numbers import POSITIVE, real
 from metainfl.problem.tasks import Tasks, TaskView
 
 
@@ -26,9 +26,7 @@ class RidgeHead(Adaptation):
     same_space = False
 
     def __init__(self, inner_reg: float) -> None:
-        if not (math.isfinite(inner_reg) and inner_reg > 0):
-            raise InvalidProblem(f"inner_reg must be positive and finite, got {inner_reg}")
-        self.inner_reg = inner_reg
+        self.inner_reg = real(inner_reg, "inner_reg", POSITIVE)
 
     def check(self, s: Setting, tasks: Tasks) -> None:
         """Targets are numbers."""

@@ -9,16 +9,15 @@ others); a rate of zero leaves a parameter unadapted
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from torch import Tensor
 from torch.func import grad
 
 from metainfl.adaptation.rates import Rate, checked, flat
-from metainfl.errors import InvalidProblem
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.losses import weighted
+from metainfl.problem.numbers import NOT_NEGATIVE, real, whole
 from metainfl.problem.tasks import Tasks, TaskView
 
 
@@ -26,11 +25,8 @@ class Unrolled(Adaptation):
     """k gradient steps; first-order MAML is not a derivative of anything and is not offered."""
 
     def __init__(self, steps: int, rate: Rate, *, inner_reg: float = 0.0) -> None:
-        if not isinstance(steps, int) or steps < 1:
-            raise InvalidProblem(f"steps is a whole number of at least 1, got {steps!r}")
-        if not (math.isfinite(inner_reg) and inner_reg >= 0):
-            raise InvalidProblem(f"inner_reg must be finite and not negative, got {inner_reg}")
-        self.steps, self.rate, self.inner_reg = steps, checked(rate), inner_reg
+        self.steps, self.rate = whole(steps, "steps", 1), checked(rate)
+        self.inner_reg = real(inner_reg, "inner_reg", NOT_NEGATIVE)
 
     def check(self, s: Setting, tasks: Tasks) -> None:
         """Rates fit the model."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from metainfl.games.players import Players
 from metainfl.games.target import Target, measure_of
 from metainfl.games.utility import Utility
 from metainfl.problem import Perturbation
+from metainfl.problem.numbers import POSITIVE, real
 
 
 def one_step(
@@ -31,10 +31,9 @@ def one_step(
 
     F_S is F with the weights of players who are out at 0, its regulariser included. One gradient a subset.
     """
-    if not (math.isfinite(rate) and rate > 0):
-        raise InvalidOption(f"a rate is a positive number, got {rate!r}")
+    rate = real(rate, "a rate", POSITIVE, InvalidOption)
     here = problem.replaced(lam=problem.lam if start is None else start)
-    value = _Step(here, target, float(rate), players)
+    value = _Step(here, target, rate, players)
     return game_of(value, here, target, f"one step of {value.rate!r}", options)
 
 

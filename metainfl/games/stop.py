@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from metainfl.errors import InvalidOption
 from metainfl.games.estimate import level_in
+from metainfl.problem.numbers import POSITIVE, real
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Stop:
     def __post_init__(self) -> None:
         for name in ("half_width", "calls", "seconds"):
             value = getattr(self, name)
-            if value is not None and not (value > 0 and math.isfinite(value)):
-                raise InvalidOption(f"stop: {name} is a positive number, got {value!r}")
+            if value is not None:
+                real(value, f"stop: {name}", POSITIVE, InvalidOption)
         level_in(self.level)
         if isinstance(self.least, bool) or not isinstance(self.least, int) or self.least < 2:
             raise InvalidOption(f"stop: least is a whole number from 2, got {self.least!r}")

@@ -9,35 +9,26 @@ allow_nonstationary  read the result as an approximation where lam is no station
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
-from typing import TypedDict, Unpack
+from collections.abc import Callable, Sequence
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from metainfl.curvature import Curvature, exact
+from metainfl.curvature import exact
 from metainfl.derive.flat import require_flat
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidOption, MetainflError, NotFinite, NotStationary
+from metainfl.errors import MetainflError, NotFinite, NotStationary
+from metainfl.influence.options import How, damping_of, operator_of, require_options, solver_of
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_problem
 from metainfl.problem.weights import check
-from metainfl.solve import Dense, Solver, SolveResult, Structured
+from metainfl.solve import SolveResult
 from metainfl.solve.refuse import suggested
 from metainfl.solve.spectrum import lanczos
 
 PRODUCTS = 20  # that the advice in a refusal may cost
-
-
-class How(TypedDict, total=False):
-    """Keyword arguments of everything that solves with a curvature."""
-
-    curvature: Curvature
-    solver: Solver | None
-    damping: float
-    allow_nonstationary: bool
 
 
 def examined(
@@ -51,7 +42,7 @@ def examined(
     The error is of the type of the first thing found.
     """
     wrong: list[MetainflError] = []
-    unknown(how)
+    require_options(how)
     require_problem(problem)
 
     def attempt(f: Callable[..., None], *args: object) -> None:
@@ -64,9 +55,7 @@ def examined(
     attempt(preflight, problem, problem.tasks)
     if targets is not None:
         attempt(preflight, problem, targets, "target")
-    damping = how.get("damping", 0.0)
-    if not damping >= 0:
-        wrong.append(InvalidOption(f"damping must not be negative, got {damping}"))
+    attempt(damping_of, how)
     residual = float("nan")
     if wrong:
         _raise(wrong)
@@ -80,19 +69,6 @@ def examined(
         _raise(wrong)
     require_flat(problem, residual)
     return residual
-
-
-def unknown(how: Mapping[str, object]) -> None:
-    """`InvalidOption` for an option that there is not: a misspelt one would change nothing."""
-    names = list(How.__annotations__)
-    for name in how:
-        if name not in names:
-            near = get_close_matches(name, names, n=1)
-            meant = f" (did you mean {near[0]}?)" if near else ""
-            raise InvalidOption(f"there is no option {name!r}{meant}; there are {', '.join(names)}")
-    solver = how.get("solver")
-    if isinstance(solver, type):
-        raise InvalidOption(f"solver is an object, not a class: write {solver.__name__}()")
 
 
 def _raise(wrong: list[MetainflError]) -> None:
@@ -122,12 +98,9 @@ def amounts(problem: Problem) -> str:
 
 def apply_inverse(problem: Problem, rhs: Tensor, **how: Unpack[How]) -> SolveResult:
     """(C + damping)^{-1} rhs for rhs (p, k), off a known symmetry: the one place where systems are solved."""
-    unknown(how)
-    curvature, solver = how.get("curvature", exact), how.get("solver")
-    operator = curvature(problem).damped(how.get("damping", 0.0))
-    if solver is None:
-        solver = Structured() if hasattr(operator, "inverse") else Dense()
-    return solver(operator, rhs)
+    require_options(how)
+    operator = operator_of(problem, how)
+    return solver_of(operator, how)(operator, rhs)
 
 
 def finite(rows: Tensor, perturbations: Sequence[Perturbation], what: str) -> Tensor:

@@ -14,6 +14,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from metainfl.curvature import exact
 from metainfl.derive.cross import columns
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
@@ -21,11 +22,11 @@ from metainfl.influence import adapted
 from metainfl.influence.continuation import removed
 from metainfl.influence.how import How, apply_inverse, examined
 from metainfl.influence.implicit import influence
+from metainfl.influence.options import damping_of, operator_of, solver_of
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_problem, require_tasks, rows
 from metainfl.problem.perturbation import parts
 from metainfl.problem.weights import check, scaled, weight, without
-from metainfl.solve import Dense, Solver
 from metainfl.solve.operator import SymmetricOperator
 
 
@@ -87,30 +88,31 @@ def second_order(
 def newton(
     problem: Problem,
     perturbations: Sequence[Perturbation],
-    *,
-    solver: Solver | None = None,
-    damping: float = 0.0,
-    allow_nonstationary: bool = False,
+    **how: Unpack[How],
 ) -> Tensor:
-    """One Newton step on each removed objective (n, p).
+    """One Newton step on each removed objective (n, p), with the curvature of that objective.
 
     H is made once; each removal replaces the Hessians of the tasks that it touches, so the cost is
-    one dense solve and a few task Hessians a removal, not a pass over all tasks.
+    one dense solve and a few task Hessians a removal, not a pass over all tasks. Another `curvature` is
+    made anew for each removed objective.
     """
-    examined(problem, perturbations, damping=damping, allow_nonstationary=allow_nonstationary)
-    solver = solver or Dense()
-    lam = problem.lam
-    slope, curvature = problem.gradient(lam), problem.hessian(lam)
+    examined(problem, perturbations, **how)
+    lam, own = problem.lam, how.get("curvature", exact) is exact
+    slope = problem.gradient(lam)
+    curvature = problem.hessian(lam) if own else None
     moved = []
     for p in perturbations:
-        touched = sorted({m.task for m in parts(p)})
+        touched, rest = sorted({m.task for m in parts(p)}), without(problem.tasks, p)
         before = problem.replaced(tasks=problem.tasks.select(touched), outer_reg=0.0)
-        after = problem.replaced(tasks=without(problem.tasks, p).select(touched), outer_reg=0.0)
+        after = problem.replaced(tasks=rest.select(touched), outer_reg=0.0)
         g = slope - before.gradient(lam) + after.gradient(lam)
-        h = curvature - before.hessian(lam) + after.hessian(lam)
-        exact_ = SymmetricOperator(len(h), h.__matmul__, lam, h, flat=problem.tangent())
-        operator = exact_.damped(damping)
-        moved.append(lam - solver(operator, g[:, None]).solution[:, 0])
+        if curvature is None:
+            operator = operator_of(problem.replaced(tasks=rest), how)
+        else:
+            h = curvature - before.hessian(lam) + after.hessian(lam)
+            exact_ = SymmetricOperator(len(h), h.__matmul__, lam, h, flat=problem.tangent())
+            operator = exact_.damped(damping_of(how))
+        moved.append(lam - solver_of(operator, how)(operator, g[:, None]).solution[:, 0])
     return torch.stack(moved)
 
 

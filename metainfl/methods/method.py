@@ -19,6 +19,7 @@ from metainfl.curvature import Curvature, SymmetricOperator, exact
 from metainfl.derive.problem import Problem
 from metainfl.influence.how import How
 from metainfl.influence.implicit import Influence, influence
+from metainfl.influence.options import require_options
 from metainfl.methods.claim import Claim
 from metainfl.problem.perturbation import Perturbation
 from metainfl.solve import Solver
@@ -51,6 +52,7 @@ class Method:
 
         lam is that of the problem as it is.
         """
+        require_options(how)
         other = problem
         if self.derivative is not None:
             # what is left out of the derivative may have been what made a symmetry's directions flat

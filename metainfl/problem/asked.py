@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metainfl.errors import InvalidProblem, InvalidTasks
+from metainfl.errors import InvalidProblem, InvalidTasks, NotFinite
 from metainfl.problem.definition import Definition
 from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
@@ -40,4 +40,14 @@ def rows(value: Any, like: Tensor, name: str) -> Tensor:
     if not isinstance(value, Tensor) or value.ndim != 2 or value.shape[1:] != like.shape:
         shape = tuple(value.shape) if isinstance(value, Tensor) else said(value)
         raise InvalidProblem(f"{name} must be a tensor (n, {len(like)}), one a row, got {shape}")
+    if value.is_complex():
+        raise InvalidProblem(f"{name} must be real, got {value.dtype}: give the real part")
+    bad = ~torch.isfinite(value).all(1)
+    if bad.any():
+        row = int(bad.nonzero()[0])
+        raise NotFinite(
+            f"row {row} of {name} is not finite ({int(bad.sum())} of {len(value)} rows): find where it "
+            "arose, or leave it out",
+            quantity=name,
+        )
     return value.to(like)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import Interrupted, InvalidOption, NotConverged, SingularHessian
+from metainfl.problem.numbers import real, whole
 from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.precondition import Preconditioner
@@ -44,11 +45,11 @@ class CG(Factoring):
         preconditioner: Preconditioner | None = None,
         allow_unconverged: bool = False,
     ) -> None:
-        if not 0 <= rtol < 1:
-            raise InvalidOption(f"rtol lies between 0 and 1, got {rtol}")
-        if max_iterations is not None and max_iterations < 1:
-            raise InvalidOption(f"max_iterations must be at least 1, got {max_iterations}")
-        self.rtol, self.max_iterations = rtol, max_iterations
+        wish = "a number between 0 and 1", lambda v: 0 <= v < 1
+        self.rtol = real(rtol, "rtol", wish, InvalidOption)
+        if max_iterations is not None:
+            max_iterations = whole(max_iterations, "max_iterations", 1, error=InvalidOption)
+        self.max_iterations = max_iterations
         self.preconditioner, self.allow_unconverged = preconditioner, allow_unconverged
 
     def prepared(self, a: SymmetricOperator) -> Solve:

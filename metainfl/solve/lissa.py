@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import Interrupted, InvalidOption, NotConverged
+from metainfl.problem.numbers import POSITIVE, real, whole
+from metainfl.problem.numbers import seed as checked_seed
 from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.result import SolveResult, relative_residual
@@ -37,15 +39,12 @@ class LiSSA(Factoring):
         rtol: float = 1e-2,
         allow_unconverged: bool = False,
     ) -> None:
-        for name, value in (("batch", batch), ("depth", depth), ("repeats", repeats)):
-            if value < 1:
-                raise InvalidOption(f"{name} must be at least 1, got {value}")
-        if not 0 < scale < math.inf:
-            raise InvalidOption(f"scale must be positive and finite, got {scale}")
-        if not rtol > 0:
-            raise InvalidOption(f"rtol must be positive, got {rtol}")
-        self.batch, self.depth, self.scale, self.repeats = batch, depth, scale, repeats
-        self.seed, self.rtol, self.allow_unconverged = seed, rtol, allow_unconverged
+        self.batch = whole(batch, "batch", 1, error=InvalidOption)
+        self.depth = whole(depth, "depth", 1, error=InvalidOption)
+        self.repeats = whole(repeats, "repeats", 1, error=InvalidOption)
+        self.scale = real(scale, "scale", POSITIVE, InvalidOption)
+        self.rtol = real(rtol, "rtol", ("positive", lambda v: v > 0), InvalidOption)
+        self.seed, self.allow_unconverged = checked_seed(seed, InvalidOption), allow_unconverged
 
     def prepared(self, a: SymmetricOperator) -> Solve:
         """Nothing is shared between right-hand sides but A."""

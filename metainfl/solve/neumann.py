@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import Interrupted, InvalidOption, NotConverged
+from metainfl.problem.numbers import POSITIVE, real, whole
 from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.refuse import floor, refuse
@@ -38,15 +39,14 @@ class Neumann(Factoring):
         allow_unconverged: bool = False,
         max_terms: int = 100_000,
     ) -> None:
-        if terms is not None and terms < 0:
-            raise InvalidOption(f"terms must not be negative, got {terms}")
-        if not 0 < rtol <= 1:
-            raise InvalidOption(f"rtol lies between 0 and 1, got {rtol}")
+        if terms is not None:
+            terms = whole(terms, "terms", 0, error=InvalidOption)
+        rtol = real(rtol, "rtol", ("a number between 0 and 1", lambda v: 0 < v <= 1), InvalidOption)
         for name, value in (("scale", scale), ("low", low)):
-            if value is not None and not 0 < value < math.inf:
-                raise InvalidOption(f"{name} must be positive and finite, got {value}")
-        if lanczos_steps < 1 or max_terms < 1:
-            raise InvalidOption("lanczos_steps and max_terms must be at least 1")
+            if value is not None:
+                real(value, name, POSITIVE, InvalidOption)
+        for name, value in (("lanczos_steps", lanczos_steps), ("max_terms", max_terms)):
+            whole(value, name, 1, error=InvalidOption)
         self.terms, self.rtol, self.scale, self.low = terms, rtol, scale, low
         self.lanczos_steps, self.max_terms = lanczos_steps, max_terms
         self.allow_unconverged = allow_unconverged

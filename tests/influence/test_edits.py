@@ -68,6 +68,18 @@ def test_edits_of_another_shape(adaptation, edits):
         adapted.adaptation_influence(p, edits, p.tasks)
 
 
+def test_edits_that_are_not_finite_or_not_real():
+    """Guards parameters that are NaN without a word, and an imaginary part that is dropped."""
+    p = problem(mi.Unrolled(1, 0.1))
+    edits = torch.zeros(3, 6, dtype=D)
+    edits[1, 2] = float("nan")
+    for f in (mi.removal.readapted, mi.removal.target_losses):
+        with pytest.raises(mi.NotFinite, match="row 1 of edits is not finite"):
+            f(p, edits, p.tasks)
+        with pytest.raises(mi.InvalidProblem, match="edits must be real"):
+            f(p, torch.zeros(1, 6, dtype=torch.complex128), p.tasks)
+
+
 @pytest.mark.parametrize("adaptation", ADAPTATIONS)
 @pytest.mark.parametrize("curvature", [mi.curvature.exact, mi.curvature.gauss_newton])
 def test_no_columns(adaptation, curvature):

@@ -9,8 +9,23 @@ from metainfl.influence import removal
 from metainfl.methods import task_if
 from metainfl.oracle import small_case
 from metainfl.problem.adaptation import Adaptation
+from metainfl.problem.weights import without
 from metainfl.solve import CG
 from tests.helpers import assert_close
+
+#: options that are none, and what is said of them
+WRONG = (
+    ({"solver": "cg"}, r"metainfl.solve.CG\(\) say, or None"),
+    ({"solver": 3}, r"metainfl.solve.Dense\(\) say, or None"),
+    ({"curvature": "gaus_newton"}, "metainfl.curvature.gauss_newton"),
+    ({"curvature": None}, "curvature is a function of a problem"),
+    ({"curvature": lambda problem: torch.eye(3)}, "must return a metainfl.solve.operator"),
+    ({"damping": None}, "damping must be finite and not negative, got NoneType"),
+    ({"damping": "a"}, "damping must be"),
+    ({"damping": 1j}, "damping must be"),
+    ({"damping": torch.ones(2)}, "damping must be"),
+    ({"damping": float("inf")}, "damping must be"),
+)
 
 
 def test_a_misspelt_option_is_refused():
@@ -22,11 +37,32 @@ def test_a_misspelt_option_is_refused():
         lambda **how: mi.scores(problem, pis, targets, **how),
         lambda **how: task_if(problem, pis, **how),
         lambda **how: removal.first_order(problem, pis, **how),
+        lambda **how: removal.newton(problem, pis, **how),
     ):
         with pytest.raises(InvalidOption, match="did you mean damping"):
             call(dampning=1e6)
         with pytest.raises(InvalidOption, match=r"write CG\(\)"):
             call(solver=CG)
+        for how, words in WRONG:
+            with pytest.raises(InvalidOption, match=words):
+                call(**how)
+
+
+def test_newton_takes_the_options_of_an_influence():
+    """Guards a curvature or solver that one Newton step drops, or has no name for."""
+    problem = small_case("maml_softmax").problem()
+    pis = [mi.task(0), mi.query(1, 0)]
+    rest = [without(problem.tasks, p) for p in pis]
+    for make in (mi.curvature.exact, mi.curvature.gauss_newton):
+        want = []
+        for tasks in rest:
+            other = problem.replaced(tasks=tasks)
+            matrix = make(other).damped(0.3).dense()
+            step = torch.linalg.solve(matrix, other.gradient(problem.lam))
+            want.append(problem.lam - step)
+        for solver in (None, CG(rtol=1e-12)):
+            found = removal.newton(problem, pis, curvature=make, damping=0.3, solver=solver)
+            assert_close(found, torch.stack(want), 1e-9)
 
 
 def test_what_is_made_of_a_linear_model_is_no_linear_model():

@@ -10,8 +10,6 @@ n a/(n - 1 + a) at b = 1). Where a few draws are all of one size, their errors d
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from scipy.special import betaln
 
@@ -21,6 +19,7 @@ from metainfl.games.game import Array, Game, players_of
 from metainfl.games.sampling import wanted
 from metainfl.games.semivalues import drawn, enumerated
 from metainfl.games.stop import Stop
+from metainfl.problem.numbers import POSITIVE, real
 
 
 def beta_shapley(
@@ -34,8 +33,7 @@ def beta_shapley(
 ) -> Estimate:
     """Phi (n,) or (n, targets): all subsets, or `samples` drawn ones a player."""
     for name, value in (("a", a), ("b", b)):
-        if not (math.isfinite(value) and value > 0):
-            raise InvalidOption(f"Beta(a, b) has positive parameters, got {name} = {value!r}")
+        real(value, f"{name} of Beta(a, b)", POSITIVE, InvalidOption)
     w = weights(players_of(game), a, b)
     if not wanted(samples, stop):
         return enumerated(game, w)

@@ -9,7 +9,6 @@ Sign, scale: those of v. Cost: at most n - 1 values an order.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from metainfl.games.game import Array, Game
 from metainfl.games.samplers import Orders, all_orders, draw_orders
 from metainfl.games.sampling import sample, wanted
 from metainfl.games.stop import Stop
+from metainfl.problem.numbers import NOT_NEGATIVE, real
 
 
 def tmc_shapley(
@@ -36,8 +36,7 @@ def tmc_shapley(
 
     All n! orders without `samples` and `stop`.
     """
-    if not (math.isfinite(tolerance) and tolerance >= 0):
-        raise InvalidOption(f"a tolerance is finite and not negative, got {tolerance!r}")
+    tolerance = real(tolerance, "a tolerance", NOT_NEGATIVE, InvalidOption)
     ask, account = Asking(game), Mean()
     n = ask.n
     ends = ask.many(np.array([[False] * n, [True] * n]))

@@ -1,0 +1,87 @@
+"""The four options of everything that solves with a curvature, looked at before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, TypedDict
+
+from metainfl import curvature as curvatures
+from metainfl import solve as solvers
+from metainfl.curvature import Curvature, exact
+from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidOption
+from metainfl.problem.given import said
+from metainfl.problem.numbers import NOT_NEGATIVE, real
+from metainfl.solve import Dense, Solver, Structured
+from metainfl.solve.operator import SymmetricOperator
+
+
+class How(TypedDict, total=False):
+    """Keyword arguments of everything that solves with a curvature."""
+
+    curvature: Curvature
+    solver: Solver | None
+    damping: float
+    allow_nonstationary: bool
+
+
+def require_options(how: Mapping[str, object]) -> None:
+    """`InvalidOption` for an option that there is not (a misspelt one would change nothing), and for a solver
+    or curvature that is none.
+    """
+    names = list(How.__annotations__)
+    for name in how:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            raise InvalidOption(f"there is no option {name!r}{meant}; there are {', '.join(names)}")
+    solver, curvature = how.get("solver"), how.get("curvature", exact)
+    if isinstance(solver, type):
+        raise InvalidOption(f"solver is an object, not a class: write {solver.__name__}()")
+    if solver is not None and not callable(solver):
+        own = _of_room(solvers, solver) or "Dense"
+        raise InvalidOption(
+            f"solver is an object that solves, metainfl.solve.{own}() say, or None; got {said(solver)}"
+        )
+    if not callable(curvature):
+        own = _of_room(curvatures, curvature) or "exact"
+        raise InvalidOption(
+            f"curvature is a function of a problem, such as metainfl.curvature.{own}; got "
+            f"{said(curvature)}"
+        )
+
+
+def damping_of(how: Mapping[str, Any]) -> float:
+    """The damping as a number, 0 where none was given."""
+    return real(how.get("damping", 0.0), "damping", NOT_NEGATIVE, InvalidOption)
+
+
+def operator_of(problem: Problem, how: Mapping[str, Any]) -> SymmetricOperator:
+    """C + damping, of the curvature asked for."""
+    curvature = how.get("curvature", exact)
+    found = curvature(problem)
+    if not all(hasattr(found, name) for name in ("damped", "dense", "size")):
+        raise InvalidOption(
+            f"curvature must return a metainfl.solve.operator.SymmetricOperator, got {said(found)}: "
+            "metainfl.curvature.exact is one that does"
+        )
+    operator: SymmetricOperator = found.damped(damping_of(how))
+    return operator
+
+
+def solver_of(operator: SymmetricOperator, how: Mapping[str, Any]) -> Solver:
+    """The solver asked for, else the curvature's own inverse, else a dense solve."""
+    solver: Solver | None = how.get("solver")
+    if solver is not None:
+        return solver
+    return Structured() if hasattr(operator, "inverse") else Dense()
+
+
+def _of_room(room: Any, name: object) -> str | None:
+    """A name of the room that a word is meant for."""
+    if not isinstance(name, str):
+        return None
+    known = {n.lower(): n for n in room.__all__}
+    near = get_close_matches(name.lower(), list(known), n=1)
+    return known[near[0]] if near else None

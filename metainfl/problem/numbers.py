@@ -1,0 +1,66 @@
+"""Numbers as a user gives them, of any library: one check each for real, whole and seeds of generators.
+
+What is none is refused by its name and with what it should be, in the error type of the room that asks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from operator import index
+from typing import Any
+
+from metainfl.errors import InvalidProblem, MetainflError
+from metainfl.problem.given import said
+
+Fits = Callable[[float], bool]
+Wish = tuple[str, Fits]
+
+FINITE: Wish = ("a finite number", math.isfinite)
+POSITIVE: Wish = ("positive and finite", lambda v: math.isfinite(v) and v > 0)
+NOT_NEGATIVE: Wish = ("finite and not negative", lambda v: math.isfinite(v) and v >= 0)
+BELOW_ONE: Wish = ("a number between 0 and 1", lambda v: 0 < v < 1)
+#: what torch.Generator.manual_seed takes
+SEEDS = -(2**63), 2**64 - 1
+
+
+def real(
+    value: Any, name: str, wish: Wish = FINITE, error: type[MetainflError] = InvalidProblem
+) -> float:
+    """A real number that fits, from any type that is one, or an array or tensor that holds one."""
+    words, fits = wish
+    told = f"{name} must be {words}, got {said(value)}"
+    if isinstance(value, (str, bytes, complex)):
+        raise error(told)
+    try:
+        found = float(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as why:
+        raise error(told) from why
+    if not fits(found):
+        raise error(told)
+    return found
+
+
+def whole(
+    value: Any,
+    name: str,
+    least: int | None = None,
+    most: int | None = None,
+    error: type[MetainflError] = InvalidProblem,
+) -> int:
+    """A whole number from `least` to `most`, from any type that is one."""
+    bound = "" if least is None else f" of at least {least}"
+    bound += "" if most is None else f" and at most {most}"
+    told = f"{name} must be a whole number{bound}, got {said(value)}"
+    try:
+        found = index(value)
+    except (TypeError, ValueError, RuntimeError) as why:
+        raise error(told) from why
+    if (least is not None and found < least) or (most is not None and found > most):
+        raise error(told)
+    return found
+
+
+def seed(value: Any, error: type[MetainflError] = InvalidProblem) -> int:
+    """A seed that torch's generators take."""
+    return whole(value, "seed", *SEEDS, error)
