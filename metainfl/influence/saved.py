@@ -19,6 +19,7 @@ from torch import Tensor
 from metainfl.errors import BrokenData, InvalidProblem, MissingData
 from metainfl.influence.stored import Stored
 from metainfl.plain import as_json
+from metainfl.problem.files import named
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.ragged import Ragged
 from metainfl.problem.tasks import Tasks
@@ -47,7 +48,7 @@ def save(path: str | Path, value: Tasks | Tensor | Stored) -> None:
             f"the order is metainfl.save(path, value); got a {type(path).__name__}, "
             f"a {type(value).__name__}. A training run has metainfl.training.save(run, folder)"
         )
-    path = Path(path)
+    path = named(path)
     if isinstance(value, Tasks):
         kind, tensors = "tasks", _of_tasks(value)
         more: dict[str, Any] = {"ragged": isinstance(value, Ragged)}
@@ -110,7 +111,7 @@ def _write(path: Path, tensors: Read, about: str) -> None:
 
 def load(path: str | Path) -> Any:
     """What `save` wrote, on the CPU. Raises `MissingData` without the file, `BrokenData` with another."""
-    path = Path(path)
+    path = named(path)
     if not path.is_file():
         raise MissingData(f"there is no file {path}; metainfl.save(path, value) writes one")
     try:

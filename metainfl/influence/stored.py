@@ -16,8 +16,10 @@ from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.problem.asked import require_tasks
+from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
+from metainfl.problem.weights import require_perturbations
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,13 @@ class Stored:
     lam: Tensor
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", self.value.detach().clone())
-        object.__setattr__(self, "lam", self.lam.detach().clone())
+        require_perturbations(self.perturbations)
         object.__setattr__(self, "perturbations", tuple(self.perturbations))
+        for name, shape, axes in (("value", "(n, p)", 2), ("lam", "(p,)", 1)):
+            t = getattr(self, name)
+            if not isinstance(t, Tensor) or not t.is_floating_point() or t.ndim != axes:
+                raise InvalidProblem(f"{name} must be a tensor {shape} of floats, got {said(t)}")
+            object.__setattr__(self, name, t.detach().clone())
         wanted = (len(self.perturbations), len(self.lam))
         if self.value.shape != wanted:
             raise InvalidProblem(
@@ -46,6 +52,10 @@ class Stored:
             row = int((~torch.isfinite(self.value).all(1)).nonzero()[0])
             p = self.perturbations[row]
             raise NotFinite(f"the influence of {p} is not finite", quantity="influence")
+
+        if not torch.isfinite(self.lam).all():
+            place = int((~torch.isfinite(self.lam)).nonzero()[0])
+            raise NotFinite(f"lam is not finite at index {place}", quantity="lam")
 
     def scores(self, problem: Problem, targets: Tasks) -> Tensor:
         """d L_t/d pi (n, m) of targets that adapt as `problem` has it; its own tasks are not read.

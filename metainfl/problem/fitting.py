@@ -9,17 +9,17 @@ from torch import Tensor
 
 from metainfl.errors import InvalidTasks
 from metainfl.problem.given import said
+from metainfl.problem.moving import copied
 
 
 def tensor(name: str, t: Any) -> Tensor:
     """A copy of inputs or targets (tasks, instances, ...), finite and precise enough."""
-    if not isinstance(t, Tensor):
-        raise InvalidTasks(f"{name} must be a torch tensor, got {type(t).__name__}")
+    plain(name, t)
     if t.ndim < 2:
         raise InvalidTasks(f"{name} must be (tasks, instances, ...), got {tuple(t.shape)}")
     if name.endswith("_x") and not t.is_floating_point():
         raise InvalidTasks(f"{name} must be floating point, got {t.dtype}; call .double()")
-    if t.dtype in (torch.float16, torch.bfloat16):
+    if t.is_floating_point() and t.dtype not in (torch.float32, torch.float64):
         raise InvalidTasks(
             f"{name} is {t.dtype}, in which second derivatives are rounding; give {name}.float() "
             "or .double()"
@@ -27,7 +27,27 @@ def tensor(name: str, t: Any) -> Tensor:
     if t.is_floating_point() and not torch.isfinite(t).all():
         where = torch.nonzero(~torch.isfinite(t))[0].tolist()
         raise InvalidTasks(f"{name} is not finite at index {where}; clean or drop it")
-    return t.detach().clone()
+    return copied(t)
+
+
+def plain(name: str, t: Any) -> Tensor:
+    """A real, dense tensor with values, or `InvalidTasks` with what to give instead."""
+    if not isinstance(t, Tensor):
+        raise InvalidTasks(f"{name} must be a torch tensor, got {said(t)}: use torch.as_tensor")
+    kind, instead = "", ""
+    if t.is_meta:
+        kind, instead = "on the device meta and has no values", "a tensor that has values"
+    elif t.is_nested:
+        kind, instead = "nested", "tasks of different sizes to metainfl.Tasks.ragged"
+    elif t.is_quantized:
+        kind, instead = "quantized", f"{name}.dequantize()"
+    elif t.layout != torch.strided:
+        kind, instead = f"{t.layout}", f"{name}.to_dense()"
+    elif t.is_complex():
+        kind, instead = f"{t.dtype}", "real numbers, its real part or its size"
+    if kind:
+        raise InvalidTasks(f"{name} is {kind}: give {instead}")
+    return t
 
 
 def agree(support_x: Tensor, support_y: Tensor, query_x: Tensor, query_y: Tensor) -> None:
@@ -57,11 +77,18 @@ def agree(support_x: Tensor, support_y: Tensor, query_x: Tensor, query_y: Tensor
 def weights(name: str, w: Any, shape: torch.Size, like: Tensor) -> Tensor:
     """A copy of weights of this shape, finite and not negative; ones where none are given."""
     if w is None:
-        w = like.new_ones(shape)
-    elif not isinstance(w, Tensor):
-        raise InvalidTasks(f"{name} must be a torch tensor, got {said(w)}")
-    elif w.shape != shape:
+        with torch.inference_mode(False):
+            return like.new_ones(shape)
+    if plain(name, w).shape != shape:
         raise InvalidTasks(f"{name} must have shape {tuple(shape)}, got {tuple(w.shape)}")
-    elif not torch.isfinite(w).all() or (w < 0).any():
+    own = copied(w).to(like)
+    if not torch.isfinite(w).all() or (w < 0).any():
         raise InvalidTasks(f"{name} must be finite and not negative; removal is weight 0")
-    return w.detach().to(like, copy=True)
+    lost = ~torch.isfinite(own) | ((own == 0) & (w.to(own.device) > 0))
+    if lost.any():
+        where = torch.nonzero(lost)[0].tolist()
+        raise InvalidTasks(
+            f"{name} is {float(w[tuple(where)]):.3g} at index {where}, which is {float(own[tuple(where)])} in "
+            f"{like.dtype}, as the inputs are: scale the weights, or give inputs in float64"
+        )
+    return own

@@ -81,6 +81,10 @@ def group(members: Iterable[Perturbation]) -> Perturbation:
 
     Raises `InvalidProblem` for a shift, for a weight that is named twice, and for no members at all.
     """
+    if isinstance(members, Perturbation) or not isinstance(members, Iterable):
+        raise InvalidProblem(
+            f"a group is made of a list, metainfl.group([metainfl.task(0)]) say; got {members}"
+        )
     flat: list[Perturbation] = []
     for m in members:
         if not hasattr(m, "members"):

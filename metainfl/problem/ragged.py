@@ -14,6 +14,7 @@ from torch import Tensor
 
 from metainfl.errors import InvalidTasks
 from metainfl.problem.given import said
+from metainfl.problem.moving import moved
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.places import places as chosen
 from metainfl.problem.tasks import Tasks
@@ -27,10 +28,17 @@ class Ragged(Tasks):
 
     def __init__(self, groups: Sequence[tuple[Tensor, Tasks]]) -> None:
         object.__setattr__(self, "_groups", list(groups))
-        total = sum(len(index) for index, _ in groups)
-        weights = groups[0][1].w.new_empty(total)
-        for index, tasks in groups:
-            weights[index] = tasks.w
+        own = [_places(index, tasks) for index, tasks in groups]
+        every = torch.cat([index.cpu() for index in own])
+        if not torch.equal(every.sort().values, torch.arange(len(every))):
+            raise InvalidTasks(
+                f"{len(every)} tasks have the places 0 to {len(every) - 1}, each once; got "
+                f"{every.tolist()[:20]}"
+            )
+        with torch.inference_mode(False):
+            weights = groups[0][1].w.new_empty(len(every))
+            for index, (_, tasks) in zip(own, groups, strict=True):
+                weights[index] = tasks.w
         object.__setattr__(self, "task_weight", weights)
         self._agree()
 
@@ -167,7 +175,16 @@ class Ragged(Tasks):
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> Tasks:
         """Move to a device, and all floating-point tensors to a dtype."""
-        return Ragged([(i.to(device), t.to(device, dtype)) for i, t in self.groups()])
+        return Ragged([(moved(i, device, None), t.to(device, dtype)) for i, t in self.groups()])
 
     def _mapped(self, f: Callable[[Tensor], Tensor]) -> Tasks:
         return Ragged([(i, t._mapped(f)) for i, t in self.groups()])
+
+
+def _places(index: Any, tasks: Tasks) -> Tensor:
+    """Whole numbers (n,), one a task of the group."""
+    whole = isinstance(index, Tensor) and index.dtype in (torch.int64, torch.int32)
+    if not whole or index.shape != (tasks.n_tasks,):
+        raise InvalidTasks(f"places of {tasks.n_tasks} tasks are whole numbers, got {said(index)}")
+    found: Tensor = index
+    return found.long()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from metainfl.errors import InvalidTasks
 from metainfl.problem import fitting, words
+from metainfl.problem.moving import moved
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.places import places
 
@@ -148,9 +149,7 @@ class Tasks:
                 f"tasks are computed in float32 or float64, not in {dtype}: in less, second derivatives are "
                 "rounding"
             )
-        return self._mapped(
-            lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None)
-        )
+        return self._mapped(lambda t: moved(t, device, dtype))
 
     def owned(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
@@ -161,6 +160,7 @@ class Tasks:
     def _mapped(self, f: Callable[[Tensor], Tensor]) -> Tasks:
         """f applied to every tensor, which were checked when these tasks were made."""
         new = object.__new__(Tasks)
-        for field in fields(Tasks):
-            object.__setattr__(new, field.name, f(getattr(self, field.name)))
+        with torch.inference_mode(False):  # else nothing counts what is written into them later
+            for field in fields(Tasks):
+                object.__setattr__(new, field.name, f(getattr(self, field.name)))
         return new

@@ -21,6 +21,7 @@ from torch import Tensor
 from metainfl.derive.problem import Problem
 from metainfl.errors import BrokenRun, InvalidRecipe
 from metainfl.plain import as_json
+from metainfl.problem.files import named, new_folder
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.program import Program
@@ -39,8 +40,7 @@ def save(run: Run, folder: str | Path) -> None:
             f"the order is metainfl.training.save(run, folder); got {_kind(run)}, {_kind(folder)}. What is "
             "no run (tasks, lam, influences) is written by metainfl.save(path, value), in the other order"
         )
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = new_folder(folder, InvalidRecipe)
     p = run.program
     tensors = {"losses": torch.tensor(run.losses, dtype=torch.float64)}
     states = {"start": p.start, "last": run.state}
@@ -100,7 +100,7 @@ def load(folder: str | Path, problem: Problem) -> Run:
         raise InvalidRecipe(
             f"the order is metainfl.training.load(folder, problem); got {_kind(folder)}, {_kind(problem)}"
         )
-    folder = Path(folder)
+    folder = named(folder, "folder", InvalidRecipe)
     try:
         text, tensors = _read(folder)
         facts = json.loads(text)

@@ -5,6 +5,8 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 import metainfl as mi
 from metainfl.errors import BrokenData, InvalidProblem, MetainflError, MissingData, NotFinite
@@ -93,6 +95,50 @@ def test_influences_that_do_not_fit_are_told():
         mi.Stored(torch.ones(1, 3), [mi.task(0), mi.task(1)], torch.ones(3))
     with pytest.raises(NotFinite, match="influence of task 1"):
         mi.Stored(torch.tensor([[1.0], [float("nan")]]), [mi.task(0), mi.task(1)], torch.ones(1))
+    with pytest.raises(NotFinite, match="lam is not finite at index 1"):
+        mi.Stored(torch.ones(1, 2), [mi.task(0)], torch.tensor([1.0, float("nan")]))
+    with pytest.raises(InvalidProblem, match=r"made by metainfl.task"):
+        mi.Stored(torch.ones(2, 1), [0, 1], torch.ones(1))
+    for value, lam in (
+        ([[0.0]], torch.zeros(1)),
+        (torch.zeros(1, 1), [0.0]),
+        (torch.zeros(1), torch.zeros(1)),
+    ):
+        with pytest.raises(InvalidProblem, match=r"must be a tensor \(.* of floats"):
+            mi.Stored(value, [mi.task(0)], lam)
+
+
+def test_places_of_a_file_that_overlap(tmp_path):
+    """Guards weights that were never written, from a file that was changed."""
+    parts = []
+    for n in (2, 3, 2):
+        x, y = batch(1, n)
+        parts.append({"support_x": x[0], "support_y": y[0], "query_x": x[0], "query_y": y[0]})
+    mi.save(tmp_path / "f", mi.Tasks.ragged(parts))
+    with safe_open(tmp_path / "f", framework="pt") as file:
+        about, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    tensors["1.places"] = tensors["1.places"] * 0
+    save_file(tensors, tmp_path / "f", metadata=about)
+    with pytest.raises(BrokenData, match="each once"):
+        mi.load(tmp_path / "f")
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("", "names no file"),
+        ("a" * 300, "can be no file"),
+        ("a\0b", "names no file"),
+        (None, "the name of a file"),
+    ],
+)
+def test_names_that_no_file_has(tmp_path, name, words):
+    """Guards pathlib's and the system's own errors."""
+    whole = name if not name else str(tmp_path / name)
+    with pytest.raises(InvalidProblem, match=words):
+        mi.load(whole)
+    with pytest.raises(InvalidProblem, match=words if name is not None else "the order is"):
+        mi.save(whole, torch.ones(2))
 
 
 @pytest.mark.parametrize("places", [np.arange(4), torch.arange(4), range(4)])

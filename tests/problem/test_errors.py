@@ -46,6 +46,22 @@ TASKS = [
     (lambda d: {"task_weight": -torch.ones(3)}, "not negative"),
     (lambda d: {"support_weight": torch.ones(3, 3)}, r"shape \(3, 4\)"),
     (lambda d: {"query_weight": torch.full((3, 5), float("inf"))}, "finite"),
+    (
+        lambda d: {"query_weight": torch.ones(3, 5) * 1j},
+        "query_weight is torch.complex64: give real",
+    ),
+    (lambda d: {"query_y": d["query_y"] * 1j}, "query_y is torch.complex128: give real numbers"),
+    (lambda d: {"query_x": d["query_x"].to_sparse()}, r"give query_x.to_dense\(\)"),
+    (lambda d: {"query_x": d["query_x"].to("meta")}, "query_x is on the device meta"),
+    (
+        lambda d: {"query_x": d["query_x"].to(torch.float8_e4m3fn)},
+        "second derivatives are rounding",
+    ),
+    (
+        lambda d: {"query_x": torch.nested.nested_tensor(list(d["query_x"]), layout=torch.jagged)},
+        "query_x is nested",
+    ),
+    (lambda d: {"task_weight": [1, 1, 1]}, "task_weight must be a torch tensor"),
 ]
 
 
@@ -53,6 +69,31 @@ TASKS = [
 def test_tasks(change, message):
     with pytest.raises(mi.InvalidTasks, match=message):
         mi.Tasks(**{**data(), **change(data())})
+
+
+@pytest.mark.parametrize("size, there", [(1e300, "inf"), (1e-60, "0.0")])
+def test_weights_that_the_inputs_dtype_cannot_hold(size, there):
+    """Guards infinite weights, and tasks removed by rounding: weights were looked at before the cast."""
+    single = {k: v.float() for k, v in data().items()}
+    w = torch.tensor([1, size, 0], dtype=torch.float64)
+    with pytest.raises(
+        mi.InvalidTasks, match=rf"at index \[1\], which is {there} in torch.float32"
+    ):
+        mi.Tasks(**single, task_weight=w)
+    tasks = mi.Tasks(**single)
+    with pytest.raises(mi.InvalidTasks, match="scale the weights"):
+        tasks.reweighted(task=w)
+    w[1] = 2
+    assert tasks.reweighted(task=w).w.tolist() == [1, 2, 0]
+
+
+def test_a_device_that_is_not_here():
+    tasks = mi.Tasks(**data())
+    one = {k: v[0] for k, v in data().items()}
+    short = {**one, "query_x": one["query_x"][:3], "query_y": one["query_y"][:3]}
+    for t in (tasks, mi.Tasks.ragged([one, short])):
+        with pytest.raises(mi.InvalidTasks, match="cannot be put on device 'nosuch' here"):
+            t.to("nosuch")
 
 
 def problem(**changes):

@@ -125,3 +125,18 @@ def test_ragged_tasks_in_inference_mode():
         assert tasks.groups()[0][1].w.tolist() == [2]
         tasks.w[1] = 3
     assert tasks.w.tolist() == [2, 3] and tasks.groups()[1][1].w.tolist() == [3]
+
+
+def test_tasks_made_in_inference_mode_are_used_outside():
+    """Guards "Inference tensors do not track version counter", where what is remembered is compared."""
+    parts = [one_task(k, 2, 3) for k in range(3)]
+    with torch.inference_mode():
+        tasks = mi.Tasks.ragged([{n: t.clone() for n, t in p.items()} for p in parts])
+        picked = tasks.select([0, 2]).scaled([mi.task(1)], 0.5)
+    want = problem(mi.Tasks.ragged(parts))
+    p = problem(tasks)
+    p.lam = want.lam = torch.ones(p.n_meta, dtype=torch.float64)
+    assert torch.equal(p.gradient(p.lam), want.gradient(p.lam))
+    before = p.losses(p.lam).clone()
+    tasks.groups()[0][1].support_y.mul_(3.0)  # seen: adapted states are made anew
+    assert not torch.equal(p.losses(p.lam), before) and len(picked.versions()) == 7

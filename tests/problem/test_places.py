@@ -51,6 +51,9 @@ def test_what_is_no_place_is_refused(wrong):
         mi.shift("Support", 0, 0, 0)  # it shifted the query
     with pytest.raises(InvalidProblem, match="holds perturbations"):
         mi.group([0, 1])
+    for alone in (mi.task(0), None, 3):
+        with pytest.raises(InvalidProblem, match="a group is made of a list"):
+            mi.group(alone)
 
 
 @pytest.mark.parametrize("ragged", [False, True])

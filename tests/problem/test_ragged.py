@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import metainfl as mi
+from metainfl.problem.ragged import Ragged
 from metainfl.problem.weights import without
 from tests.helpers import assert_close
 
@@ -100,3 +101,29 @@ def test_padding_whose_loss_is_infinite_does_not_count():
     assert_close(padded.hessian(lam), plain.hessian(lam), 1e-13)
     with pytest.raises(mi.InvalidProblem, match="weight 0"):
         mi.influence(padded.replaced(lam=padded.solve()), [mi.support(0, 3)])
+
+
+def test_what_are_no_tasks_one_by_one():
+    """Guards Python's and torch's own errors for a list of something else, and weights of another size."""
+    one = one_task(0, 2, 3)
+    for wrong, words in (
+        ([1], "task 0 must be a mapping"),
+        (None, "give a list of mappings"),
+        (
+            [one, {**one, "query_weight": torch.ones(2)}],
+            r"query_weight of task 1 must have shape \(3,\)",
+        ),
+        ([{**one, "task_weight": torch.ones(2)}], r"task_weight of task 0 must have shape \(\)"),
+        ([{**one, "query_x": one["query_x"].to_sparse()}], "query_x of task 0 is torch.sparse_coo"),
+    ):
+        with pytest.raises(mi.InvalidTasks, match=words):
+            mi.Tasks.ragged(wrong)
+
+
+@pytest.mark.parametrize("places", [[0, 0], [0, 2], [-1, 0], [0.0, 1.0], [[0, 1]]])
+def test_places_are_each_there_once(places):
+    """Guards weights that were never written: places that overlap leave some of them unset."""
+    two = mi.Tasks.ragged([one_task(0, 2, 3), one_task(1, 2, 3)])
+    three = mi.Tasks.ragged([one_task(2, 2, 4)])
+    with pytest.raises(mi.InvalidTasks, match="places"):
+        Ragged([(torch.tensor(places), two), (torch.tensor([2]), three)])

@@ -114,3 +114,16 @@ def test_a_kill_while_writing_leaves_one_run_whole(tmp_path, monkeypatch, replac
     else:
         save(longer, tmp_path)
     assert load(tmp_path, network()).done == (3 if replaced else 8)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    """Guards FileExistsError, and a name that no folder has."""
+    (tmp_path / "f").write_text("x")
+    run = train(network(), Recipe(rate=0.1, steps=1), progress=False)
+    for name, words in (
+        (tmp_path / "f", "can be no folder"),
+        ("a" * 300, "can be no folder"),
+        ("", "names no"),
+    ):
+        with pytest.raises(InvalidRecipe, match=words):
+            save(run, name)
