@@ -87,8 +87,9 @@ def weights(name: str, w: Any, shape: torch.Size, like: Tensor) -> Tensor:
     lost = ~torch.isfinite(own) | ((own == 0) & (w.to(own.device) > 0))
     if lost.any():
         where = torch.nonzero(lost)[0].tolist()
+        was, now = float(w[tuple(where)]), float(own[tuple(where)])
         raise InvalidTasks(
-            f"{name} is {float(w[tuple(where)]):.3g} at index {where}, which is {float(own[tuple(where)])} in "
-            f"{like.dtype}, as the inputs are: scale the weights, or give inputs in float64"
+            f"{name} is {was:.3g} at index {where}, which is {now} in {like.dtype}, as "
+            "the inputs are: scale the weights, or give inputs in float64"
         )
     return own

@@ -21,6 +21,6 @@ def moved(t: Tensor, device: torch.device | str | None, dtype: torch.dtype | Non
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         words = str(error).strip().splitlines()[0].rstrip(".")
         raise InvalidTasks(
-            f"tasks cannot be put on device {device!r} here ({words[:200]}): name one that torch has, 'cpu' or "
-            "'cuda:0', say"
+            f"tasks cannot be put on device {device!r} here ({words[:200]}): name one that torch has, "
+            "'cpu' or 'cuda:0' say"
         ) from error

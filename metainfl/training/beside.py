@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
+from metainfl.problem.numbers import seed as checked_seed
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import removable, weight
@@ -31,7 +32,7 @@ def removed(
     if reruns <= 0:
         return None
     removable(tasks, perturbations)
-    draw = torch.Generator().manual_seed(seed)
+    draw = torch.Generator().manual_seed(checked_seed(seed))
     order = torch.randperm(len(perturbations), generator=draw)[:reruns]
     return [perturbations[i] for i in order.tolist()]
 

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import index
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
+from metainfl.problem import numbers
+from metainfl.problem.given import said
+
+#: what `Run.sensitivities` has derivatives in
+VARIABLES = "task_weight", "support_weight", "query_weight", "support_x", "query_x"
+ANY: numbers.Wish = ("a number", lambda v: True)
 
 
 def whole(value: Any, what: str, least: int | None = None) -> int:
     """A whole number, from any type that is one."""
-    bound = "" if least is None else f" of at least {least}"
-    try:
-        found = index(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise InvalidRecipe(f"{what} must be a whole number{bound}, got {value!r}") from None
-    if least is not None and found < least:
-        raise InvalidRecipe(f"{what} must be at least {least}, got {found}")
-    return found
+    return numbers.whole(value, what, least, error=InvalidRecipe)
 
 
-def number(value: Any, what: str) -> float:
+def number(value: Any, what: str, wish: numbers.Wish = ANY) -> float:
     """A float, from any real number, or an array or tensor that holds one."""
-    try:
-        if isinstance(value, (str, bytes)):
-            raise TypeError
-        return float(value)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise InvalidRecipe(f"{what} must be a number, got {value!r}") from None
+    return numbers.real(value, what, wish, InvalidRecipe)
 
 
 def rates(value: Any, steps: int) -> float | tuple[float, ...]:
@@ -76,3 +70,26 @@ def optimiser(value: Any) -> None:
             f"a {name} is no optimiser of metainfl.training: it has no {', '.join(missing)}; take SGD(), "
             "Adam() or AdamW(), or one of your own that has these"
         )
+
+
+def vectors(value: Any, like: Tensor) -> Tensor:
+    """Seeds of an adjoint (m, p), one a row, as `like` (p,) has them."""
+    n = len(like)
+    if not isinstance(value, Tensor) or value.ndim != 2 or value.shape[1] != n or not len(value):
+        shape = tuple(value.shape) if isinstance(value, Tensor) else said(value)
+        raise InvalidRecipe(f"seeds must be a tensor (m, {n}), m at least 1, got {shape}")
+    if value.is_complex():
+        raise InvalidRecipe(f"seeds must be real, got {value.dtype}: ask for both parts")
+    if not torch.isfinite(value).all():
+        row = int((~torch.isfinite(value).all(1)).nonzero()[0])
+        raise InvalidRecipe(f"row {row} of the seeds is not finite: look at where it was made")
+    return value.to(like)
+
+
+def fields(read: Any) -> tuple[str, ...]:
+    """Names of the variables that a derivative is asked in."""
+    many = isinstance(read, Iterable) and not isinstance(read, str)
+    wrong = [r for r in read if r not in VARIABLES] if many else [read]
+    if wrong:
+        raise InvalidRecipe(f"read is a list of {', '.join(VARIABLES)}; got {said(wrong[0])}")
+    return tuple(read)

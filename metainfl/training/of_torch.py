@@ -20,6 +20,10 @@ def of_torch(optimiser: torch.optim.Optimizer) -> Optimiser:
 
 
 def _of_group(kind: type, g: dict[str, Any]) -> Optimiser:
+    if kind not in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
+        raise InvalidRecipe(
+            f"{kind.__name__} is not recorded; known: torch.optim's SGD, Adam, AdamW"
+        )
     for name in ("amsgrad", "maximize"):
         if g.get(name):
             raise InvalidRecipe(
@@ -28,10 +32,6 @@ def _of_group(kind: type, g: dict[str, Any]) -> Optimiser:
     decay = float(g["weight_decay"])
     if kind is torch.optim.SGD:
         return SGD(float(g["momentum"]), float(g["dampening"]), bool(g["nesterov"]), decay)
-    if kind not in (torch.optim.Adam, torch.optim.AdamW):
-        raise InvalidRecipe(
-            f"{kind.__name__} is not recorded; known: torch.optim's SGD, Adam, AdamW"
-        )
     b1, b2 = (float(b) for b in g["betas"])
     own = (AdamW if kind is torch.optim.AdamW else Adam)(
         b1, b2, float(g["eps"]), weight_decay=decay

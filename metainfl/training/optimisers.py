@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
+from metainfl.problem.numbers import FINITE, NOT_NEGATIVE, POSITIVE
+from metainfl.training.given import number
 
 Moments = tuple[Tensor, ...]
 
@@ -55,8 +57,7 @@ class SGD:
 
     def __post_init__(self) -> None:
         _not_negative(self, "momentum", "weight_decay")
-        if not math.isfinite(self.dampening):
-            raise InvalidRecipe(f"dampening must be finite, got {self.dampening}")
+        number(self.dampening, "dampening", FINITE)
         if self.nesterov and not (self.momentum > 0 and self.dampening == 0):
             raise InvalidRecipe("nesterov needs a positive momentum and no dampening")
 
@@ -101,12 +102,9 @@ class Adam:
     def __post_init__(self) -> None:
         _not_negative(self, "weight_decay")
         for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InvalidRecipe(f"{name} must lie in [0, 1), got {getattr(self, name)}")
-        if not (math.isfinite(self.eps) and self.eps > 0):
-            raise InvalidRecipe(
-                f"eps must be positive, got {self.eps}: at 0 a unit without a gradient divides 0 by 0"
-            )
+            number(getattr(self, name), name, ("a number in [0, 1)", lambda v: 0 <= v < 1))
+        wish = "positive (at 0 a unit without a gradient divides 0 by 0)", POSITIVE[1]
+        number(self.eps, "eps", wish)
 
     @property
     def n_moments(self) -> int:
@@ -166,6 +164,4 @@ def _decayed(
 
 def _not_negative(optimiser: object, *names: str) -> None:
     for name in names:
-        value = getattr(optimiser, name)
-        if not (math.isfinite(value) and value >= 0):
-            raise InvalidRecipe(f"{name} must be finite and not negative, got {value}")
+        number(getattr(optimiser, name), name, NOT_NEGATIVE)

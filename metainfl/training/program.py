@@ -13,7 +13,9 @@ from torch import Tensor
 
 from metainfl.derive.loop import Stack, own_stacks, stacks, total
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidRecipe, NotFinite, RunNotFinite
+from metainfl.errors import InvalidRecipe, InvalidTasks, NotFinite, RunNotFinite
+from metainfl.problem.asked import require_problem
+from metainfl.problem.given import said
 from metainfl.problem.tasks import Tasks
 from metainfl.training import joint
 from metainfl.training.recipe import DTYPES, Recipe
@@ -25,6 +27,11 @@ class Program:
     """A problem, a recipe and a start."""
 
     def __init__(self, problem: Problem, recipe: Recipe, start: Tensor | State | None) -> None:
+        require_problem(problem)
+        if not isinstance(recipe, Recipe):
+            raise InvalidRecipe(
+                f"a run takes a metainfl.training.Recipe, Recipe(rate=0.1, steps=100) say; got {said(recipe)}"
+            )
         self.problem = _own(problem, recipe)
         self.recipe = recipe
         self.batches = recipe.batches_of(problem.tasks.n_tasks)
@@ -129,11 +136,9 @@ def _own(problem: Problem, recipe: Recipe) -> Problem:
     dtype = None if recipe.dtype is None else DTYPES[recipe.dtype]
     try:
         tasks = problem.tasks.owned(recipe.device, dtype)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        words = str(error).strip().splitlines()[0].rstrip(".")
+    except InvalidTasks as error:
         raise InvalidRecipe(
-            f"tasks cannot be put on device {recipe.device!r} here ({words[:200]}); leave device out to "
-            "compute where the tasks are"
+            f"{error}; or leave device out to compute where the tasks are"
         ) from error
     like = tasks.like
     try:

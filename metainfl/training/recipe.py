@@ -15,6 +15,7 @@ import torch
 
 from metainfl.errors import InvalidRecipe
 from metainfl.plain import as_json, from_json
+from metainfl.problem.numbers import POSITIVE, seed
 from metainfl.training import given
 from metainfl.training.optimisers import KNOWN, SGD, Optimiser
 
@@ -61,7 +62,7 @@ class Recipe:
                 raise InvalidRecipe(f"the batch of step {self.batches.index(())} is empty")
         put(self, "steps", given.whole(self.steps, "steps", 1))
         assert self.steps is not None
-        put(self, "seed", given.whole(self.seed, "seed"))
+        put(self, "seed", seed(self.seed, InvalidRecipe))
         if self.batch_size is not None:
             put(self, "batch_size", given.whole(self.batch_size, "batch_size", 1))
         put(self, "rate", given.rates(self.rate, self.steps))
@@ -73,9 +74,8 @@ class Recipe:
         if self.reduction not in ("mean", "sum"):
             raise InvalidRecipe(f"reduction is 'mean' or 'sum', got {self.reduction!r}")
         if self.clip is not None:
-            put(self, "clip", given.number(self.clip, "clip"))
-        if self.clip is not None and not (math.isfinite(self.clip) and self.clip > 0):
-            raise InvalidRecipe(f"clip must be positive, or None for no clipping; got {self.clip}")
+            wish = "a number above 0, or None for no clipping", POSITIVE[1]
+            put(self, "clip", given.number(self.clip, "clip", wish))
         if self.dtype is not None and self.dtype not in DTYPES:
             raise InvalidRecipe(f"dtype is one of {sorted(DTYPES)}, got {self.dtype!r}")
         if self.device is not None:

@@ -14,6 +14,7 @@ after it, to rounding; otherwise `NotReplayed` names the first step that differs
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
@@ -22,9 +23,12 @@ from torch import Tensor, nn
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidRecipe, NotReplayed
+from metainfl.problem.asked import require_problem
 from metainfl.problem.tasks import Tasks
+from metainfl.training import recorded
 from metainfl.training.of_torch import of_torch
 from metainfl.training.recipe import Recipe
+from metainfl.training.recorded import require_loop
 from metainfl.training.run import Run
 from metainfl.training.state import State
 from metainfl.training.train import KEEP, train
@@ -37,6 +41,7 @@ class Recorder:
     """Batches, rates and parameters of a loop that somebody else wrote, from the moment it is made."""
 
     def __init__(self, net: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        require_loop(net, optimiser)
         self.net, self.torch_optimiser = net, optimiser
         self.optimiser = of_torch(optimiser)
         if any(optimiser.state.values()):
@@ -44,6 +49,8 @@ class Recorder:
                 "the optimiser has taken steps already: make the recorder before them"
             )
         self.start = self._flat()
+        #: of a rate that is a tensor
+        self.rate_dtype: torch.dtype | None = None
         #: rate, batch and parameters after it of every step, one record each: whole, or not there
         self.steps: list[tuple[float, list[int] | Tasks, Tensor]] = []
 
@@ -60,13 +67,14 @@ class Recorder:
         """Call directly after each step of the optimiser, before a scheduler's: which tasks it was taken on,
         by their places in the problem's tasks, or as `Tasks` where the loop draws new ones at each step.
         """
-        rates = {float(g["lr"]) for g in self.torch_optimiser.param_groups}
+        given = [g["lr"] for g in self.torch_optimiser.param_groups]
+        rates = {float(rate) for rate in given}
         if len(rates) > 1:
             raise InvalidRecipe(
                 f"parameter groups have different rates, {sorted(rates)}: not recorded"
             )
-        named = batch if isinstance(batch, Tasks) else [int(k) for k in batch]
-        self.steps.append((rates.pop(), named, self._flat()))
+        self.steps.append((rates.pop(), recorded.batch(batch), self._flat()))
+        self.rate_dtype = recorded.computed_in(given[0])
 
     def recipe(self, **options: Any) -> tuple[Recipe, Tasks | None]:
         """The recipe of what was recorded, and the tasks handed over with it (None: indices were)."""
@@ -78,11 +86,15 @@ class Recorder:
             raise InvalidRecipe("nothing was recorded: call recorder.step(batch) after each step")
         tasks, places = None, batches
         if given:
-            tasks, starts = _joined(given), [0]
+            tasks, starts = recorded.joined(given), [0]
             for b in given:
                 starts.append(starts[-1] + b.n_tasks)
             places = [list(range(a, b)) for a, b in pairwise(starts)]
         own: dict[str, Any] = {"rate": rates, "batches": places, "optimiser": self.optimiser}
+        known = [f.name for f in fields(Recipe)]
+        wrong = [name for name in options if name not in known]
+        if wrong:
+            raise InvalidRecipe(f"a recipe has no {wrong[0]!r}; it has {', '.join(known)}")
         return Recipe(**{**own, **options}), tasks
 
     def run(self, problem: Problem, *, keep: int = KEEP, **options: Any) -> Run:
@@ -90,6 +102,7 @@ class Recorder:
         reduction). The problem's tasks are those that indices name; tasks that were handed over take
         their place. Raises `NotReplayed`.
         """
+        require_problem(problem)
         recipe, tasks = self.recipe(**options)
         if tasks is not None:
             problem = problem.replaced(tasks=tasks)
@@ -106,19 +119,11 @@ class Recorder:
             after, _ = program.advance(t, state)
             moved, gap = (want - state.lam).norm(), (after.lam - want).norm()
             if not gap <= DIGITS * eps * moved + 8 * eps * want.norm():
-                raise NotReplayed(
-                    f"step {t} of the loop is not the recipe's: from the recorded parameters it ends "
-                    f"{float(gap):.3g} away, where the loop moved by {float(moved):.3g} (rounding allows "
-                    f"{DIGITS * eps:.1g} of that). Look at the loss (mean or sum, over tasks and over "
-                    "instances), weight decay, clipping (clip_grad_norm_ is clip=; no clip_grad_value_), the "
-                    "inner rate, and which tasks were handed over; at a scheduler stepped before "
-                    "recorder.step, adaptation of first order (no create_graph), and noise drawn in the loop "
-                    "(dropout, augmentation)",
-                    step=t,
-                    gap=float(gap / moved) if moved > 0 else float("inf"),
-                )
+                raise recorded.differs(t, gap, moved, DIGITS * eps, self.rate_dtype, run.lam.dtype)
             state = State(want, after.moments, after.steps)
-        drift = float((run.lam - state.lam).norm() / (state.lam - program.start.lam).norm())
+        gap, moved = (run.lam - state.lam).norm(), (state.lam - program.start.lam).norm()
+        # a loop that does not move, at a rate of 0 say, is replayed exactly
+        drift = float(gap / moved) if gap > 0 else 0.0
         if not drift <= eps**0.5:
             raise NotReplayed(
                 f"every step is the recipe's, but rounding grew to {drift:.2g} of the whole way over "
@@ -127,15 +132,3 @@ class Recorder:
                 step=len(self.steps) - 1,
                 gap=drift,
             )
-
-
-def _joined(batches: Sequence[Tasks]) -> Tasks:
-    """All tasks in the order they were handed over; weights stay with them."""
-    columns = zip(*((*b.view(), b.w) for b in batches), strict=True)
-    try:
-        x, y, q, z, u, v, w = (torch.cat(c) for c in columns)
-    except RuntimeError as error:
-        raise InvalidRecipe(
-            f"the tasks of different steps do not have one shape: {error}"
-        ) from error
-    return Tasks(x, y, q, z, w, u, v)

@@ -13,6 +13,7 @@ from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check
+from metainfl.training.given import number
 
 
 def reweighted(
@@ -33,7 +34,8 @@ def reweighted(
 
 def multiplied(tasks: Tasks, weights: Mapping[Perturbation, float]) -> Tasks:
     """The weights that each perturbation names multiplied by its value; an input shift adds its value."""
-    for p, value in weights.items():
+    for p, given in weights.items():
+        value = number(given, f"the value of {p}")
         if p.axis >= 0:
             tasks = _shifted(tasks, p, value)
         else:

@@ -10,7 +10,7 @@ Engstrom 2025) for single-level learning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidRecipe
 from metainfl.problem.asked import require_tasks
+from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check, removable
@@ -27,6 +28,7 @@ from metainfl.training import beside, places
 from metainfl.training.adjoint import Sensitivities, adjoint
 from metainfl.training.begin import begin
 from metainfl.training.checkpoints import Checkpoints
+from metainfl.training.given import fields, number, vectors, whole
 from metainfl.training.program import Program
 from metainfl.training.progress import Watch, bar
 from metainfl.training.replays import replayed
@@ -51,6 +53,11 @@ class Run(Trajectory):
 
         Of an unfinished run those that it has taken; the phase's own `resume` takes the others.
         """
+        first, steps = whole(first, "the first step of a phase", 0), self.program.steps
+        if first >= steps:
+            raise InvalidRecipe(
+                f"no step is left from step {first} on: this run has {steps}, the last is step {steps - 1}"
+            )
         recipe = self.recipe.from_step(first, self.program.problem.tasks.n_tasks)
         program = Program(self.program.problem, recipe, self.state_at(first))
         return Run(Checkpoints(program, self.kept.keep))._to(self.done - first, progress)
@@ -63,13 +70,9 @@ class Run(Trajectory):
 
         `read` names "task_weight", "support_weight", "query_weight", "support_x", "query_x".
         """
-        n = self.program.problem.n_meta
-        if seeds.ndim != 2 or seeds.shape[1] != n or not len(seeds):
-            raise InvalidRecipe(f"seeds must be (m, {n}), m at least 1, got {tuple(seeds.shape)}")
+        seeds, read = vectors(seeds, self.state.lam), fields(read)
         with bar("adjoint", self.done, progress) as tell:
-            return adjoint(
-                self.kept, self.done, seeds.to(self.state.lam), read, lambda t, _: tell(t, "")
-            )
+            return adjoint(self.kept, self.done, seeds, read, lambda t, _: tell(t, ""))
 
     def influence(
         self,
@@ -162,6 +165,7 @@ class Run(Trajectory):
         (0: removed; an input shift adds the factor, and is refused at 0). `jobs` run at once through joblib;
         with a `store` (a folder) what is done is not done again, also after a kill.
         """
+        factor = number(factor, "factor")
         (check if factor else removable)(self.program.problem.tasks, perturbations)
         folder = None if store is None else Path(store)
         with bar("reruns", len(perturbations), progress) as tell:
@@ -186,6 +190,10 @@ class Run(Trajectory):
         differs between them is the noise that retraining has anyway. Each takes as many steps as this one.
         """
         program = self.program
+        if not isinstance(seeds, Iterable) or isinstance(seeds, str):
+            raise InvalidRecipe(f"seeds are a list, range(5) say, got {said(seeds)}")
+        if starts is not None and not callable(starts):
+            raise InvalidRecipe(f"starts is a function seed -> (p,), got {said(starts)}")
         if starts is None:
             must_draw(self.recipe, program.problem.tasks.n_tasks)
         runs = []

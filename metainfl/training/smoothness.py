@@ -14,8 +14,11 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
+from metainfl.problem.numbers import seed as checked_seed
+from metainfl.training.given import number
 from metainfl.training.program import Program
 
+H = "in (0, 0.5] (weights 1 - 2 h must not be negative)", lambda h: 0 < h <= 0.5
 HIGH, LOW = 0.9, 0.5
 NONE = "not a prediction"
 
@@ -49,10 +52,7 @@ class Smoothness:
 
 def metasmoothness(program: Program, steps: int, lam: Tensor, *, h: float, seed: int) -> Smoothness:
     """Of a run that ended in lam after `steps` steps: two reruns, at weights 1 + h v and 1 + 2 h v."""
-    if not 0 < h <= 0.5:
-        raise InvalidRecipe(
-            f"h must lie in (0, 0.5]: weights 1 - 2 h must not be negative; got {h}"
-        )
+    h, seed = number(h, "h", H), checked_seed(seed, InvalidRecipe)
     tasks = program.problem.tasks
     draw = torch.Generator().manual_seed(seed)
     v = 2.0 * torch.randint(0, 2, (tasks.n_tasks,), generator=draw).to(tasks.w) - 1

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
+from metainfl.problem.given import said
+from metainfl.training.given import whole
 from metainfl.training.optimisers import Optimiser
 
 
@@ -27,11 +29,21 @@ def fresh(start: Tensor | State, optimiser: Optimiser, like: Tensor, n_meta: int
     """A copy of `start` in the dtype and on the device of `like`; from a lam alone, moments of zero."""
     if isinstance(start, Tensor):
         start = State(start)
-    lam = start.lam.detach().to(like, copy=True)
+    if not isinstance(start, State):
+        run = hasattr(start, "program") and hasattr(start, "state")
+        way = (
+            "start=run.state goes on from a run, start=run.lam" if run else "torch.as_tensor(start)"
+        )
+        raise InvalidRecipe(
+            f"start is a tensor ({n_meta},) or a State, got {said(start)}: {way} would do"
+        )
     moments = start.moments
-    if not moments and not start.steps:
-        moments = (torch.zeros_like(lam),) * optimiser.n_moments
-    for name, t in [("lam", lam), *((f"moment {i}", m) for i, m in enumerate(moments))]:
+    if not moments and not start.steps and isinstance(start.lam, Tensor):
+        moments = (torch.zeros_like(start.lam),) * optimiser.n_moments
+    for name, t in [("lam", start.lam), *((f"moment {i}", m) for i, m in enumerate(moments))]:
+        if not isinstance(t, Tensor) or t.is_complex():
+            kind = t.dtype if isinstance(t, Tensor) else said(t)
+            raise InvalidRecipe(f"{name} of the start must be a real tensor, got {kind}")
         if t.shape != (n_meta,):
             raise InvalidRecipe(f"{name} of the start must be ({n_meta},), got {tuple(t.shape)}")
         if not torch.isfinite(t).all():
@@ -42,4 +54,5 @@ def fresh(start: Tensor | State, optimiser: Optimiser, like: Tensor, n_meta: int
             f"the start has {len(moments)} moments, but {type(optimiser).__name__} carries "
             f"{optimiser.n_moments}: start from the lam alone, or use the optimiser it came from"
         )
-    return State(lam, tuple(m.detach().to(like, copy=True) for m in moments), int(start.steps))
+    lam, *rest = (t.detach().to(like, copy=True) for t in (start.lam, *moments))
+    return State(lam, tuple(rest), whole(start.steps, "steps of the start", 0))

@@ -9,6 +9,7 @@ from torch import Tensor
 from metainfl.derive.problem import Problem
 from metainfl.errors import Interrupted, InvalidRecipe, RunNotFinite
 from metainfl.training.checkpoints import Checkpoints
+from metainfl.training.given import whole
 from metainfl.training.program import Program
 from metainfl.training.progress import Watch, watching
 from metainfl.training.recipe import Recipe
@@ -111,6 +112,7 @@ class Trajectory:
 
     def state_at(self, t: int) -> State:
         """s_t, 0 <= t <= done; computed again where it was not kept."""
+        t = whole(t, "the step of a state")
         if not 0 <= t <= self.done:
             raise InvalidRecipe(f"states run from 0 to {self.done}, asked for {t}")
         return self.state if t == self.done else self.kept.at(t)

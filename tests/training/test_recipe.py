@@ -121,6 +121,7 @@ def test_arrays_and_functions_of_rates():
         ({"steps": "3"}, "steps must be a whole number"),
         ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1"),
         ({"seed": 1.5}, "seed must be a whole number"),
+        ({"seed": 2**70}, "seed must be a whole number of at least -.* and at most"),
         ({"rate": "fast"}, "rate must be a number"),
         ({"rate": None}, "rate must be a number"),
         ({"rate": [0.1, "x", 0.1]}, "the rate of step 1 must be a number"),
@@ -138,6 +139,14 @@ def test_what_is_no_number_is_told(options, words):
     """Guards a bare TypeError from inside, and a whole number of steps that is none."""
     with pytest.raises(InvalidRecipe, match=words):
         Recipe(**{"rate": 0.1, "steps": 3, **options})
+
+
+@pytest.mark.parametrize("make", [lambda: SGD("a"), lambda: SGD(dampening=None), lambda: Adam(None),
+                                  lambda: Adam(eps="a"), lambda: Adam(weight_decay=1j)])  # fmt: skip
+def test_numbers_of_an_optimiser(make):
+    """Guards a TypeError from inside of math."""
+    with pytest.raises(InvalidRecipe, match=" must be "):
+        make()
 
 
 def test_a_device_that_is_not_here_is_told():

@@ -1,5 +1,6 @@
 """Recorded loops: accepted where replaying gives them back, refused with the step that differs."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -125,3 +126,55 @@ def test_a_scheduler_before_the_recorder_is_among_the_reasons():
         recorder.run(problem)
     for why in ("scheduler", "no create_graph", "noise", "clip_grad_value_", "clip="):
         assert why in str(caught.value)
+
+
+def test_a_loop_that_does_not_move_is_replayed():
+    """Guards 0/0: "rounding grew to nan of the whole way"."""
+    recorder, problem = recorded(lambda p: torch.optim.SGD(p, 0.0))
+    assert torch.equal(recorder.run(problem).lam, recorder.start)
+
+
+def test_a_rate_in_single_precision_is_the_first_reason():
+    """Guards a list of a dozen reasons without the one that holds."""
+    recorder, problem = recorded(lambda p: torch.optim.Adam(p, torch.tensor(0.01), eps=1e-3))
+    with pytest.raises(
+        NotReplayed, match=r"rate is a tensor of torch.float32, .* a tensor of torch.float64"
+    ):
+        recorder.run(problem)
+
+
+def test_places_are_whole_numbers_or_a_mask():
+    """Guards 0.7 recorded as task 0, and a mask as the places 0 and 1."""
+    net = network().setting.model.module
+    recorder = Recorder(net, torch.optim.SGD(net.parameters(), 0.1))
+    for mask in ([False, True, True], torch.tensor([False, True, True]), np.array([1, 2])):
+        recorder.step(mask)
+        assert recorder.steps[-1][1] == [1, 2]
+    for wrong in (
+        [1.7],
+        torch.tensor([1.7]),
+        3,
+        None,
+        "ab",
+        torch.tensor(1),
+        torch.ones(1, 1).long(),
+    ):
+        with pytest.raises(InvalidRecipe, match="task"):
+            recorder.step(wrong)
+    assert len(recorder.steps) == 3
+    with pytest.raises(InvalidRecipe, match="a recipe has no 'foo'; it has optimiser, rate"):
+        recorder.run(network(), foo=1)
+
+
+def test_what_is_no_loop_is_refused():
+    """Guards errors from inside of torch, and a KeyError where an optimiser has no weight decay."""
+    net = network().setting.model.module
+    sgd = torch.optim.SGD(net.parameters(), 0.1)
+    for make, words in (
+        (lambda: Recorder(net, torch.optim.LBFGS(net.parameters())), "LBFGS is not recorded"),
+        (lambda: Recorder(torch.nn.Tanh(), sgd), "Tanh has no parameter to train"),
+        (lambda: Recorder(sgd, net), r"Recorder\(net, optimiser\); got a SGD, a Sequential"),
+        (lambda: Recorder(None, sgd), "got a NoneType"),
+    ):
+        with pytest.raises(InvalidRecipe, match=words):
+            make()

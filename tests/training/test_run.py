@@ -133,12 +133,54 @@ def test_float32_and_a_start_of_another_dtype():
         (torch.zeros(3), "must be"),
         (torch.full((39,), float("nan")), "not finite at index 0"),
         (State(torch.zeros(39), (), 4), "0 moments, but Adam carries 2"),
+        (torch.zeros(39) * 1j, "lam of the start must be a real tensor, got torch.complex64"),
+        (
+            State(torch.zeros(39), (torch.zeros(39), 0.0)),
+            "moment 1 of the start must be a real tensor",
+        ),
+        ([0.0] * 39, r"start is a tensor \(39,\) or a State"),
+        (lambda: None, r"start is a tensor \(39,\) or a State"),
     ],
 )
 def test_a_start_that_does_not_fit_is_refused(start, what):
     """Guards a start that is broadcast, or whose moments are made up."""
     with pytest.raises(InvalidRecipe, match=what):
         train(network(), Recipe(optimiser=Adam(), rate=0.1, steps=1), start=start, progress=False)
+
+
+def test_what_is_no_run_recipe_or_step_is_told():
+    """Guards errors of Python's own, and reasons that are none: NaN seeds called a run that is not smooth."""
+    recipe = Recipe(rate=0.1, steps=3, batch_size=2)
+    run, one = train(network(), recipe, progress=False), torch.ones(1, 39)
+    for call, words in (
+        (lambda: train(network(), recipe, start=run), "start=run.state goes on from a run"),
+        (lambda: train(network(), None), r"takes a metainfl.training.Recipe"),
+        (
+            lambda: run.phase(3),
+            "no step is left from step 3 on: this run has 3, the last is step 2",
+        ),
+        (lambda: run.phase("a"), "the first step of a phase must be a whole number"),
+        (lambda: run.state_at(0.5), "the step of a state must be a whole number"),
+        (
+            lambda: run.sensitivities(one, ["nope"]),
+            "read is a list of task_weight, .*; got str 'nope'",
+        ),
+        (lambda: run.sensitivities(one, "task_weight"), "read is a list of"),
+        (lambda: run.sensitivities(one * float("nan")), "row 0 of the seeds is not finite"),
+        (lambda: run.sensitivities(one * 1j), "seeds must be real"),
+        (lambda: run.sensitivities([1.0]), r"seeds must be a tensor \(m, 39\)"),
+        (lambda: run.over_seeds(3), "seeds are a list"),
+        (lambda: run.over_seeds([1], starts=3), "starts is a function"),
+        (lambda: run.over_seeds([1], starts=lambda s: [0.0]), "start is a tensor"),
+        (lambda: run.replay({mi.task(0): "a"}), "the value of task 0 must be a number"),
+        (lambda: run.replay_many([mi.task(0)], factor="a"), "factor must be a number"),
+        (lambda: run.smoothness(h="a"), "h must be in"),
+        (lambda: run.smoothness(seed=2**70), "seed must be a whole number"),
+    ):
+        with pytest.raises(InvalidRecipe, match=words):
+            call()
+    with pytest.raises(mi.InvalidProblem, match=r"this is asked of a metainfl.Problem"):
+        train(None, recipe)
 
 
 def test_progress_is_told_and_says_nothing_where_there_is_no_terminal(capfd):

@@ -38,5 +38,5 @@ def test_words_follow_the_number():
     """Guards a verdict that contradicts its number."""
     assert "partly smooth" in str(Smoothness(0.7, 0.1, 0))
     run = train(network(), Recipe(rate=0.5, steps=2), progress=False)
-    with pytest.raises(InvalidRecipe, match="h must lie"):
+    with pytest.raises(InvalidRecipe, match=r"h must be in \(0, 0.5\]"):
         run.smoothness(h=0.6)

@@ -1,0 +1,82 @@
+"""What a recorder is handed: a network, an optimiser of torch, and the tasks of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from metainfl.errors import InvalidRecipe, NotReplayed
+from metainfl.problem.given import said
+from metainfl.problem.tasks import Tasks
+from metainfl.training.given import whole
+
+
+def require_loop(net: Any, optimiser: Any) -> None:
+    """`InvalidRecipe` for what is no network with parameters to train, or no optimiser of torch."""
+    if not isinstance(net, nn.Module) or not isinstance(optimiser, torch.optim.Optimizer):
+        raise InvalidRecipe(
+            "a recorder is given the network and its torch.optim optimiser, Recorder(net, optimiser); got "
+            f"a {type(net).__name__}, a {type(optimiser).__name__}"
+        )
+    if not any(p.requires_grad for p in net.parameters()):
+        raise InvalidRecipe(
+            f"{type(net).__name__} has no parameter to train: give the network that the optimiser trains"
+        )
+
+
+def batch(value: Any) -> list[int] | Tasks:
+    """Tasks as they are, places as a list, a mask of all tasks as the places that it marks."""
+    if isinstance(value, Tasks):
+        return value
+    many = isinstance(value, Iterable) and not isinstance(value, (str, bytes, dict))
+    if not many or (isinstance(value, Tensor) and value.ndim != 1):
+        raise InvalidRecipe(
+            "a step was taken on tasks: give their places, recorder.step([0, 3]) say, or metainfl.Tasks; got "
+            + said(value)
+        )
+    every = list(value.tolist() if isinstance(value, Tensor) else value)
+    if every and all(type(k).__name__ in ("bool", "bool_") for k in every):
+        return [k for k, marked in enumerate(every) if marked]
+    return [whole(k, "a task of this step") for k in every]
+
+
+def computed_in(rate: Any) -> torch.dtype | None:
+    """The dtype of a rate that is a tensor: the optimiser computes its step with it."""
+    return rate.dtype if isinstance(rate, Tensor) else None
+
+
+def differs(
+    t: int, gap: Tensor, moved: Tensor, allowed: float, rate: torch.dtype | None, own: torch.dtype
+) -> NotReplayed:
+    """The error for step t, which ends `gap` away from where the loop did; `rate` is the rate's dtype."""
+    first = ""
+    if rate not in (None, own):
+        first = (
+            f"The optimiser's rate is a tensor of {rate}, and torch computes the step in that: make it a "
+            f"float, or a tensor of {own}. "
+        )
+    return NotReplayed(
+        f"step {t} of the loop is not the recipe's: from the recorded parameters it ends {float(gap):.3g} "
+        f"away, where the loop moved by {float(moved):.3g} (rounding allows {allowed:.1g} of that). {first}Look at "
+        "the loss (mean or sum, over tasks and over instances), weight decay, clipping (clip_grad_norm_ is "
+        "clip=; no clip_grad_value_), the inner rate, and which tasks were handed over; at a scheduler "
+        "stepped before recorder.step, adaptation of first order (no create_graph), and noise drawn in the loop "
+        "(dropout, augmentation)",
+        step=t,
+        gap=float(gap / moved) if moved > 0 else float("inf"),
+    )
+
+
+def joined(batches: Sequence[Tasks]) -> Tasks:
+    """All tasks in the order they were handed over; weights stay with them."""
+    columns = zip(*((*b.view(), b.w) for b in batches), strict=True)
+    try:
+        x, y, q, z, u, v, w = (torch.cat(c) for c in columns)
+    except RuntimeError as error:
+        raise InvalidRecipe(
+            f"the tasks of different steps do not have one shape: {error}"
+        ) from error
+    return Tasks(x, y, q, z, w, u, v)
