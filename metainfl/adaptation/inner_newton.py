@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import NotConverged, NotFinite
+from metainfl.problem.failing import of_stack
 
 #: (theta (N, q)) -> gradient (N, q) and a descent direction (N, q)
 Direction = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -32,22 +33,24 @@ def minimised(
         size = step.norm(dim=1) / (1 + theta.norm(dim=1))
         if not torch.isfinite(size).all():
             bad = int((~torch.isfinite(size)).nonzero()[0])
-            raise NotFinite(
+            error = NotFinite(
                 f"the inner problem of task {bad} of its stack is not finite: look at its support set",
                 quantity="inner gradient",
                 task=bad,
             )
+            raise of_stack(error, bad)
         fine = (size <= 8 * eps) | ((size < eps**0.5) & (size >= best))
         if fine.all():
             return theta
         best = torch.minimum(best, size)
         theta = theta + _lengths(value, theta, step, g)[:, None] * step
     worst = int(size.argmax())
-    raise NotConverged(
+    unfinished = NotConverged(
         f"the inner problem of task {worst} of its stack did not converge in {max_steps} Newton steps "
         f"(relative step {float(size[worst]):.2g}); raise inner_reg, pass {who}(max_steps=...), or adapt "
         "by a fixed number of gradient steps (Unrolled)"
     )
+    raise of_stack(unfinished, worst)
 
 
 def _lengths(value: Values, theta: Tensor, step: Tensor, g: Tensor) -> Tensor:

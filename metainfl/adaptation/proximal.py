@@ -26,6 +26,7 @@ from metainfl.adaptation.inner_cg import InnerSolve, products
 from metainfl.adaptation.inner_newton import levenberg, minimised, truncated
 from metainfl.errors import SingularHessian
 from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.failing import of_stack
 from metainfl.problem.losses import weighted
 from metainfl.problem.numbers import BELOW_ONE, POSITIVE, real, whole
 from metainfl.problem.tasks import TaskView
@@ -72,10 +73,11 @@ class Proximal(Adaptation):
         if failed.any():
             bad = int(failed.nonzero()[0])
             low = float(torch.linalg.eigvalsh(h[bad])[0])
-            raise SingularHessian(
+            error = SingularHessian(
                 f"the inner Hessian of task {bad} of its stack has eigenvalue {low:.3g} at its solution: no "
                 f"strict minimum; raise inner_reg above {self.inner_reg - 2 * low:.3g}"
             )
+            raise of_stack(error, bad)
         return theta, torch.linalg.inv(h)
 
     def _large(self, s: Setting, lam: Tensor, tasks: TaskView) -> Tensor:

@@ -39,6 +39,12 @@ class RidgeHead(Adaptation):
     def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:
         """theta* (T, r, c) and the inverse Gram matrix (T, r, r)."""
         f = torch.stack([s.model(lam, x) for x in tasks.support_x]).detach()
+        if f.ndim != 3 or f.shape[1] != tasks.support_x.shape[1]:
+            raise InvalidProblem(
+                f"a ridge head reads features (n, r), one row an instance; the model gives "
+                f"{tuple(f.shape[1:])} for {tasks.support_x.shape[1]} instances: flatten them "
+                "(torch.nn.Flatten)"
+            )
         weighted = tasks.support_weight[:, :, None] * f
         eye = torch.eye(f.shape[2], dtype=lam.dtype, device=lam.device)
         inverse = torch.linalg.inv(f.mT @ weighted + self.inner_reg * eye)

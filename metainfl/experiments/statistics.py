@@ -53,19 +53,22 @@ def interval(values: Sequence[float]) -> Interval:
 
 def paired(a: Sequence[float], b: Sequence[float]) -> Interval:
     """Of the mean of a - b, pairs by seed."""
-    a, b = numbers(a, "the first of the pairs"), numbers(b, "the second of the pairs")
-    if len(a) != len(b):
-        raise InvalidOption(f"pairs need as many of each, got {len(a)} and {len(b)}")
-    return interval([x - y for x, y in zip(a, b, strict=True)])
+    x, y = numbers(a, "the first of the pairs"), numbers(b, "the second of the pairs")
+    _pairs(x, y)
+    return interval([float(d) for d in x - y])
 
 
 def rank_agreement(a: Sequence[float], b: Sequence[float]) -> float:
     """Spearman's correlation; 0 where one side is constant, or a single number: it ranks nothing."""
-    a, b = ranks_of(a), ranks_of(b)
-    if len(a) != len(b):
-        raise InvalidOption(f"pairs need as many of each, got {len(a)} and {len(b)}")
-    if (a == a[:1]).all() or (b == b[:1]).all():
+    x, y = ranks_of(a), ranks_of(b)
+    _pairs(x, y)
+    if (x == x[:1]).all() or (y == y[:1]).all():
         return 0.0
-    if len(a) == 2:  # the two in one order, or not
-        return 1.0 if (a[0] < a[1]) == (b[0] < b[1]) else -1.0
-    return float(spearmanr(a, b).statistic)
+    if len(x) == 2:  # the two in one order, or not
+        return 1.0 if (x[0] < x[1]) == (y[0] < y[1]) else -1.0
+    return float(spearmanr(x, y).statistic)
+
+
+def _pairs(x: np.ndarray, y: np.ndarray) -> None:
+    if len(x) != len(y):
+        raise InvalidOption(f"pairs need as many of each, got {len(x)} and {len(y)}")

@@ -23,6 +23,7 @@ from metainfl.errors import MetainflError, NotFinite, NotStationary
 from metainfl.influence.options import How, damping_of, operator_of, require_options, solver_of
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_problem
+from metainfl.problem.stacked import placing
 from metainfl.problem.weights import check
 from metainfl.solve import SolveResult
 from metainfl.solve.refuse import suggested
@@ -45,30 +46,36 @@ def examined(
     require_options(how)
     require_problem(problem)
 
-    def attempt(f: Callable[..., None], *args: object) -> None:
+    def attempt(f: Callable[..., object], *args: object) -> None:
         try:
             f(*args)
         except MetainflError as error:
             wrong.append(error)
 
     attempt(check, problem.tasks, perturbations)
-    attempt(preflight, problem, problem.tasks)
+    attempt(_flown, problem, problem.tasks, "task")
     if targets is not None:
-        attempt(preflight, problem, targets, "target")
+        attempt(_flown, problem, targets, "target")
     attempt(damping_of, how)
     residual = float("nan")
     if wrong:
         _raise(wrong)
     try:
-        if how.get("allow_nonstationary", False):
-            residual = problem.residual(problem.lam)
-        else:
-            residual = problem.check_stationary()
+        with placing(problem, problem.tasks, "task"):
+            if how.get("allow_nonstationary", False):
+                residual = problem.residual(problem.lam)
+            else:
+                residual = problem.check_stationary()
     except NotStationary as error:
         wrong.append(NotStationary(f"{error}. {amounts(problem)}", residual=error.residual))
         _raise(wrong)
     require_flat(problem, residual)
     return residual
+
+
+def _flown(problem: Problem, tasks: Tasks, what: str) -> None:
+    with placing(problem, tasks, what):
+        preflight(problem, tasks, what)
 
 
 def _raise(wrong: list[MetainflError]) -> None:

@@ -26,6 +26,7 @@ from metainfl.influence.options import damping_of, operator_of, solver_of
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_problem, require_tasks, rows
 from metainfl.problem.perturbation import parts
+from metainfl.problem.stacked import placing
 from metainfl.problem.weights import check, scaled, weight, without
 from metainfl.solve.operator import SymmetricOperator
 
@@ -130,7 +131,11 @@ def readapted(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
     edits, targets = rows(edits, problem.lam, "edits"), require_tasks(targets)
     if not len(edits):  # as many numbers a target as theta has
         return adapted.parameters(problem, targets)[None][:0]
-    return torch.stack([adapted.parameters(problem, targets, lam=lam) for lam in edits])
+    found = []
+    for lam in edits:
+        with placing(problem, targets, "target", lam):
+            found.append(adapted.parameters(problem, targets, lam=lam))
+    return torch.stack(found)
 
 
 def target_losses(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
@@ -139,7 +144,11 @@ def target_losses(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
     Positive = the removed data helped: the score of a removal, without linearisation of the target.
     """
     edits = rows(edits, problem.lam, "edits")
-    preflight(problem, require_tasks(targets), "target")
-    before = problem.losses(problem.lam, targets)
-    found = [problem.losses(lam, targets) - before for lam in edits]
+    with placing(problem, require_tasks(targets), "target"):
+        preflight(problem, targets, "target")
+        before = problem.losses(problem.lam, targets)
+    found = []
+    for lam in edits:
+        with placing(problem, targets, "target", lam):
+            found.append(problem.losses(lam, targets) - before)
     return torch.stack(found) if found else before[None][:0]

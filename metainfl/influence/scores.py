@@ -18,6 +18,7 @@ from metainfl.influence import adapted
 from metainfl.influence.how import How, apply_inverse, examined, finite
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_problem, require_tasks
+from metainfl.problem.stacked import placing
 from metainfl.solve import SolveResult
 
 
@@ -46,10 +47,11 @@ def scores(
     """
     require_problem(problem)
     residual = examined(problem, perturbations, require_tasks(targets), **how)
-    if through_adaptation:
-        slopes = problem.task_gradients(problem.lam, targets)
-    else:
-        slopes = adapted.loss_gradients(problem, targets)
+    with placing(problem, targets, "target"):
+        if through_adaptation:
+            slopes = problem.task_gradients(problem.lam, targets)
+        else:
+            slopes = adapted.loss_gradients(problem, targets)
     solved = apply_inverse(problem, slopes.T, **how)
     value = -contract(problem, solved.solution, perturbations)
     return Scores(finite(value, perturbations, "score"), solved, residual)

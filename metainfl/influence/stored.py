@@ -18,6 +18,7 @@ from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.problem.asked import require_tasks
 from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import require_perturbations
 
@@ -71,5 +72,6 @@ class Stored:
                 "taken at, problem.replaced(lam=stored.lam)"
             )
         targets = require_tasks(targets).to(lam.device, lam.dtype)
-        preflight(problem, targets, "target")
-        return self.value.to(lam) @ problem.task_gradients(lam, targets).T
+        with placing(problem, targets, "target"):
+            preflight(problem, targets, "target")
+            return self.value.to(lam) @ problem.task_gradients(lam, targets).T

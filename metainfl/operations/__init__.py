@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from metainfl.operations.attention import ATTENTION
 from metainfl.operations.distances import DISTANCES
 from metainfl.operations.embedding import EMBEDDING
+from metainfl.operations.labels import LABELS
 from metainfl.operations.layout import LAYOUT
 from metainfl.operations.linear_algebra import LINEAR_ALGEBRA
 from metainfl.operations.normalisation import NORMALISATION
@@ -32,6 +33,7 @@ INSTEAD: dict[Any, Callable[..., Any]] = {
     **DISTANCES,
     **EMBEDDING,
     **LINEAR_ALGEBRA,
+    **LABELS,
     **LAYOUT,
     **POINTWISE,
     **RANDOM,

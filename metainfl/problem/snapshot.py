@@ -6,6 +6,8 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 from metainfl.errors import InvalidProblem
 
@@ -104,8 +106,21 @@ def _refuse(module: nn.Module) -> None:
     for name, m in module.named_modules():
         if isinstance(m, nn.modules.dropout._DropoutNd) and m.training and m.p > 0:
             raise InvalidProblem(f"dropout layer {name!r} is in training mode; call .eval()")
+        if m.training and _power_iteration(m):
+            layer = name.partition("parametrizations.")[0].rstrip(".")
+            raise InvalidProblem(
+                f"spectral norm of layer {layer!r} takes a step of power iteration in every forward; call "
+                ".eval() to use its vectors as they are"
+            )
         if isinstance(m, nn.modules.batchnorm._NormBase) and m.training and m.track_running_stats:
             raise InvalidProblem(
                 f"layer {name!r} updates its running statistics in forward; call .eval() to use them "
                 "as they are, or set its track_running_stats to False to use the batch's own"
             )
+
+
+def _power_iteration(m: nn.Module) -> bool:
+    """Whether it is a spectral norm, of either kind that torch has, of a matrix."""
+    if isinstance(m, parametrizations._SpectralNorm):
+        return hasattr(m, "_u")
+    return any(isinstance(hook, SpectralNorm) for hook in m._forward_pre_hooks.values())

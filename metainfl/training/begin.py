@@ -6,6 +6,7 @@ from torch import Tensor
 
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
+from metainfl.problem.stacked import placing
 from metainfl.training.program import Program
 from metainfl.training.recipe import Recipe
 from metainfl.training.state import State
@@ -14,6 +15,8 @@ from metainfl.training.state import State
 def begin(problem: Problem, recipe: Recipe, start: Tensor | State | None) -> Program:
     """Of `recipe` on `problem` from `start`; its derivatives are looked at there, and no step is taken."""
     program = Program(problem, recipe, start)
-    preflight(program.problem.replaced(lam=program.start.lam), program.problem.tasks)
+    start = program.problem.replaced(lam=program.start.lam)
+    with placing(start, start.tasks, "task"):
+        preflight(start, start.tasks)
     program.problem.derivatives_hold = True
     return program

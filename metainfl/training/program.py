@@ -16,6 +16,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidRecipe, InvalidTasks, NotFinite, RunNotFinite
 from metainfl.problem.asked import require_problem
 from metainfl.problem.given import said
+from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
 from metainfl.training import joint
 from metainfl.training.recipe import DTYPES, Recipe
@@ -84,7 +85,9 @@ class Program:
             return torch.cat([value[None], slope])
 
         zero = lam.new_zeros(1 + len(lam))
-        found = total(self.problem, lam, both, zero, tasks=self.batch(t), size=self.plan.chunk)
+        batch = self.batch(t)
+        with placing(self.problem, batch, "task", lam, self.batches[t]):
+            found = total(self.problem, lam, both, zero, tasks=batch, size=self.plan.chunk)
         found = self.scale(t) * found
         return found[0], found[1:] + self.problem.prior(lam)
 

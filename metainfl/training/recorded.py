@@ -60,11 +60,11 @@ def differs(
         )
     return NotReplayed(
         f"step {t} of the loop is not the recipe's: from the recorded parameters it ends {float(gap):.3g} "
-        f"away, where the loop moved by {float(moved):.3g} (rounding allows {allowed:.1g} of that). {first}Look at "
-        "the loss (mean or sum, over tasks and over instances), weight decay, clipping (clip_grad_norm_ is "
-        "clip=; no clip_grad_value_), the inner rate, and which tasks were handed over; at a scheduler "
-        "stepped before recorder.step, adaptation of first order (no create_graph), and noise drawn in the loop "
-        "(dropout, augmentation)",
+        f"away, where the loop moved by {float(moved):.3g} (rounding allows {allowed:.1g} of that). {first}"
+        "Look at the loss (mean or sum, over tasks and over instances), weight decay, clipping "
+        "(clip_grad_norm_ is clip=; no clip_grad_value_), the inner rate, and which tasks were handed over; "
+        "at a scheduler stepped before recorder.step, adaptation of first order (no create_graph), and noise "
+        "drawn in the loop (dropout, augmentation)",
         step=t,
         gap=float(gap / moved) if moved > 0 else float("inf"),
     )

@@ -22,6 +22,7 @@ from metainfl.errors import InvalidRecipe
 from metainfl.problem.asked import require_tasks
 from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check, removable
 from metainfl.training import beside, places
@@ -119,18 +120,21 @@ class Run(Trajectory):
     def target_slopes(self, targets: Tasks) -> Tensor:
         """D L_t at lam_S through each target's own adaptation (m, p): the seeds of the adjoint."""
         end, targets = self._end(targets)
-        return end.task_gradients(end.lam, targets)
+        with placing(end, targets, "target"):
+            return end.task_gradients(end.lam, targets)
 
     def target_losses(self, targets: Tasks) -> Tensor:
         """L_t at lam_S, adapted (m,)."""
         end, targets = self._end(targets)
-        return end.losses(end.lam, targets)
+        with placing(end, targets, "target"):
+            return end.losses(end.lam, targets)
 
     def _end(self, targets: Tasks) -> tuple[Problem, Tasks]:
         """The problem at the end and targets that fit it; its derivatives are looked at once a run."""
         end = self.problem()
         targets = require_tasks(targets).to(end.lam.device, end.lam.dtype)
-        preflight(end, targets, "target")
+        with placing(end, targets, "target"):
+            preflight(end, targets, "target")
         self.program.problem.derivatives_hold = True
         return end, targets
 

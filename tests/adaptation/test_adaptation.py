@@ -9,6 +9,7 @@ import metainfl as mi
 from metainfl.influence import adapted
 from metainfl.oracle import small_case
 from metainfl.oracle.bridge import tasks_of
+from metainfl.training import Recipe, train
 from metainfl_reference.family import targets
 from tests.helpers import assert_close
 
@@ -72,3 +73,75 @@ def test_the_plan_is_measured_for_large_problems_and_shown():
         kept._plan = dataclasses.replace(kept.plan, chunk=chunk)
         assert_close(kept.hessian_product(kept.lam, torch.ones_like(lam)), first, 1e-4)
         assert_close(kept.gradient(kept.lam), before, 1e-4)
+
+
+def overflowing(tasks, k):
+    """Task k's inner problem is not finite."""
+    x = tasks.support_x.clone()
+    x[k] *= 1e200
+    return mi.Tasks(x, tasks.support_y, tasks.query_x, tasks.query_y)
+
+
+def test_an_inner_problem_that_fails_names_its_task_or_target():
+    """Guards a place in a stack of tasks that the caller never sees, and a target that is called a task."""
+    g = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(6, 4, k, dtype=torch.float64, generator=g) for k in (3, 1))
+    tasks = mi.Tasks(x, y, x, y)
+    lam = torch.ones(3, dtype=torch.float64)
+    options = {"outer_reg": 0.5, "lam": lam, "chunk": 2}
+    problem = mi.Problem(mi.Linear(3, 1), tasks, mi.Proximal(1.0), **options)
+    bad, near = overflowing(tasks, 5), {"allow_nonstationary": True}
+    stored = mi.Stored(lam[None], [mi.task(0)], lam)
+    for call in (
+        lambda: mi.scores(problem, [mi.task(0)], bad, **near),
+        lambda: mi.removal.readapted(problem, lam[None], bad),
+        lambda: mi.removal.target_losses(problem, lam[None], bad),
+        lambda: stored.scores(problem, bad),
+    ):
+        with pytest.raises(mi.NotFinite, match="the inner problem of target 5 is") as caught:
+            call()
+        assert (caught.value.task, caught.value.target) == (None, 5)
+    with pytest.raises(mi.NotFinite, match="the inner problem of task 5 is") as caught:
+        mi.influence(problem.replaced(tasks=bad), [mi.task(0)], **near)
+    assert (caught.value.task, caught.value.target) == (5, None)
+    recipe = Recipe(rate=0.1, batches=[[0, 1], [3, 5]])
+    with pytest.raises(mi.NotFinite, match="the inner problem of task 5 is"):
+        train(problem.replaced(tasks=bad), recipe, progress=False)
+    run = train(problem, recipe, progress=False)
+    with pytest.raises(mi.NotFinite, match="the inner problem of target 5 is"):
+        run.scores(bad, [mi.task(0)])
+    hard = problem.replaced(adaptation=mi.Proximal(1.0, max_steps=1), outer_reg=0.4)
+    with pytest.raises(mi.NotConverged, match=r"the inner problem of task [0-5] did not converge"):
+        mi.influence(hard, [mi.task(0)], **near)
+
+
+@pytest.mark.parametrize("axes", [(), (4, 1)])
+def test_a_ridge_head_needs_features(axes):
+    """Guards advice about derivatives where a shape is wrong."""
+
+    class Features(torch.nn.Linear):
+        def forward(self, x):
+            out = super().forward(x)
+            return out.reshape(len(x), *axes) if axes else out[:, 0]
+
+    g = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(3, 5, k, dtype=torch.float64, generator=g) for k in (3, 1))
+    problem = mi.Problem(
+        Features(3, 4).double(), mi.Tasks(x, y, x, y), mi.RidgeHead(1.0), outer_reg=0.5
+    )
+    with pytest.raises(
+        mi.InvalidProblem, match=r"features \(n, r\), .* gives \(5,.* for 5 instances"
+    ):
+        problem.solve(progress=False)
+
+
+@pytest.mark.parametrize("wrong", ["a", None, 1j, -1.0, float("nan"), torch.ones(2), [1.0]])
+def test_an_inner_regulariser_is_a_positive_number(wrong):
+    """Guards a TypeError from inside of math."""
+    for make in (mi.Proximal, mi.ProximalRidge, mi.RidgeHead):
+        with pytest.raises(mi.InvalidProblem, match="inner_reg must be positive and finite"):
+            make(wrong)
+    with pytest.raises(mi.InvalidProblem, match="inner_reg must be finite and not negative"):
+        mi.Unrolled(1, 0.1, inner_reg=wrong)
+    with pytest.raises(mi.InvalidProblem, match=r"must be real, got torch.complex"):
+        mi.Unrolled(1, torch.tensor(1j))

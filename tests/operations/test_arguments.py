@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import metainfl as mi
 from metainfl.errors import InvalidProblem
 from metainfl.operations import exact_derivatives
 
@@ -78,3 +79,21 @@ def test_what_torch_refuses(name):
         REFUSED[name]()
     with pytest.raises(InvalidProblem, match="needs"), exact_derivatives():
         REFUSED[name]()
+
+
+@pytest.mark.parametrize(
+    "loss", [F.cross_entropy, lambda o, y, **k: F.nll_loss(o.log_softmax(1), y, **k)]
+)
+def test_labels_that_are_bytes(loss):
+    """Guards "gather(): Expected dtype int32/int64": torch takes bytes as labels where nothing is batched."""
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(3, 5, 4, dtype=torch.float64, generator=g)
+    y = torch.randint(0, 3, (3, 5), generator=g)
+    found = []
+    for labels in (y, y.to(torch.uint8)):
+        problem = mi.Problem(
+            mi.Linear(4, 3), mi.Tasks(x, labels, x, labels), mi.Unrolled(1, 0.1), outer_reg=0.5,
+            inner_loss=lambda o, z: loss(o, z, reduction="none"), lam=torch.ones(12).double(),
+        )  # fmt: skip
+        found.append(mi.influence(problem, [mi.task(0)], allow_nonstationary=True).value)
+    assert torch.equal(*found)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, spectral_norm
 
 import metainfl as mi
 from metainfl.derive.differences import check_derivatives
@@ -246,3 +247,13 @@ def test_padding_by_function_is_refused():
     problem = words(Calls())
     with pytest.raises(InvalidProblem, match=r"F.embedding.padding_idx=0"):
         problem.gradient(problem.lam)
+
+
+@pytest.mark.parametrize("norm", [parametrizations.spectral_norm, spectral_norm])
+def test_spectral_norm_in_training_mode(norm):
+    """Guards a minimiser that finds no descent: every forward pass moved the vectors of the norm."""
+    net = norm(nn.Linear(3, 2).double())
+    with pytest.raises(mi.InvalidProblem, match=r"spectral norm of layer .* call \.eval\(\)"):
+        mi.FromModule(net)
+    model = mi.FromModule(net.eval())
+    assert model(model.current(), torch.ones(4, 3, dtype=torch.float64)).shape == (4, 2)
