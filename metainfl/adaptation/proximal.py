@@ -25,10 +25,10 @@ from torch.func import grad, hessian, vmap
 from metainfl.adaptation.inner_cg import InnerSolve, products
 from metainfl.adaptation.inner_newton import levenberg, minimised, truncated
 from metainfl.errors import SingularHessian
+from metainfl.numbers import BELOW_ONE, POSITIVE, real, whole
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.failing import of_stack
 from metainfl.problem.losses import weighted
-from metainfl.problem.numbers import BELOW_ONE, POSITIVE, real, whole
 from metainfl.problem.tasks import TaskView
 
 DENSE = 256

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import POSITIVE, real
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.losses import squared
 from metainfl.problem.model import Linear
-from metainfl.problem.numbers import POSITIVE, real
 from metainfl.problem.tasks import Tasks, TaskView
 
 

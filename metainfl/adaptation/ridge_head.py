@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import POSITIVE, real
 from metainfl.problem.adaptation import Adaptation, Setting
-from metainfl.problem.numbers import POSITIVE, real
 from metainfl.problem.tasks import Tasks, TaskView
 
 

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.func import grad
 
 from metainfl.adaptation.rates import Rate, checked, flat
+from metainfl.numbers import NOT_NEGATIVE, real, whole
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.losses import weighted
-from metainfl.problem.numbers import NOT_NEGATIVE, real, whole
 from metainfl.problem.tasks import Tasks, TaskView
 
 

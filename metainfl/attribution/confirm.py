@@ -12,6 +12,7 @@ from metainfl.attribution.confirmation import Confirmation
 from metainfl.attribution.of_problem import OfProblem
 from metainfl.attribution.of_run import OfRun
 from metainfl.attribution.result import Attribution
+from metainfl.numbers import seed as checked_seed
 from metainfl.problem.perturbation import group, task
 from metainfl.problem.tasks import Tasks
 from metainfl.training.scores import Reruns
@@ -26,7 +27,7 @@ def to_confirm(found: Attribution, reruns: int, seed: int) -> tuple[list[int], l
     worst = found.harmful(third)
     together = worst if len(worst) > 1 and reruns > 3 else []
     chosen = list(dict.fromkeys([*worst, *found.helpful(third)]))
-    draw = torch.Generator().manual_seed(seed)
+    draw = torch.Generator().manual_seed(checked_seed(seed))
     mean = found.tasks.mean(1)
     for k in torch.randperm(len(mean), generator=draw).tolist():
         if len(chosen) + bool(together) >= reruns:

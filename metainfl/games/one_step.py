@@ -14,8 +14,8 @@ from metainfl.games.of_problem import game_of
 from metainfl.games.players import Players
 from metainfl.games.target import Target, measure_of
 from metainfl.games.utility import Utility
+from metainfl.numbers import POSITIVE, real
 from metainfl.problem import Perturbation
-from metainfl.problem.numbers import POSITIVE, real
 
 
 def one_step(

@@ -16,6 +16,7 @@ import numpy as np
 from metainfl.errors import InvalidOption, NotConverged
 from metainfl.games.account import Result, TooFew
 from metainfl.games.game import Array, Masks
+from metainfl.numbers import whole
 
 Penalty = float | Literal["cv"]
 REFITS = 100
@@ -68,7 +69,7 @@ class Regression:
         w = lasso(x, v, penalty)
         spread = np.zeros_like(w)
         if errors:
-            rng = np.random.default_rng(self.seed)
+            rng = np.random.default_rng(whole(self.seed, "seed", 0, error=InvalidOption))
             draws = rng.integers(0, len(v), (REFITS, len(v)))
             spread = np.std([lasso(x[i], v[i], penalty) for i in draws], axis=0, ddof=1)
         return w, spread, float(v.mean() - x.mean(0) @ w)

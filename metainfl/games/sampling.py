@@ -14,6 +14,7 @@ from metainfl.games.account import Account, TooFew
 from metainfl.games.asking import Asking
 from metainfl.games.estimate import Estimate, Group, half_width
 from metainfl.games.stop import Stop
+from metainfl.numbers import whole
 
 MOST_AT_ONCE = 1024  # units
 MOST_BYTES = 2**26  # of their masks
@@ -52,7 +53,7 @@ def sample(
     `Interrupted` with the estimate of the whole rounds so far as its `result`, None where too few.
     """
     rule = stop or Stop()
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole(seed, "seed", 0, error=InvalidOption))
     began, units, looks, next_look = time.monotonic(), 0, 0, rule.least
     most = max(1, min(MOST_AT_ONCE, MOST_BYTES // (cost * ask.n) // step)) * step
     wide = joblib.effective_n_jobs(getattr(ask.game, "jobs", 1))

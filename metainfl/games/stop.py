@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from metainfl.errors import InvalidOption
 from metainfl.games.estimate import level_in
-from metainfl.problem.numbers import POSITIVE, real
+from metainfl.numbers import POSITIVE, real
 
 
 @dataclass(frozen=True)

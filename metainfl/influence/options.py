@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, TypedDict
 
-from metainfl import curvature as curvatures
-from metainfl import solve as solvers
 from metainfl.curvature import Curvature, exact
+from metainfl.curvature import __all__ as CURVATURES
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
+from metainfl.numbers import NOT_NEGATIVE, real
 from metainfl.problem.given import said
-from metainfl.problem.numbers import NOT_NEGATIVE, real
 from metainfl.solve import Dense, Solver, Structured
+from metainfl.solve import __all__ as SOLVERS
 from metainfl.solve.operator import SymmetricOperator
 
 
@@ -40,12 +40,12 @@ def require_options(how: Mapping[str, object]) -> None:
     if isinstance(solver, type):
         raise InvalidOption(f"solver is an object, not a class: write {solver.__name__}()")
     if solver is not None and not callable(solver):
-        own = _of_room(solvers, solver) or "Dense"
+        own = _near(SOLVERS, solver) or "Dense"
         raise InvalidOption(
             f"solver is an object that solves, metainfl.solve.{own}() say, or None; got {said(solver)}"
         )
     if not callable(curvature):
-        own = _of_room(curvatures, curvature) or "exact"
+        own = _near(CURVATURES, curvature) or "exact"
         raise InvalidOption(
             f"curvature is a function of a problem, such as metainfl.curvature.{own}; got "
             f"{said(curvature)}"
@@ -78,10 +78,10 @@ def solver_of(operator: SymmetricOperator, how: Mapping[str, Any]) -> Solver:
     return Structured() if hasattr(operator, "inverse") else Dense()
 
 
-def _of_room(room: Any, name: object) -> str | None:
-    """A name of the room that a word is meant for."""
+def _near(names: list[str], name: object) -> str | None:
+    """The one of the names that a word is meant for."""
     if not isinstance(name, str):
         return None
-    known = {n.lower(): n for n in room.__all__}
+    known = {n.lower(): n for n in names}
     near = get_close_matches(name.lower(), list(known), n=1)
     return known[near[0]] if near else None

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.func import grad
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import seed as checked_seed
 from metainfl.problem.losses import Loss, cross_entropy, squared
 
 Fisher = Literal["type-2", "sampled", "empirical"]
@@ -23,7 +24,7 @@ Fisher = Literal["type-2", "sampled", "empirical"]
 
 def draws(shape: tuple[int, ...], seed: int, like: Tensor) -> Tensor:
     """Standard normal numbers (..., c) for `sampled`, the same on every device."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(checked_seed(seed))
     return torch.randn(shape, generator=generator, dtype=torch.float64).to(like)
 
 

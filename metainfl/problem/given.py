@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import said as said
 
 
 def number(value: Any, name: str) -> float:
@@ -111,12 +112,3 @@ def tangent(symmetry: Any, lam: Tensor) -> Tensor:
     if not torch.isfinite(found).all():
         raise InvalidProblem("symmetry returned directions that are not finite at lam")
     return found
-
-
-def said(value: Any) -> str:
-    """A value in a few words."""
-    if isinstance(value, Tensor) and value.numel() > 1:
-        return f"a tensor {tuple(value.shape)}"
-    text = repr(value).splitlines()[0]
-    text = text if len(text) <= 40 else f"{text[:40]}..."
-    return text if isinstance(value, (int, float, Tensor)) else f"{type(value).__name__} {text}"

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import Interrupted, InvalidOption, NotConverged, SingularHessian
-from metainfl.problem.numbers import real, whole
+from metainfl.numbers import real, whole
 from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.precondition import Preconditioner

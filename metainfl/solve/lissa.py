@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import Interrupted, InvalidOption, NotConverged
-from metainfl.problem.numbers import POSITIVE, real, whole
-from metainfl.problem.numbers import seed as checked_seed
+from metainfl.numbers import POSITIVE, real, whole
+from metainfl.numbers import seed as checked_seed
 from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.result import SolveResult, relative_residual

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import Interrupted, InvalidOption, NotConverged
-from metainfl.problem.numbers import POSITIVE, real, whole
+from metainfl.numbers import POSITIVE, real, whole
 from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.refuse import floor, refuse

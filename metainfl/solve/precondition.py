@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidOption
+from metainfl.numbers import seed as checked_seed
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.refuse import refusal_of
 
@@ -40,7 +41,7 @@ def nystrom(rank: int, low: float, *, seed: int = 0) -> Preconditioner:
         raise InvalidOption(f"low must be positive (outer_reg + damping), got {low}")
 
     def make(a: SymmetricOperator) -> Callable[[Tensor], Tensor]:
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(checked_seed(seed))
         shape = (a.size, min(rank, a.rank))
         test = torch.randn(shape, generator=generator, dtype=torch.float64).to(a.like)
         test = torch.linalg.qr(a.off(test))[0]

@@ -15,8 +15,8 @@ from metainfl.training.state import State
 def begin(problem: Problem, recipe: Recipe, start: Tensor | State | None) -> Program:
     """Of `recipe` on `problem` from `start`; its derivatives are looked at there, and no step is taken."""
     program = Program(problem, recipe, start)
-    start = program.problem.replaced(lam=program.start.lam)
-    with placing(start, start.tasks, "task"):
-        preflight(start, start.tasks)
+    there = program.problem.replaced(lam=program.start.lam)
+    with placing(there, there.tasks, "task"):
+        preflight(there, there.tasks)
     program.problem.derivatives_hold = True
     return program

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
-from metainfl.problem.numbers import seed as checked_seed
+from metainfl.numbers import seed as checked_seed
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import removable, weight

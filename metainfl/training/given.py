@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import metainfl.numbers as numbers
 from metainfl.errors import InvalidRecipe
-from metainfl.problem import numbers
 from metainfl.problem.given import said
 
 #: what `Run.sensitivities` has derivatives in

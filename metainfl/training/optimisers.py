@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
-from metainfl.problem.numbers import FINITE, NOT_NEGATIVE, POSITIVE
+from metainfl.numbers import FINITE, NOT_NEGATIVE, POSITIVE
 from metainfl.training.given import number
 
 Moments = tuple[Tensor, ...]

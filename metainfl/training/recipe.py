@@ -14,8 +14,8 @@ from typing import Any, Literal
 import torch
 
 from metainfl.errors import InvalidRecipe
+from metainfl.numbers import POSITIVE, seed
 from metainfl.plain import as_json, from_json
-from metainfl.problem.numbers import POSITIVE, seed
 from metainfl.training import given
 from metainfl.training.optimisers import KNOWN, SGD, Optimiser
 

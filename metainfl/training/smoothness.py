@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
-from metainfl.problem.numbers import seed as checked_seed
+from metainfl.numbers import seed as checked_seed
 from metainfl.training.given import number
 from metainfl.training.program import Program
 

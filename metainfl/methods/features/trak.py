@@ -23,6 +23,7 @@ from metainfl.derive.failure import named
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidProblem, NotFinite
+from metainfl.numbers import seed as checked_seed
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_tasks
 from metainfl.problem.losses import cross_entropy, squared
@@ -55,7 +56,7 @@ def trak(
         check(member.tasks, perturbations)
         preflight(member, member.tasks)
         preflight(member, require_tasks(targets), "target")
-    draw = torch.Generator().manual_seed(seed)
+    draw = torch.Generator().manual_seed(checked_seed(seed))
     kernels, qs = [], []
     for member in members:
         t, n = member.tasks, member.tasks.query_x.shape[1]

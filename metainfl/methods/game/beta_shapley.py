@@ -19,7 +19,7 @@ from metainfl.games.game import Array, Game, players_of
 from metainfl.games.sampling import wanted
 from metainfl.games.semivalues import drawn, enumerated
 from metainfl.games.stop import Stop
-from metainfl.problem.numbers import POSITIVE, real
+from metainfl.numbers import POSITIVE, real
 
 
 def beta_shapley(

@@ -21,7 +21,7 @@ from metainfl.games.game import Array, Game
 from metainfl.games.samplers import Orders, all_orders, draw_orders
 from metainfl.games.sampling import sample, wanted
 from metainfl.games.stop import Stop
-from metainfl.problem.numbers import NOT_NEGATIVE, real
+from metainfl.numbers import NOT_NEGATIVE, real
 
 
 def tmc_shapley(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, SingularHessian
+from metainfl.numbers import seed as checked_seed
 
 
 def bald(probabilities: Tensor) -> Tensor:
@@ -40,7 +41,7 @@ def laplace(problem: Problem, samples: int, *, seed: int = 0) -> Tensor:
         raise SingularHessian(
             "Laplace's approximation needs a Hessian that is positive definite: more outer_reg makes it so"
         )
-    draw = torch.Generator().manual_seed(seed)
+    draw = torch.Generator().manual_seed(checked_seed(seed))
     noise = torch.randn(problem.n_meta, samples, generator=draw, dtype=torch.float64).to(h)
     moved = torch.linalg.solve_triangular(factor.T, noise, upper=True)
     return problem.lam + moved.T

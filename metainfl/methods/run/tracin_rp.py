@@ -17,6 +17,7 @@ from metainfl.errors import InvalidOption
 from metainfl.methods.claim import claims
 from metainfl.methods.run.reading import Reading
 from metainfl.methods.run.tracin import along
+from metainfl.numbers import seed as checked_seed
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.training.run import Run
@@ -42,7 +43,7 @@ def tracin_rp(
 
 def sketched(rows: Tensor, dimension: int, seed: int) -> Tensor:
     """Rows (m, p) times G'G; G is drawn again each time, a few rows at a time, and never held whole."""
-    draw, p = torch.Generator().manual_seed(seed), rows.shape[1]
+    draw, p = torch.Generator().manual_seed(checked_seed(seed)), rows.shape[1]
     out, size = torch.zeros_like(rows), max(1, ROWS // p)
     for first in range(0, dimension, size):
         n = min(size, dimension - first)

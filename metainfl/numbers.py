@@ -10,8 +10,9 @@ from collections.abc import Callable
 from operator import index
 from typing import Any
 
+from torch import Tensor
+
 from metainfl.errors import InvalidProblem, MetainflError
-from metainfl.problem.given import said
 
 Fits = Callable[[float], bool]
 Wish = tuple[str, Fits]
@@ -64,3 +65,12 @@ def whole(
 def seed(value: Any, error: type[MetainflError] = InvalidProblem) -> int:
     """A seed that torch's generators take."""
     return whole(value, "seed", *SEEDS, error)
+
+
+def said(value: Any) -> str:
+    """A value in a few words."""
+    if isinstance(value, Tensor) and value.numel() > 1:
+        return f"a tensor {tuple(value.shape)}"
+    text = repr(value).splitlines()[0]
+    text = text if len(text) <= 40 else f"{text[:40]}..."
+    return text if isinstance(value, (int, float, Tensor)) else f"{type(value).__name__} {text}"
