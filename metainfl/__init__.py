@@ -39,7 +39,8 @@ if TYPE_CHECKING:
         NotStationary,
         SingularHessian,
     )
-    from metainfl.influence import Stored, influence, load, removal, save, scores
+    from metainfl.influence import Stored, influence, load, removal, save
+    from metainfl.influence.scores import scores
     from metainfl.methods import (
         Method,
         direct_if,
