@@ -143,7 +143,8 @@ _HOMES = {
         "NotStationary",
         "SingularHessian",
     ),
-    "metainfl.influence": ("Stored", "influence", "load", "removal", "save", "scores"),
+    "metainfl.influence": ("Stored", "influence", "load", "removal", "save"),
+    "metainfl.influence.scores": ("scores",),
     "metainfl.methods": (
         "Method",
         "direct_if",
