@@ -5,12 +5,13 @@ import torch
 
 import metainfl as mi
 from metainfl.errors import InvalidOption, InvalidProblem, SingularHessian
+from metainfl.games.stop import Stop
 from metainfl.influence import removal
 from metainfl.methods import task_if
 from metainfl.oracle import small_case
 from metainfl.problem.adaptation import Adaptation
 from metainfl.problem.weights import without
-from metainfl.solve import CG
+from metainfl.solve import CG, LiSSA, Neumann
 from tests.helpers import assert_close
 
 #: options that are none, and what is said of them
@@ -149,3 +150,29 @@ def test_steps_are_whole_numbers(wrong):
     for make in (lambda: mi.Unrolled(wrong, 0.1), lambda: mi.Proximal(1.0, max_steps=wrong)):
         with pytest.raises(InvalidProblem, match="whole number"):
             make()
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: CG(rtol="a"), "rtol must be a number between 0 and 1, got str 'a'"),
+        (
+            lambda: CG(max_iterations=1.5),
+            "max_iterations must be a whole number of at least 1, got 1.5",
+        ),
+        (lambda: Neumann(terms=None, rtol=None), "rtol must be a number between 0 and 1"),
+        (lambda: Neumann(scale=1j), "scale must be positive and finite"),
+        (lambda: Neumann(terms="3"), "terms must be a whole number of at least 0"),
+        (
+            lambda: LiSSA(batch="a", depth=3, scale=1.0),
+            "batch must be a whole number of at least 1",
+        ),
+        (lambda: LiSSA(batch=1, depth=3, scale=None), "scale must be positive and finite"),
+        (lambda: LiSSA(batch=1, depth=3, scale=1.0, seed=2**70), "seed must be a whole number"),
+        (lambda: Stop(calls="a"), "stop: calls must be positive and finite"),
+    ],
+)
+def test_what_a_solver_is_made_with(make, words):
+    """Guards errors of Python's own, here or steps later."""
+    with pytest.raises(InvalidOption, match=words):
+        make()
