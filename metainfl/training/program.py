@@ -140,6 +140,8 @@ def _own(problem: Problem, recipe: Recipe) -> Problem:
     try:
         tasks = problem.tasks.owned(recipe.device, dtype)
     except InvalidTasks as error:
+        if error.__cause__ is None:  # not torch's word on the device
+            raise
         raise InvalidRecipe(
             f"{error}; or leave device out to compute where the tasks are"
         ) from error
