@@ -13,7 +13,7 @@ from metainfl.derive.failure import Tried, diagnose, passes, told
 from metainfl.derive.loop import stacks
 from metainfl.derive.own_code import own_code
 from metainfl.derive.problem import Problem
-from metainfl.derive.slopes import check_slopes, sample
+from metainfl.derive.slopes import check_slopes, sample, slope_errors
 from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.problem import Loss, Tasks, TaskView, cross_entropy
 from metainfl.problem.digest import digest
@@ -58,13 +58,14 @@ def _derivatives(problem: Problem, tasks: Tasks, what: str) -> None:
     if content in problem.slopes_hold:
         return
     try:
-        beside = in_double(aside(some))
-    except (RuntimeError, InvalidProblem):  # what is built in one precision only
-        beside = aside(some)
-    try:
-        check_slopes(beside, places, what)
-    except RuntimeError:  # a constant of the model or of a loss is of the problem's own precision
-        check_slopes(aside(some), places, what)
+        try:
+            errors = slope_errors(in_double(aside(some)))
+        except (RuntimeError, InvalidProblem):
+            # a constant of the model or of a loss is of the problem's own precision
+            errors = slope_errors(aside(some))
+    except NotFinite:
+        return  # named where it is computed
+    check_slopes(errors, places, what)
     problem.slopes_hold.add(content)
 
 

@@ -64,9 +64,8 @@ def slope_errors(problem: Problem, seed: int = 0) -> Tensor:
     return torch.where(excess > 0, excess / scale, 0.0).median(0).values
 
 
-def check_slopes(problem: Problem, places: list[int], what: str) -> None:
+def check_slopes(errors: Tensor, places: list[int], what: str) -> None:
     """Raises `InvalidProblem` that names the task, by its place, whose slope is not its loss's derivative."""
-    errors = slope_errors(problem)
     worst = int(errors.argmax())
     if errors[worst] > WRONG:
         count = int((errors > WRONG).sum())

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import metainfl as mi
+from metainfl.derive.preflight import preflight
 from metainfl.derive.slopes import MOST, WRONG, sample, slope_errors
 from tests.derive.test_differences import DISHONEST, HONEST, problem_with
 
@@ -111,3 +112,16 @@ def test_of_many_tasks_some_are_looked_at():
     """Guards time that grows with the tasks; the first and the last are among them."""
     places = sample(tasks_with([], n=300))
     assert len(places) == MOST and places[0] == 0 and places[-1] == 299
+
+
+def test_a_constant_of_the_problem_s_own_precision_is_no_fault():
+    """Guards refusals of losses that hold a float32 tensor: they are looked at in float32."""
+    metric = torch.tensor([[2.0]])
+
+    def loss(outputs, targets):
+        return ((outputs - targets) @ metric).square().sum(1)
+
+    tasks = tasks_with([]).to(dtype=torch.float32)
+    problem = problem_of(Branch().float(), tasks, inner_loss=loss)
+    preflight(problem, problem.tasks)
+    assert len(problem.slopes_hold) == 1
