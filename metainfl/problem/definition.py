@@ -22,6 +22,7 @@ from metainfl.problem.given import chunk_size, kept_bytes, number, precision, ta
 from metainfl.problem.losses import Loss, as_loss, squared, weighted
 from metainfl.problem.memory import Memory
 from metainfl.problem.model import Model, as_model
+from metainfl.problem.parts import require_parts
 from metainfl.problem.symmetry import Symmetry, orthonormal
 from metainfl.problem.tasks import Tasks, TaskView
 
@@ -54,6 +55,7 @@ class Definition:
         how many bytes of gradient graphs may stay in memory between the products of one solve: more
         makes products of large models cheaper, 0 keeps none.
         """
+        require_parts(model, tasks, adaptation)
         direct, chunk, keep = number(direct, "direct"), chunk_size(chunk), kept_bytes(keep)
         if direct and not adaptation.same_space:
             raise InvalidProblem(
