@@ -94,5 +94,5 @@ def test_no_seeds():
     """Guards an IndexError of a run's derivative."""
     p = problem(mi.Unrolled(1, 0.1))
     run = train(p, Recipe(optimiser=SGD(), rate=0.1, steps=1), progress=False)
-    with pytest.raises(InvalidRecipe, match=r"seeds must be \(m, 6\)"):
+    with pytest.raises(InvalidRecipe, match=r"seeds must be a tensor \(m, 6\)"):
         run.sensitivities(torch.zeros(0, 6, dtype=D))
