@@ -8,7 +8,6 @@ The number and order of parameters stay, so a start for the one is a start for t
 
 from __future__ import annotations
 
-import copy
 import math
 
 from torch import nn
@@ -34,8 +33,7 @@ def _exchanged(model: Model, other: object) -> tuple[Model, int]:
     """A copy with some layers exchanged; only modules can be looked into."""
     if not isinstance(model, FromModule):
         return model, 0
-    changed = copy.copy(model)
-    changed.module = copy.deepcopy(model.module)
+    changed = model.around(model.copied())
     count = 0
     for parent in list(changed.module.modules()):
         for name, child in list(parent.named_children()):

@@ -2,7 +2,7 @@
 
     H = V diag(e) V',   r = sqrt(max(|e|, floor)),   u = r V's,   |u| = length of the step s
 A trust region that is a ball in u is an ellipsoid with the axes of H, and in u conjugate gradients
-need a few products where they need hundreds in s (preconditioning; Nocedal and Wright, section 7.1). The
+need a few products where they need many in s (preconditioning; Nocedal and Wright, section 7.1). The
 Hessian costs p products, but in passes of many vectors, so it is renewed after a share of p single ones.
 """
 
@@ -78,24 +78,27 @@ class Renewal:
         return affordable(p) and (self.metric.r is None or run.products - self.since >= SHARE * p)
 
     def renew(
-        self, problem: Objective, run: Minimisation, radius: float, moved: Tensor | None
+        self, problem: Objective, run: Minimisation, g: Tensor, radius: float, moved: Tensor | None
     ) -> float:
         """Takes the Hessian at `run.lam`; the radius that lets as much pass along the last step `moved`.
 
-        Before any step, the radius is the length of Newton's step.
+        Before any step, the radius is the length of Newton's step for the gradient g there.
         """
-        before, self.metric = self.metric, Metric.of(problem.hessian(run.lam))
-        run.products += len(run.lam)
-        self.since = run.products
+        before = self.metric
+        self._take(problem, run)
         if moved is None:
-            return float(self.metric.inward(problem.gradient(run.lam)).norm())
+            return float(self.metric.inward(g).norm())
         return radius * self.metric.length(moved) / before.length(moved)
 
     def last(self, problem: Objective, run: Minimisation) -> bool:
         """Takes the Hessian once more where F no longer resolves the progress; False the second time."""
         if self.close or not affordable(len(run.lam)):
             return False
-        self.close, self.metric = True, Metric.of(problem.hessian(run.lam))
+        self.close = True
+        self._take(problem, run)
+        return True
+
+    def _take(self, problem: Objective, run: Minimisation) -> None:
+        self.metric = Metric.of(problem.hessian(run.lam))
         run.products += len(run.lam)
         self.since = run.products
-        return True

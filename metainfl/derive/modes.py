@@ -30,7 +30,17 @@ def require_plain(lam: Tensor) -> None:
         )
 
 
+def require_constant(vectors: Tensor) -> None:
+    """Raises `InvalidProblem` where the vectors of a product with H are being differentiated."""
+    if differentiated(vectors):
+        raise InvalidProblem(
+            "products with H are not differentiated from outside (torch.func or forward_ad around this call "
+            "would find a derivative of 0): H V is linear in V, so its derivative along W is H W; many at "
+            "once are the columns of V (p, k)"
+        )
+
+
 def differentiated(lam: Tensor) -> bool:
-    """Whether a transform of torch.func, or forward mode, follows lam."""
+    """Whether a transform of torch.func, or forward mode, follows it."""
     wrapped: bool = torch._C._functorch.is_functorch_wrapped_tensor(lam)
     return wrapped or unpack_dual(lam).tangent is not None

@@ -23,6 +23,7 @@ from metainfl.derive.linear_model import applies, linear_hessian
 from metainfl.derive.loop import Stack, each, total
 from metainfl.derive.measure import measured, weight_of_a_graph, works
 from metainfl.derive.minimise import Minimisation, Way, chosen, minimise
+from metainfl.derive.modes import require_constant, require_plain
 from metainfl.derive.plan import SMALL, Plan, unmeasured
 from metainfl.derive.product import Tape, fresh, stack_gradient
 from metainfl.derive.stationary import require_stationary, terms
@@ -134,7 +135,9 @@ class Problem(Definition):
                 f"vectors to be multiplied by H must be real, got {vectors.dtype}: multiply real and "
                 "imaginary parts"
             )
+        require_constant(vectors)
         lam = self.place(lam)
+        require_plain(lam)  # before the vectors take after it
         vectors = vectors.to(lam)
         if not torch.isfinite(vectors).all():
             raise NotFinite("the vector to be multiplied by H is not finite", quantity="vector")

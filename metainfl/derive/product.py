@@ -18,6 +18,7 @@ from torch.func import grad, jvp, vmap
 from metainfl.derive.batching import over_tasks, saved_bytes
 from metainfl.derive.failure import named
 from metainfl.derive.loop import Stack, own_stacks, total, tried
+from metainfl.derive.modes import require_constant
 from metainfl.derive.plan import Plan
 from metainfl.problem import Definition, TaskView
 
@@ -99,6 +100,7 @@ def forward_product(
 
 def fresh(problem: Definition, lam: Tensor, vectors: Tensor, plan: Plan) -> Tensor:
     """H V for V (p,) or (p, k), outer_reg included."""
+    require_constant(vectors)
     if not vectors.numel():
         return vectors.clone()
     rows = vectors.reshape(len(vectors), -1).T
@@ -120,6 +122,7 @@ class Tape:
     def __call__(self, vectors: Tensor) -> Tensor:
         """H V for V (p,) or (p, k)."""
         p, plan = self.problem, self.plan
+        require_constant(vectors)
         if not vectors.numel():
             return vectors.clone()
         if self.graphs is None:

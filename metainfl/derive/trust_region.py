@@ -49,7 +49,7 @@ def _steps(problem: Objective, run: Minimisation, max_steps: int) -> None:
         run.value, run.slope = value, float(g.norm())
         run.tell()
         if good and used.due(run, p):
-            radius = used.renew(problem, run, radius, moved)
+            radius = used.renew(problem, run, g, radius, moved)
         metric, products = used.metric, problem.products(lam)
         inner = metric.products(products)
         slope_u = metric.inward(g)
@@ -93,9 +93,8 @@ def _finish(problem: Objective, run: Minimisation, ends: str) -> None:
     """Says whether the place where nothing moves any more is stationary; `escape` looks for a saddle."""
     run.residual = problem.residual(run.lam)
     eps = torch.finfo(run.lam.dtype).eps
-    seen = ends == "negative curvature" and not affordable(
-        len(run.lam)
-    )  # more than `escape` may see
+    # more than `escape` may see, where it has no Hessian to look at
+    seen = ends == "negative curvature" and not affordable(len(run.lam))
     run.converged = run.residual <= eps**0.625 and not seen
     run.reason = (
         "a local minimum, to rounding"

@@ -23,7 +23,7 @@ def used_last(problem: Problem, *, frozen: bool = False) -> str:
     """
     model = problem.setting.model
     assert isinstance(model, FromModule)
-    own = {n: p.detach() for n, p in model.module.named_parameters()}
+    own = model.parameters()
     leaves = {n: t.clone().requires_grad_() for n, t in own.items() if t.is_floating_point()}
     x = problem.tasks.select([0]).query_x[0]
     with named(), torch.enable_grad():

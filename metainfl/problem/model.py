@@ -95,11 +95,20 @@ class FromModule:
         self.__dict__.update(state)
         self.origin = self.origin.also(self.module)
 
+    def copied(self) -> nn.Module:
+        """A copy of the module, with parameters of its own and none that a call has been lent."""
+        with self.turn:
+            return copy.deepcopy(self.module)
+
+    def around(self, module: nn.Module) -> FromModule:
+        """The same model of another copy of its module."""
+        other = copy.copy(self)
+        other.module, other.turn, other.origin = module, Turn(), self.origin.also(module)
+        return other
+
     def to(self, dtype: torch.dtype) -> FromModule:
         """The same model in another precision."""
-        other = copy.copy(self)
-        other.module, other.turn = copy.deepcopy(self.module).to(dtype), Turn()
-        other.origin = self.origin.also(other.module)
+        other = self.around(self.copied().to(dtype))
         other.padding = {n: (i, row.to(dtype)) for n, (i, row) in self.padding.items()}
         return other
 
@@ -122,8 +131,12 @@ class FromModule:
 
     def current(self) -> Tensor:
         """The module's own parameters when it was copied, detached (n_params,)."""
-        own = {n: p.detach() for n, p in self.module.named_parameters() if n in self.shapes}
-        return self.to_flat(own)
+        return self.to_flat({n: t for n, t in self.parameters().items() if n in self.shapes})
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The module's own parameters by name, frozen ones among them, detached."""
+        with self.turn:
+            return {n: p.detach() for n, p in self.module.named_parameters()}
 
 
 class Guarded:

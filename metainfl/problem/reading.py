@@ -33,8 +33,9 @@ class Seen:
         self.thing, self.version = thing, version
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Seen) and other.thing is self.thing
-        return same and isinstance(other, Seen) and other.version == self.version
+        if not isinstance(other, Seen) or other.thing is not self.thing:
+            return False
+        return bool(other.version == self.version)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -62,10 +62,12 @@ def test_a_new_metric_lets_as_much_pass_along_the_last_step():
     lam = torch.ones(3, dtype=torch.float64)
     run, used = Minimisation(lam), Renewal(Metric())
     assert used.due(run, 3)
-    first = used.renew(Quadratic(spread([9.0, 4.0, 1.0])), run, 7.0, None)
-    step = used.metric.outward(used.metric.inward(Quadratic(spread([9.0, 4.0, 1.0])).gradient(lam)))
+    own = Quadratic(spread([9.0, 4.0, 1.0]))
+    first = used.renew(own, run, own.gradient(lam), 7.0, None)
+    step = used.metric.outward(used.metric.inward(own.gradient(lam)))
     assert first == pytest.approx(used.metric.length(step)) and run.products == 3
-    later = used.renew(Quadratic(spread([900.0, 400.0, 100.0])), run, first, step)
+    other = Quadratic(spread([900.0, 400.0, 100.0]))
+    later = used.renew(other, run, other.gradient(lam), first, step)
     assert later == pytest.approx(10 * first)
     assert not used.due(run, 100) and affordable(100)
 

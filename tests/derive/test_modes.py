@@ -18,11 +18,13 @@ def problem_of(dtype=torch.float64):
     return problem
 
 
+#: made outside of any transform, which would follow it
+ONES = torch.ones(11, dtype=torch.float64)
 CALLS = {
     "objective": lambda p, lam: p.objective(lam),
     "losses": lambda p, lam: p.losses(lam),
     "gradient": lambda p, lam: p.gradient(lam),
-    "product": lambda p, lam: p.hessian_product(lam, torch.ones_like(p.lam)),
+    "product": lambda p, lam: p.hessian_product(lam, ONES),
 }
 
 
@@ -45,6 +47,24 @@ def test_transforms_from_outside_are_refused_by_name(call):
             way()
     with forward_ad.dual_level(), pytest.raises(mi.InvalidProblem, match=r"problem\.gradient"):
         total(forward_ad.make_dual(lam, torch.ones_like(lam)))
+
+
+@pytest.mark.parametrize("way", ["fresh", "kept"])
+def test_products_are_not_differentiated_by_their_vectors(way):
+    """Guards a derivative of 0 where H V is linear in V."""
+    problem = problem_of()
+    kept = problem.products(problem.lam)
+
+    def product(v):
+        return kept(v) if way == "kept" else problem.hessian_product(problem.lam, v)
+
+    v = torch.ones_like(problem.lam)
+    for transform in (
+        lambda: torch.func.jvp(product, (v,), (v,)),
+        lambda: torch.func.vmap(product)(v[None]),
+    ):
+        with pytest.raises(mi.InvalidProblem, match="linear in V"):
+            transform()
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -138,22 +138,27 @@ def test_threads_that_share_a_problem_get_their_own_answers():
     """Guards parameters that one thread lends the module while another calls it: 900 % wrong, silently."""
     net = nn.Sequential(linear(3, 3), nn.Tanh(), linear(3, 1))
     problem = problem_of(net)
+    own_start = problem.setting.model.current
     lams = [problem.own_start() * s for s in (1.0, 0.5, 2.0, -1.0)]
     want = [(problem.losses(lam), problem.gradient(lam)) for lam in lams]
-    wrong = []
+    wrong, done = [], []
+    start = problem.own_start()
 
     def work(k):
         for _ in range(10):
+            if not torch.equal(own_start(), start):
+                wrong.append("the module's own parameters")
             own = problem.replaced(lam=lams[k])
             for found, right in zip(
                 (own.losses(lams[k]), problem.gradient(lams[k])), want[k], strict=True
             ):
                 if not torch.allclose(found, right, rtol=1e-9, atol=0):
                     wrong.append(k)
+        done.append(k)
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
     for t in threads:
         t.start()
     for t in threads:
         t.join(timeout=60)
-    assert not wrong
+    assert not wrong and sorted(done) == [0, 1, 2, 3]

@@ -12,8 +12,6 @@ Cost: two forward passes, then that of a linear model.
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -88,7 +86,7 @@ def _passed(
     model: FromModule, name: str, own: dict[str, Tensor], x: Tensor
 ) -> tuple[Tensor, Tensor]:
     """What layer `name` is given (n, d), and the outputs (n, c), with parameters `own`."""
-    module, seen = copy.deepcopy(model.module), []
+    module, seen = model.copied(), []
     module.get_submodule(name).register_forward_pre_hook(
         lambda _, args, named: seen.append(args[0] if args else named["input"]), with_kwargs=True
     )
