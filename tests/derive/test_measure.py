@@ -1,4 +1,6 @@
-"""The plan's measurement: what is work and not waiting is timed once."""
+"""The plan's measurement: what is work and not waiting is timed a few times, and no more of it tried."""
+
+import time
 
 import torch
 from torch import nn
@@ -17,7 +19,7 @@ def problem_of(hidden=60):
     return problem
 
 
-def test_long_products_are_timed_once_and_in_no_larger_stack(monkeypatch):
+def test_long_products_are_timed_in_no_larger_stack(monkeypatch):
     """Guards minutes of measurement before a large network's first step: everything is long here."""
     monkeypatch.setattr(measure, "LONG", 0.0)
     problem, calls = problem_of(), []
@@ -30,7 +32,7 @@ def test_long_products_are_timed_once_and_in_no_larger_stack(monkeypatch):
     monkeypatch.setattr(measure.Graph, "pull", counted)
     plan = problem.settled(problem.lam)
     assert {size for _, size, _ in plan.timed} == {CHUNKS[0]} and plan.chunk == 1
-    assert calls == [1] * len(calls) and len(calls) <= 2
+    assert calls == [1] * len(calls) and len(calls) <= 3
     v = torch.ones_like(problem.lam)
     want = problem.replaced(product="reverse", chunk=4).hessian_product(problem.lam, v)
     torch.testing.assert_close(problem.hessian_product(problem.lam, v), want)
@@ -39,5 +41,21 @@ def test_long_products_are_timed_once_and_in_no_larger_stack(monkeypatch):
 def test_short_ones_are_timed_in_every_stack():
     """Guards a plan that is one task at a time for want of a look."""
     problem = problem_of()
+    plan = problem.settled(problem.lam)
+    assert {size for _, size, _ in plan.timed} == set(CHUNKS)
+
+
+def test_what_the_first_call_imports_is_no_product(monkeypatch):
+    """Guards a small network that is taken for a long one, and run task by task for good."""
+    problem, calls = problem_of(), []
+    real = measure.forward_product
+
+    def slow_at_first(*arguments):
+        if not calls:
+            time.sleep(1.2 * measure.LONG)
+        calls.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(measure, "forward_product", slow_at_first)
     plan = problem.settled(problem.lam)
     assert {size for _, size, _ in plan.timed} == set(CHUNKS)
