@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metainfl.adaptation import Unrolled
 from metainfl.curvature import exact
-from metainfl.data import episodes, pixels, read_digits, read_omniglot, split_classes
+from metainfl.data import draw, pixels, read_digits, read_omniglot, split_classes, stacked
 from metainfl.derive.problem import Problem
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.tasks import Tasks
@@ -30,6 +30,10 @@ class Setting:
     recipe: Recipe
     seed: int
     mean: Tensor  # image that was subtracted from the inputs
+    classes: list[list[int]]  # of the training tasks' ways, in the data set's numbers
+    new_classes: list[
+        list[int]
+    ]  # of the new tasks'; at the paper's size others than all of `classes`
 
     def problem(self, tasks: Tasks | None = None) -> Problem:
         """With its start drawn from the seed; other training tasks where given."""
@@ -65,10 +69,14 @@ def setting(
         inputs = partial(_centred, mean=mean, side=14)
         widths, steps, tasks, new = (196, 2 * hidden, 5), 2000, 10 * tasks, 10 * new
     ways = {"ways": 5, "shots": 2, "queries": 4, "inputs": inputs}
-    drawn = _flat(episodes(known, tasks, seed=seed, **ways))
-    fresh = _flat(episodes(unknown, new, seed=100_000 + seed, **ways))
+    drawn = draw(known, tasks, seed=seed, **ways)
+    fresh = draw(unknown, new, seed=100_000 + seed, **ways)
     recipe = Recipe(rate=0.03, steps=steps, batch_size=16, seed=seed)
-    return Setting(drawn, fresh, widths, recipe, seed, mean.flatten())
+    tasks_of = (_flat(stacked(drawn)), _flat(stacked(fresh)))
+    others = 0 if unknown is known else len(known.classes)
+    classes = [e.classes.tolist() for e in drawn]
+    new_classes = [(e.classes + others).tolist() for e in fresh]
+    return Setting(*tasks_of, widths, recipe, seed, mean.flatten(), classes, new_classes)
 
 
 def damping(run: Run) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from metainfl.errors import InvalidOption
 from metainfl.experiments.experiment import Experiment
-from metainfl.experiments.paper_001 import figure1, figure2, table1
+from metainfl.experiments.paper_001 import figure1, figure2, pictures, table1
 from metainfl.experiments.paper_002 import convolution, degraded, gauss_newton, noise, self_rank
 from metainfl.experiments.paper_004 import active, images, trimming
 from metainfl.experiments.trained import gaps
@@ -15,6 +15,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         table1.EXPERIMENT,
         figure1.EXPERIMENT,
         figure2.EXPERIMENT,
+        pictures.EXPERIMENT,
         self_rank.EXPERIMENT,
         degraded.EXPERIMENT,
         gauss_newton.EXPERIMENT,
