@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metainfl.data.seeds import generator, whole
+from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
 from metainfl.problem.tasks import Tasks
 
@@ -24,6 +25,7 @@ class Augmented(NamedTuple):
     angles: Tensor
 
 
+@typed
 def with_inputs(tasks: Tasks, f: Callable[[Tensor], Tensor]) -> Tasks:
     """The same tasks with f applied to all inputs at once, (instances, ...) to (instances, ...)."""
     parts = {}
@@ -34,6 +36,7 @@ def with_inputs(tasks: Tasks, f: Callable[[Tensor], Tensor]) -> Tasks:
     return replace(tasks, **parts)
 
 
+@typed
 def rotated(x: Tensor, angle: float | Tensor) -> Tensor:
     """Images (n, c, h, w) turned anticlockwise by `angle` radians about their centre, bilinear.
 
@@ -52,6 +55,7 @@ def rotated(x: Tensor, angle: float | Tensor) -> Tensor:
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
+@typed
 def rotated_copies(
     tasks: Tasks, angles: int, *, seed: int = 0, largest: float = math.pi / 2, keep: bool = False
 ) -> Augmented:

@@ -9,9 +9,12 @@ import torch
 
 from metainfl.data.labelled import LabelledData
 from metainfl.data.seeds import generator
+from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import real, said
 
 
+@typed
 def split_classes(
     data: LabelledData, parts: Sequence[int] | Sequence[float], *, seed: int = 0
 ) -> tuple[LabelledData, ...]:
@@ -21,8 +24,15 @@ def split_classes(
     over is in no part. The order of families is a shuffle by `seed`.
     """
     families = sorted(set(data.families))
-    if not parts or any(not p > 0 for p in parts):
-        raise InvalidTasks(f"parts must be positive numbers or shares, got {list(parts)}")
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise InvalidTasks(
+            f"parts must be a tuple such as (0.8, 0.2) or (64, 16), got {said(parts)}"
+        )
+    fit = ("positive numbers or shares", lambda v: v > 0)
+    if not parts or any(not real(p, "parts", fit, InvalidTasks) for p in parts):
+        raise InvalidTasks(
+            "parts are empty: give (0.8, 0.2), or numbers of classes such as (64, 16)"
+        )
     if all(isinstance(p, (int, np.integer)) for p in parts):
         counts = [int(p) for p in parts]
     elif sum(parts) <= 1 + 1e-9:
@@ -42,6 +52,7 @@ def split_classes(
     return tuple(found)
 
 
+@typed
 def with_rotations(data: LabelledData, quarters: Sequence[int] = (0, 1, 2, 3)) -> LabelledData:
     """Each class once for every number of quarter turns, as classes of their own.
 

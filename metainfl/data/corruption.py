@@ -11,6 +11,7 @@ from torch import Tensor
 
 from metainfl.data.degrade import sides_of
 from metainfl.data.seeds import generator, share
+from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
 from metainfl.problem.tasks import Tasks
 
@@ -32,6 +33,7 @@ class Corrupted(NamedTuple):
     drawn: Tensor
 
 
+@typed
 def corrupt(
     tasks: Tasks,
     *,

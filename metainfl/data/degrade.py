@@ -12,6 +12,7 @@ from torch import Tensor
 
 from metainfl.data.encode import one_hot
 from metainfl.data.seeds import generator, share, whole
+from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
 from metainfl.problem.tasks import Tasks
 
@@ -24,6 +25,7 @@ class Degraded(NamedTuple):
     query: Tensor
 
 
+@typed
 def darkened(
     tasks: Tasks, darkness: float, ratio: float, *, side: str = "both", seed: int = 0
 ) -> Degraded:
@@ -85,6 +87,7 @@ def noise_tasks(
     return Tasks(*parts)
 
 
+@typed
 def concatenated(*tasks: Tasks) -> Tasks:
     """All tasks in one, in order, with their weights; their sizes must agree."""
     if not tasks:

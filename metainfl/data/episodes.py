@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from operator import index
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +14,9 @@ from metainfl.data.encode import one_hot
 from metainfl.data.features import pixels
 from metainfl.data.labelled import LabelledData
 from metainfl.data.seeds import generator, whole
+from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import said
 from metainfl.problem.tasks import Tasks
 
 Sizes = int | Sequence[int]
@@ -36,6 +39,7 @@ def episodes(data: LabelledData, n_tasks: int | None = None, **options: object) 
     return stacked(draw(data, n_tasks, **options))  # type: ignore[arg-type]
 
 
+@typed
 def draw(
     data: LabelledData,
     n_tasks: int | None = None,
@@ -60,7 +64,7 @@ def draw(
     leave support as it was while the same classes have instances enough.
     """
     if classes is not None:
-        sets = [[int(c) for c in chosen] for chosen in classes]
+        sets = _sets(classes)
         n_tasks, ways = len(sets) if n_tasks is None else n_tasks, [len(s) for s in sets]
         if n_tasks != len(sets):
             raise InvalidTasks(f"classes are given for {len(sets)} tasks, n_tasks is {n_tasks}")
@@ -88,7 +92,7 @@ def draw(
         targets = [
             one_hot(torch.arange(w[k]).repeat_interleave(n), max(w), dtype) for n in (s[k], q[k])
         ]
-        x = read(data.x[torch.cat([support, query])]).to(dtype)
+        x = _read(read, data.x[torch.cat([support, query])]).to(dtype)
         found.append(
             Episode(
                 x[: len(support)],
@@ -109,8 +113,10 @@ def stacked(tasks: Sequence[Episode]) -> Tasks:
     A padded instance counts nowhere that weights reach. Batch statistics are not reached (`Problem`
     refuses such models there); targets of fewer ways keep their columns, and the rest are never right.
     """
-    if not tasks:
-        raise InvalidTasks("no tasks to stack")
+    if not tasks or not all(isinstance(t, Episode) for t in tasks):
+        raise InvalidTasks(
+            f"tasks must be one or more episodes, as draw(...) returns, got {said(tasks)}"
+        )
     shapes = sorted({tuple(x.shape[1:]) for t in tasks for x in (t.support_x, t.query_x)})
     if len(shapes) > 1:
         raise InvalidTasks(f"tasks have inputs of different shapes, {shapes[0]} and {shapes[-1]}")
@@ -136,15 +142,37 @@ def _as_is(x: Tensor) -> Tensor:
     return x
 
 
+def _read(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """f(x), held to be as many inputs."""
+    found = f(x)
+    if not isinstance(found, Tensor) or found.ndim == 0 or len(found) != len(x):
+        got = tuple(found.shape) if isinstance(found, Tensor) else said(found)
+        raise InvalidTasks(f"inputs must give {len(x)} inputs for {len(x)} of the data, got {got}")
+    return found
+
+
+def _sets(classes: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Of each task its classes, as numbers."""
+    try:
+        return [[index(c) for c in chosen] for chosen in classes]
+    except TypeError as error:
+        raise InvalidTasks(
+            f"classes must be numbers of classes, task by task, such as [[0, 3], [1, 2]], got {said(classes)}"
+        ) from error
+
+
 def _sizes(value: Sizes, n_tasks: int, name: str) -> list[int]:
     """A number a task, at least 1."""
-    many = [value] * n_tasks if isinstance(value, (int, float, np.number)) else list(value)
+    single = isinstance(value, (int, float, np.number))
+    if not single and not isinstance(value, (Sequence, np.ndarray, Tensor)):
+        raise InvalidTasks(f"{name} must be a whole number, or one a task, got {said(value)}")
+    many: list[Any] = [value] * n_tasks if single else list(value)  # type: ignore[arg-type]
     if len(many) != n_tasks:
         raise InvalidTasks(
             f"{name} must be one number or one a task: {len(many)} for {n_tasks} tasks"
         )
-    if any(not v >= 1 or v % 1 for v in many):
-        raise InvalidTasks(f"{name} must be whole numbers of at least 1, got {value}")
+    if any(isinstance(v, str) or not v >= 1 or v % 1 for v in many):
+        raise InvalidTasks(f"{name} must be whole numbers of at least 1, got {said(value)}")
     return [int(v) for v in many]
 
 

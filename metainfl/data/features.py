@@ -9,12 +9,14 @@ from torch import Tensor
 
 from metainfl.data.full import full, within
 from metainfl.data.seeds import whole
+from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
 from metainfl.problem.magnitude import divisor
 
 _AT_ONCE = 1024  # images in flight: Omniglot's 105 x 105 in double precision are 90 MB
 
 
+@typed
 def pixels(
     x: Tensor,
     size: int | None = None,
@@ -51,6 +53,7 @@ def pixels(
     return torch.cat(parts)
 
 
+@typed
 def resized(x: Tensor, size: int) -> Tensor:
     """x (..., h, w) as (..., size, size), each new pixel the mean of x over the square that it covers.
 
@@ -72,6 +75,7 @@ def _shares(old: int, new: int) -> Tensor:
     return (upper - lower).clamp(min=0) * new / old
 
 
+@typed
 def spectrum(x: Tensor, size: int = 6) -> Tensor:
     """Images (..., c, h, w) as features (..., c size size): the centre of the Fourier transform's size.
 
@@ -92,6 +96,7 @@ def spectrum(x: Tensor, size: int = 6) -> Tensor:
     return sizes[..., top : top + size, left : left + size].flatten(-3)
 
 
+@typed
 def standardised(x: Tensor) -> Tensor:
     """x (n, ...) with mean 0 and deviation 1 a feature over n; a constant feature becomes 0.
 

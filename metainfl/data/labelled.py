@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import said
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,12 @@ class LabelledData:
     families: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("x", "labels"):
+            value = getattr(self, name)
+            if not isinstance(value, Tensor):
+                raise InvalidTasks(
+                    f"{self.name}: {name} must be a torch.Tensor, got {said(value)}: torch.as_tensor"
+                )
         if self.x.ndim < 2 or self.labels.ndim != 1 or len(self.x) != len(self.labels):
             raise InvalidTasks(
                 f"{self.name}: inputs {tuple(self.x.shape)} and labels {tuple(self.labels.shape)} do not "

@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import real
 
 
 def generator(seed: int, use: str, *numbers: int) -> np.random.Generator:
@@ -21,9 +22,7 @@ def generator(seed: int, use: str, *numbers: int) -> np.random.Generator:
 
 def share(value: float, name: str) -> float:
     """A number in 0..1."""
-    if not 0 <= value <= 1:
-        raise InvalidTasks(f"{name} must lie between 0 and 1, got {value}")
-    return float(value)
+    return real(value, name, ("a number between 0 and 1", lambda v: 0 <= v <= 1), InvalidTasks)
 
 
 def whole(value: object, name: str) -> int:

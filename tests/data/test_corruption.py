@@ -125,11 +125,11 @@ def test_noise_among_real_tasks():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda t: corrupt(t, tasks_share=1.2, within=0.1), "tasks_share must lie between"),
-        (lambda t: corrupt(t, tasks_share=0.2, within=-0.1), "within must lie between"),
+        (lambda t: corrupt(t, tasks_share=1.2, within=0.1), "tasks_share must be a number between"),
+        (lambda t: corrupt(t, tasks_share=0.2, within=-0.1), "within must be a number between"),
         (lambda t: corrupt(t, tasks_share=0.2, within=0.1, kind="swap"), "kind must be one of"),
         (lambda t: corrupt(t, tasks_share=0.2, within=0.1, side="test"), "side must be"),
-        (lambda t: darkened(t, 2.0, 0.1), "darkness must lie"),
+        (lambda t: darkened(t, 2.0, 0.1), "darkness must be a number"),
         (lambda t: darkened(t, 0.1, 0.1, seed=-3), "seed must be"),
         (lambda t: noise_tasks(0, (8, 8)), "at least 1"),
         (lambda t: concatenated(), "nothing to concatenate"),
