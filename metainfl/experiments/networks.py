@@ -68,9 +68,9 @@ def setting(
         mean = pixels(known.x, size=14, invert=True).mean(0)
         inputs = partial(_centred, mean=mean, side=14)
         widths, steps, tasks, new = (196, 2 * hidden, 5), 2000, 10 * tasks, 10 * new
-    ways = {"ways": 5, "shots": 2, "queries": 4, "inputs": inputs}
-    drawn = draw(known, tasks, seed=seed, **ways)
-    fresh = draw(unknown, new, seed=100_000 + seed, **ways)
+    five_way = partial(draw, ways=5, shots=2, queries=4, inputs=inputs)
+    drawn = five_way(known, tasks, seed=seed)
+    fresh = five_way(unknown, new, seed=100_000 + seed)
     recipe = Recipe(rate=0.03, steps=steps, batch_size=16, seed=seed)
     tasks_of = (_flat(stacked(drawn)), _flat(stacked(fresh)))
     others = 0 if unknown is known else len(known.classes)
