@@ -24,6 +24,7 @@ from metainfl.derive.rows_apart import require_rows_apart
 from metainfl.derive.share import ALONE, Share, current, sharing
 from metainfl.errors import InvalidProblem, MetainflError
 from metainfl.problem import Definition, Tasks, TaskView
+from metainfl.problem.failing import at
 
 PerTask = Callable[[TaskView, Any], Tensor]
 
@@ -68,7 +69,8 @@ def stacks(
             own = problem.adaptation, problem.setting
             state = problem.memory.recall(lam, tasks, *own) if kept else None
             if state is None:
-                with named(Tried(problem, lam, view, None, places[part])):
+                tried = Tried(problem, lam, view, None, places[part])
+                with at(places[part]), named(tried):
                     state = problem.adaptation.prepare(problem.setting, lam, view)
                 if kept:
                     problem.memory.keep(lam, tasks, *own, state)
