@@ -78,11 +78,12 @@ class LinearModelSum:
         return self.a[j] * out.reshape(self.size, self.d)
 
     def _outer(self, inner: Array) -> Array:
-        """sum_j a_j (x_j x_j') (x) inner_j as a (d c, d c) matrix, one BLAS call a pair (b, f)."""
+        """sum_j a_j (x_j x_j') (x) inner_j as a (d c, d c) matrix, one BLAS call a pair b <= f."""
         out = np.empty(
             (self.d, self.c, self.d, self.c), dtype=np.result_type(self.x, inner, self.a)
         )
         for b in range(self.c):
-            for f in range(self.c):
+            for f in range(b, self.c):
                 out[:, b, :, f] = self.x.T @ ((self.a * inner[:, b, f])[:, None] * self.x)
+                out[:, f, :, b] = out[:, b, :, f].T
         return out.reshape(self.size, self.size)

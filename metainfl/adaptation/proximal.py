@@ -20,9 +20,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, hessian, vmap
+from torch.func import grad, vmap
 
 from metainfl.adaptation.inner_cg import InnerSolve, products
+from metainfl.adaptation.inner_hessian import inner_hessian
 from metainfl.adaptation.inner_newton import levenberg, minimised, truncated
 from metainfl.errors import SingularHessian
 from metainfl.numbers import BELOW_ONE, POSITIVE, real, whole
@@ -61,7 +62,7 @@ class Proximal(Adaptation):
     def with_inverse(self, s: Setting, lam: Tensor, tasks: TaskView) -> tuple[Tensor, Tensor]:
         """theta* (T, q) and H_in^{-1} (T, q, q), whatever the size."""
         slope = vmap(grad(lambda th, t: self.inner(s, th, lam, t)))
-        curve = vmap(hessian(lambda th, t: self.inner(s, th, lam, t)))
+        curve = inner_hessian(lambda th, t: self.inner(s, th, lam, t))
 
         def direction(theta: Tensor) -> tuple[Tensor, Tensor]:
             g = slope(theta, tasks)

@@ -77,15 +77,15 @@ class PrototypeLocal(ReducedLocal):
     def curved(self, mu: Array) -> Curved:
         """Sum v (S'l''S + sum_k l'_k d2 s_k); mu . G is linear in Lam and C."""
         n, size, eye = self.r * self.d, self.r * (self.d + self.c), np.eye(self.r)
-        out = np.zeros((size, size), dtype=np.result_type(self.jet.d2, self.data.v))
-        for j, v in enumerate(self.data.v):
-            s, x, l1 = self._slopes(j), self.data.query_x[j], self.jet.d1[j]
-            out += v * s.T @ self.jet.d2[j] @ s
-            out[:n, :n] += -2 * v * l1.sum() * np.kron(eye, np.outer(x, x))
-            mixed = 2 * v * np.einsum("ab,e,k->aekb", eye, x, l1).reshape(n, -1)
-            out[:n, n:] += mixed
-            out[n:, :n] += mixed.T
-            out[n:, n:] += -2 * v * np.kron(np.diag(l1), eye)
+        v, x, l1 = self.data.v, self.data.query_x, self.jet.d1
+        s = np.stack([self._slopes(j) for j in range(len(v))])
+        bent = (v[:, None, None] * self.jet.d2) @ s
+        out = s.reshape(-1, size).T @ bent.reshape(-1, size)
+        out[:n, :n] += np.kron(eye, x.T @ ((-2 * v * l1.sum(axis=1))[:, None] * x))
+        mixed = np.einsum("ab,ek->aekb", eye, 2 * (v[:, None] * x).T @ l1).reshape(n, -1)
+        out[:n, n:] += mixed
+        out[n:, :n] += mixed.T
+        out[n:, n:] += np.kron(np.diag(-2 * v @ l1), eye)
         return Curved(out[:n, :n], out[:n, n:], out[n:, n:])
 
     def support_direction(self, mu: Array) -> Direction:
