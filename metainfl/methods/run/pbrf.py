@@ -106,7 +106,8 @@ def adapted_outputs(problem: Problem, tasks: Tasks) -> Objective:
             return found
 
         with named():
-            state = problem.adaptation.prepare(problem.setting, lam, view)
+            # constant: its steps from there carry the derivatives
+            state = problem.adaptation.prepare(problem.setting, lam.detach(), view)
             return over_tasks(one, view, state)
 
     return outputs
