@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from metainfl.oracle import check_method
 from metainfl.oracle.confusion import confusion
 from metainfl.oracle.mutants import MUTANTS
 from metainfl.oracle.mutants.names import NAMES as NAMED
+from tests.oracle.judged import judge
 
 #: mutant: what its diagnosis must say, and must not
 NAMES = {
@@ -33,10 +33,8 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES)
 def test_the_name_is_right_or_withheld(name):
     """Guards a name that is wrong, which is worse than none."""
-    specimen, (said, unsaid) = MUTANTS[name], NAMES[name]
-    report = check_method(
-        specimen.method, claim=specimen.claim, quick=True, checks=["agrees_with_the_truth"]
-    )
+    said, unsaid = NAMES[name]
+    report = judge(name, ["agrees_with_the_truth"])
     words = report.failures[0].diagnosis
     assert re.search(said, words) and not re.search(unsaid, words), words
 
@@ -53,9 +51,7 @@ def test_the_name_is_right_or_withheld(name):
 )
 def test_what_only_one_check_sees_is_seen(name, check):
     """Guards shortcuts that are exact where the Hessian is kind, and tolerances of taste."""
-    specimen = MUTANTS[name]
-    report = check_method(specimen.method, claim=specimen.claim, quick=True, checks=[check])
-    assert [o.check for o in report.failures] == [check]
+    assert [o.check for o in judge(name, [check]).failures] == [check]
 
 
 def test_names_are_counted_against_those_deserved():
