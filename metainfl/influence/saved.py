@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from metainfl.errors import BrokenData, InvalidProblem, MissingData
+from metainfl.influence.compressed import Compressed
 from metainfl.influence.stored import Stored
 from metainfl.plain import as_json
 from metainfl.problem.files import named
@@ -37,11 +38,12 @@ FIELDS = (
 Read = dict[str, Tensor]
 
 
-def save(path: str | Path, value: Tasks | Tensor | Stored) -> None:
+def save(path: str | Path, value: Tasks | Tensor | Stored | Compressed) -> None:
     """Write one value; a file that is there is replaced once the new one is whole.
 
-    Tasks (equal or ragged) with all weights, a tensor such as lam, or `Stored` influences. Raises
-    `InvalidProblem` for anything else, sparse or complex tensors too; `MissingData` without the directory.
+    Tasks (equal or ragged) with all weights, a tensor such as lam, or influences (`Stored`, `Compressed`).
+    Raises `InvalidProblem` for anything else, sparse or complex tensors too; `MissingData` without the
+    directory.
     """
     if not isinstance(path, (str, PathLike)):
         raise InvalidProblem(
@@ -55,6 +57,10 @@ def save(path: str | Path, value: Tasks | Tensor | Stored) -> None:
     elif isinstance(value, Stored):
         kind, tensors = "influences", {"value": value.value, "lam": value.lam}
         more = {"perturbations": [_plain(p) for p in value.perturbations]}
+    elif isinstance(value, Compressed):
+        kind = "compressed"
+        tensors = {"rows": value.rows, "lengths": value.lengths, "lam": value.lam}
+        more = {"perturbations": [_plain(p) for p in value.perturbations], "seed": value.seed}
     elif isinstance(value, Tensor):
         kind, tensors, more = "tensor", {"tensor": value}, {}
     else:
@@ -151,6 +157,11 @@ def _influences(tensors: Read, about: dict[str, Any]) -> Stored:
     return Stored(tensors["value"], pis, tensors["lam"])
 
 
+def _compressed(tensors: Read, about: dict[str, Any]) -> Compressed:
+    pis = tuple(_perturbation(p) for p in about["perturbations"])
+    return Compressed(tensors["rows"], tensors["lengths"], pis, tensors["lam"], int(about["seed"]))
+
+
 def _tensor(tensors: Read, about: dict[str, Any]) -> Tensor:
     return tensors["tensor"]
 
@@ -158,6 +169,7 @@ def _tensor(tensors: Read, about: dict[str, Any]) -> Tensor:
 LOADED: dict[str, Callable[[Read, dict[str, Any]], Any]] = {
     "tasks": _tasks,
     "influences": _influences,
+    "compressed": _compressed,
     "tensor": _tensor,
 }
 

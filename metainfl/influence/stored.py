@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem, NotFinite
-from metainfl.problem.asked import require_tasks
+from metainfl.influence.compressed import Compressed, compressed
+from metainfl.influence.explained import slopes_of
 from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
-from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import require_perturbations
 
@@ -64,14 +63,15 @@ class Stored:
         Minus the value, times the weight, is the score of a removal: positive = the data helped. Raises
         `InvalidProblem` where the problem's lam is not the one that the influences belong to.
         """
-        lam = self.lam.to(problem.lam)
-        gap = float((problem.lam - lam).norm()) if problem.lam.shape == lam.shape else float("inf")
-        if not gap <= 1e-6 * float(lam.norm()):
-            raise InvalidProblem(
-                "these influences were taken at another lam than the problem's: give it the one they were "
-                "taken at, problem.replaced(lam=stored.lam)"
-            )
-        targets = require_tasks(targets).to(lam.device, lam.dtype)
-        with placing(problem, targets, "target"):
-            preflight(problem, targets, "target")
-            return self.value.to(lam) @ problem.task_gradients(lam, targets).T
+        slopes = slopes_of(problem, targets, self.lam)
+        return self.value.to(slopes) @ slopes.T
+
+    def compressed(
+        self, size: int, *, seed: int = 0, dtype: torch.dtype = torch.float32
+    ) -> Compressed:
+        """The same in `size` numbers a datum, fewer than p: scores then have an error, and say which.
+
+        Random signs by `seed` (`sketch`); `dtype` is what is kept. Nothing is compressed unasked. Raises
+        `InvalidOption`.
+        """
+        return compressed(self.value, self.perturbations, self.lam, size, seed, dtype)
