@@ -57,9 +57,10 @@ def test_every_estimand_of_a_run_has_a_right_method(method, estimand, kinds):
     assert report.passed, str(report)
 
 
-@pytest.mark.parametrize("name", SLIPS)
-def test_each_slip_fails_and_is_named(name):
-    """Guards state, bias correction, batch size, decay, order, H, first order: each by its name."""
+@pytest.mark.parametrize("name", ["state_forgotten", "batch_size_forgotten", "first_order"])
+def test_a_slip_fails_and_is_named(name):
+    """Guards a slip that has no name of its own; `metainfl check --self` judges all of them."""
+    assert name in SLIPS
     specimen = MUTANTS[name]
     kinds, families = ("task",), FEW[:1]
     report = judged(
