@@ -15,8 +15,8 @@ Inner = Callable[[Tensor, TaskView], Tensor]
 def inner_hessian(inner: Inner) -> Callable[[Tensor, TaskView], Tensor]:
     """(theta (N, q), N tasks) -> d^2 inner / d theta^2 (N, q, q).
 
-    Reverse over reverse: two to three times as fast on small tasks, where what forward differentiation
-    makes of each operation is all the cost. Where torch cannot differentiate a backward again, forward.
+    Reverse over reverse: faster on small tasks, where what forward differentiation makes of each
+    operation is all the cost. Where torch cannot differentiate a backward again, forward.
     """
     backward, forward = vmap(jacrev(jacrev(inner))), vmap(hessian(inner))
 

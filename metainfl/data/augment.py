@@ -14,6 +14,7 @@ from torch import Tensor
 from metainfl.data.seeds import generator, whole
 from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import real
 from metainfl.problem.tasks import Tasks
 
 
@@ -45,6 +46,8 @@ def rotated(x: Tensor, angle: float | Tensor) -> Tensor:
     if x.ndim != 4:
         raise InvalidTasks(f"expected images (n, c, h, w), got {tuple(x.shape)}")
     h, w = x.shape[-2:]
+    if not isinstance(angle, Tensor):
+        angle = real(angle, "angle", ("a number of radians", math.isfinite), InvalidTasks)
     if not bool(torch.isfinite(torch.as_tensor(angle)).all()):
         raise InvalidTasks(f"an angle must be a number of radians, got {angle}")
     a = torch.as_tensor(angle, dtype=x.dtype, device=x.device).expand(len(x))
@@ -67,8 +70,8 @@ def rotated_copies(
     features. Angles of task k depend on the seed and k alone.
     """
     angles = whole(angles, "angles")
-    if not 0 <= largest < math.inf:
-        raise InvalidTasks(f"largest must be a number of radians from 0 on, got {largest}")
+    fit = ("a number of radians from 0 on", lambda v: 0 <= v < math.inf)
+    largest = real(largest, "largest", fit, InvalidTasks)
     if tasks.query_x.ndim != 5:
         raise InvalidTasks(
             f"rotations need images (T, n, c, h, w), got {tuple(tasks.query_x.shape)}; rotate before "

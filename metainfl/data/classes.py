@@ -29,7 +29,9 @@ def split_classes(
             f"parts must be a tuple such as (0.8, 0.2) or (64, 16), got {said(parts)}"
         )
     fit = ("positive numbers or shares", lambda v: v > 0)
-    if not parts or any(not real(p, "parts", fit, InvalidTasks) for p in parts):
+    for part in parts:
+        real(part, "parts", fit, InvalidTasks)
+    if not parts:
         raise InvalidTasks(
             "parts are empty: give (0.8, 0.2), or numbers of classes such as (64, 16)"
         )
@@ -59,6 +61,10 @@ def with_rotations(data: LabelledData, quarters: Sequence[int] = (0, 1, 2, 3)) -
     The class "A" gives "A", "A@90", "A@180" and "A@270", all of the family of "A". x must be images
     (n, h, w) or (n, h, w, c) with h = w: Santoro et al. 2016, as usual on Omniglot.
     """
+    if not isinstance(quarters, Sequence):
+        raise InvalidTasks(
+            f"quarters must be quarter turns such as (0, 1, 2, 3), got {said(quarters)}"
+        )
     whole = all(isinstance(q, (int, np.integer)) for q in quarters)
     turns = [int(q) % 4 for q in quarters] if whole else []
     if not turns or len(set(turns)) != len(turns):

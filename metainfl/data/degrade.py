@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import fields, replace
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from metainfl.data.encode import one_hot
 from metainfl.data.seeds import generator, share, whole
 from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import real, said
 from metainfl.problem.tasks import Tasks
 
 
@@ -53,6 +53,7 @@ def darkened(
     return Degraded(replace(tasks, **parts), masks["support"], masks["query"])
 
 
+@typed
 def noise_tasks(
     n_tasks: int,
     shape: tuple[int, ...],
@@ -73,7 +74,14 @@ def noise_tasks(
     counts = {"n_tasks": n_tasks, "ways": ways, "shots": shots, "queries": queries}
     for name, count in counts.items():
         whole(count, name)
-    if not -math.inf < low < high < math.inf:
+    try:
+        shape = tuple(whole(n, "shape") for n in shape)
+    except TypeError as error:
+        raise InvalidTasks(
+            f"shape must be that of an image, such as (1, 28, 28), got {said(shape)}"
+        ) from error
+    low, high = (real(v, n, error=InvalidTasks) for v, n in ((low, "low"), (high, "high")))
+    if not low < high:
         raise InvalidTasks(f"high must be a number above low, got {high} and {low}")
     parts = []
     for name, n in (("support", ways * shots), ("query", ways * queries)):

@@ -11,6 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import whole
 from metainfl_reference.episodes import Episodes
 
 
@@ -28,10 +29,11 @@ def digit_tasks(
     Inputs are the 64 pixels scaled to 0..1 and centred, or their first `components` principal
     components (of all 1,797 images). Shapes: support (T, ways shots, d), query (T, ways queries, d).
     """
-    if not 2 <= ways <= 10:
-        raise InvalidTasks(f"ways must be between 2 and 10, got {ways}")
-    if shots < 1 or queries < 1:
-        raise InvalidTasks(f"shots and queries must be at least 1, got {shots} and {queries}")
+    ways = whole(ways, "ways", 2, 10, InvalidTasks)
+    shots, queries = (
+        whole(n, name, 1, error=InvalidTasks)
+        for n, name in ((shots, "shots"), (queries, "queries"))
+    )
     x, labels = principal_pixels(components)
     pools = [np.flatnonzero(labels == digit) for digit in range(10)]
     fewest = min(map(len, pools))
@@ -40,11 +42,10 @@ def digit_tasks(
             f"{shots} shots and {queries} queries need {shots + queries} images of each digit; "
             f"the rarest has {fewest}"
         )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole(seed, "seed", 0, error=InvalidTasks))
     chosen = list(combinations(range(10), ways))
     if tasks is not None:
-        if not 1 <= tasks <= len(chosen):
-            raise InvalidTasks(f"tasks must be between 1 and {len(chosen)}, got {tasks}")
+        tasks = whole(tasks, "tasks", 1, len(chosen), InvalidTasks)
         chosen = [chosen[i] for i in rng.permutation(len(chosen))[:tasks]]
     drawn = np.stack(
         [[rng.permutation(pools[digit])[: shots + queries] for digit in task] for task in chosen]
@@ -65,7 +66,6 @@ def principal_pixels(components: int | None = None) -> tuple[np.ndarray, np.ndar
     x = pixels / 16.0
     x = x - x.mean(axis=0)
     if components is not None:
-        if not 1 <= components <= x.shape[1]:
-            raise InvalidTasks(f"components must be between 1 and {x.shape[1]}, got {components}")
+        components = whole(components, "components", 1, x.shape[1], InvalidTasks)
         x = x @ np.linalg.svd(x, full_matrices=False)[2][:components].T
     return x, labels

@@ -16,7 +16,7 @@ from metainfl.data.labelled import LabelledData
 from metainfl.data.seeds import generator, whole
 from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
-from metainfl.numbers import said
+from metainfl.numbers import real, said
 from metainfl.problem.tasks import Tasks
 
 Sizes = int | Sequence[int]
@@ -163,7 +163,7 @@ def _sets(classes: Sequence[Sequence[int]]) -> list[list[int]]:
 
 def _sizes(value: Sizes, n_tasks: int, name: str) -> list[int]:
     """A number a task, at least 1."""
-    single = isinstance(value, (int, float, np.number))
+    single = isinstance(value, (int, float)) or getattr(value, "ndim", None) == 0
     if not single and not isinstance(value, (Sequence, np.ndarray, Tensor)):
         raise InvalidTasks(f"{name} must be a whole number, or one a task, got {said(value)}")
     many: list[Any] = [value] * n_tasks if single else list(value)  # type: ignore[arg-type]
@@ -171,9 +171,8 @@ def _sizes(value: Sizes, n_tasks: int, name: str) -> list[int]:
         raise InvalidTasks(
             f"{name} must be one number or one a task: {len(many)} for {n_tasks} tasks"
         )
-    if any(isinstance(v, str) or not v >= 1 or v % 1 for v in many):
-        raise InvalidTasks(f"{name} must be whole numbers of at least 1, got {said(value)}")
-    return [int(v) for v in many]
+    fit = ("whole numbers of at least 1", lambda v: v >= 1 and v % 1 == 0)
+    return [int(real(v, name, fit, InvalidTasks)) for v in many]
 
 
 def _drawn(

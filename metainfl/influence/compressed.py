@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidOption
+from metainfl.errors import InvalidOption, NotFinite
 from metainfl.influence.explained import slopes_of
 from metainfl.influence.sketch import sketched
 from metainfl.numbers import whole
@@ -45,6 +45,15 @@ class Compressed:
     lam: Tensor
     seed: int
 
+    def __post_init__(self) -> None:
+        for name in ("rows", "lengths", "lam"):
+            if not torch.isfinite(getattr(self, name)).all():
+                raise NotFinite(
+                    f"the {name} of compressed influences are not finite: {self.rows.dtype} holds none of "
+                    "their size, or the file is damaged; keep them in float64, or compress them again",
+                    quantity="influence",
+                )
+
     def scores(self, problem: Problem, targets: Tasks) -> CompressedScores:
         """Those of `Stored.scores` (same sign and scale, same errors), each with its deviation.
 
@@ -55,7 +64,7 @@ class Compressed:
         size = self.rows.shape[1]
         value = self.rows.to(slopes) @ sketched(slopes, size, self.seed).T
         lengths = self.lengths.to(slopes)[:, None] * slopes.norm(dim=1)
-        return CompressedScores(value, ((lengths.square() + value.square()) / size).sqrt())
+        return CompressedScores(value, torch.hypot(lengths, value) / size**0.5)
 
 
 def compressed(

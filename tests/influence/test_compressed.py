@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import metainfl as mi
-from metainfl.errors import InvalidOption, InvalidProblem
+from metainfl.errors import InvalidOption, InvalidProblem, NotFinite
 from metainfl.influence.sketch import ROWS, sketched
 
 
@@ -63,6 +63,17 @@ def test_scores_are_off_by_their_deviation(tmp_path):
     assert (tmp_path / "small").stat().st_size < 12 * 64 * 4 + problem.n_meta * 8 + 4096
     with pytest.raises(InvalidProblem, match="another lam"):
         small.scores(problem.replaced(lam=2 * problem.lam), targets)
+
+
+def test_what_float32_does_not_hold_is_told():
+    """Guards infinities in the rows that are kept, and NaN scores."""
+    problem = network()
+    value = torch.full((1, problem.n_meta), 1e60, dtype=torch.float64)
+    stored = mi.Stored(value, [mi.task(0)], problem.lam)
+    with pytest.raises(NotFinite, match="float32 holds none of their size"):
+        stored.compressed(8)
+    found = stored.compressed(8, dtype=torch.float64).scores(problem, problem.tasks.select([0]))
+    assert torch.isfinite(found.value).all() and torch.isfinite(found.deviation).all()
 
 
 @pytest.mark.parametrize(
