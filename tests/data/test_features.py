@@ -107,7 +107,7 @@ def test_angles_and_ranges_are_numbers():
     with pytest.raises(InvalidTasks, match="must be a number of radians"):
         rotated(tasks.query_x[0], math.nan)
     for low, high in ((-math.inf, 0.0), (0.0, math.inf), (math.nan, 1.0)):
-        with pytest.raises(InvalidTasks, match="(low|high) must be a finite number"):
+        with pytest.raises(InvalidTasks, match=r"(low|high) must be a finite number"):
             noise_tasks(1, (1, 4, 4), low=low, high=high)
     with pytest.raises(InvalidTasks, match="a number above low"):
         noise_tasks(1, (1, 4, 4), low=1.0, high=0.0)
