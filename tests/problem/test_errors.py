@@ -233,7 +233,7 @@ def test_class_without_support():
         ({"shots": 0}, "at least 1"),
         ({"shots": 100, "queries": 100}, "the rarest has 174"),
         ({"components": 65}, "components"),
-        ({"tasks": 253}, "between 1 and 252"),
+        ({"tasks": 253}, "at most 252"),
     ],
 )
 def test_digits(options, message):
