@@ -1,6 +1,7 @@
 """Imports go one way: no circle of modules, counting those inside functions and under TYPE_CHECKING too."""
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -47,6 +48,41 @@ def test_no_circle_of_imports():
         tuple(TopologicalSorter(edges).static_order())
     except CycleError as circle:
         pytest.fail("circle of imports: " + " <- ".join(circle.args[1]))
+
+
+def test_no_circle_of_rooms():
+    """Guards two rooms that need one another, though no two of their files do."""
+    edges = {}
+    for name, others in graph().items():
+        edges.setdefault(room(name), set()).update(room(o) for o in others)
+    for name, others in edges.items():
+        others.discard(name)
+    assert edges["metainfl.training"] and "metainfl.training" in edges["metainfl.scale"]
+    try:
+        tuple(TopologicalSorter(edges).static_order())
+    except CycleError as circle:
+        pytest.fail("circle of rooms: " + " <- ".join(circle.args[1]))
+
+
+def test_rooms_need_those_above_them_in_the_architecture():
+    """Guards a page that no longer says how the house is built."""
+    page = (ROOT / "docs/architecture.md").read_text().split("```")[1].split("reference/")[0]
+    listed = re.findall(r"^  ([a-z]+)/", page, re.M)
+    above = {f"metainfl.{r}": n for n, r in enumerate(listed)}
+    upward = {
+        (room(name), room(other))
+        for name, others in graph().items()
+        for other in others
+        if above.get(room(name), len(above)) < above.get(room(other), -1)
+    }
+    assert not upward
+    folders = {p.parent.name for p in (ROOT / "metainfl").glob("*/__init__.py")}
+    assert set(listed) == folders
+
+
+def room(name):
+    """The folder right below the package that a module is in."""
+    return ".".join(name.split(".")[:2])
 
 
 def test_a_circle_would_be_seen():

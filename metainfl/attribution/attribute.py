@@ -23,7 +23,7 @@ from metainfl.attribution.result import Attribution
 from metainfl.attribution.trained import trained
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
-from metainfl.scale.aside import folder
+from metainfl.pools.aside import folder
 from metainfl.training import Run
 from metainfl.training.seeds import must_draw
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from metainfl.attribution.answer import Answer
 from metainfl.derive.problem import Problem
+from metainfl.pools.aside import set_aside
 from metainfl.problem.digest import digest, meaning
 from metainfl.problem.tasks import Tasks
-from metainfl.scale.aside import set_aside
 from metainfl.training import Run
 from metainfl.training.fingerprint import fingerprint
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import BrokenRun, Interrupted, InvalidRecipe
-from metainfl.scale.aside import set_aside
+from metainfl.pools.aside import set_aside
 from metainfl.training import Recipe, Run, State, load, save, train
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.optimisers import KNOWN

@@ -64,8 +64,8 @@ def attribute(
     """
     from metainfl.attribution import attribute as answer
     from metainfl.attribution.pictures import shape_of, square
-    from metainfl.scale.pool import backend as pool
-    from metainfl.scale.pool import checked
+    from metainfl.pools import backend as pool
+    from metainfl.pools import checked
 
     positive(minutes, "--minutes")
     checked(backend)

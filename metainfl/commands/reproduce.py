@@ -50,10 +50,10 @@ def reproduce(
     from metainfl.experiments import reproduce as run
     from metainfl.experiments.experiment import SIZES
     from metainfl.experiments.reproduce import results
+    from metainfl.pools import backend as pool
+    from metainfl.pools import checked
     from metainfl.report.environment import environment
     from metainfl.report.reproduce_page import page
-    from metainfl.scale.pool import backend as pool
-    from metainfl.scale.pool import checked
 
     if size not in SIZES:
         raise Refused(

@@ -12,7 +12,7 @@ from metainfl.data.locate import root_of
 from metainfl.data.looked import Names, contents, looking
 from metainfl.experiments.experiment import Cell, Experiment
 from metainfl.plain import as_json, from_json
-from metainfl.scale.pool import Call, unordered
+from metainfl.pools import Call, unordered
 
 Tell = Callable[[int, int, str], None]
 

@@ -10,8 +10,8 @@ from metainfl.errors import InvalidOption
 from metainfl.experiments.cells import Tell, cells
 from metainfl.experiments.registry import EXPERIMENTS, find
 from metainfl.plain import from_json, write_json
+from metainfl.pools.aside import set_aside
 from metainfl.report.environment import environment
-from metainfl.scale.aside import set_aside
 
 Result = dict[str, Any]
 KEYS = ("name", "place", "about", "size", "seeds", "claims", "tables")  # that the page reads

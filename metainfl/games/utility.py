@@ -12,7 +12,7 @@ import numpy as np
 from metainfl.errors import InvalidOption, NotFinite
 from metainfl.games.game import Array, Masks, checked
 from metainfl.games.memo import Memo, key
-from metainfl.scale.pool import ordered
+from metainfl.pools import ordered
 from metainfl.training.progress import bar
 
 #: told (values done, values in all, what is being computed)

@@ -15,7 +15,7 @@ import numpy as np
 
 from metainfl.errors import InvalidOption
 from metainfl.plain import as_json
-from metainfl.scale.aside import set_aside
+from metainfl.pools.aside import set_aside
 
 DTYPES = {"float32": np.float32, "float64": np.float64}
 

@@ -22,12 +22,12 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import How
 from metainfl.influence.scores import scores
+from metainfl.pools.aside import folder
 from metainfl.problem.asked import require_tasks
 from metainfl.problem.digest import digest, meaning
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check
-from metainfl.scale.aside import folder
 from metainfl.scale.blocks import DTYPES, Blocks
 from metainfl.training import Run
 from metainfl.training.fingerprint import fingerprint

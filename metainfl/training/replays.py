@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from metainfl.plain import as_json
+from metainfl.pools import Call, unordered
+from metainfl.pools.aside import folder, set_aside
 from metainfl.problem.perturbation import Perturbation
-from metainfl.scale.aside import folder, set_aside
-from metainfl.scale.pool import Call, unordered
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.program import Program
 from metainfl.training.reweight import multiplied

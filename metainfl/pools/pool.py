@@ -1,10 +1,4 @@
-"""Where independent work is done: joblib's own processes, a dask cluster, or Ray.
-
-    with backend("dask", jobs=8):  ...          a cluster of 8 processes here, for what is called within
-    with backend("dask=tcp://host:8786"):  ...  a cluster that runs already
-Everything that reruns, plays or removes goes through `unordered`: it hands results over as they come, so that
-each is stored at once, and does again what a killed worker had in hand.
-"""
+"""Calls handed to the backend that is in force, and handed back as they are done."""
 
 from __future__ import annotations
 
@@ -18,9 +12,9 @@ import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from metainfl.errors import InvalidOption
-from metainfl.scale import dask_pool
+from metainfl.pools import dask_pool
 
-__all__ = ["backend", "ordered", "unordered"]
+__all__ = ["Call", "backend", "checked", "ordered", "unordered"]
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 BACKENDS = ("loky", "dask", "ray")

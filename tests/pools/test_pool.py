@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from metainfl.errors import InvalidOption, WorkerLost
-from metainfl.scale import pool
-from metainfl.scale.pool import backend, ordered, unordered
+from metainfl.pools import backend, ordered, pool, unordered
 
 
 def square(x):
