@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +22,8 @@ from metainfl.attribution.result import Attribution
 from metainfl.attribution.trained import trained
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
-from metainfl.pools.aside import folder
+from metainfl.numbers import POSITIVE, real, said, whole
+from metainfl.problem.files import new_folder
 from metainfl.training import Run
 from metainfl.training.seeds import must_draw
 
@@ -40,7 +40,7 @@ def attribute(
     seeds: int = 0,
     seed: int = 0,
     jobs: int = 1,
-    store: Path | None = None,
+    store: str | Path | None = None,
     progress: bool = False,
     tell: Tell = lambda done, total, what: None,
     say: Say = lambda text: None,
@@ -56,18 +56,22 @@ def attribute(
     the reruns begin; `say` is told what was found and what it will cost. Raises `InvalidOption`, and what
     the run or the problem raises.
     """
-    for name, value in (("reruns", reruns), ("seeds", seeds)):
-        if value < 0:
-            raise InvalidOption(f"{name} must not be negative, got {value}")
-    if minutes is not None and not 0 < minutes < math.inf:
-        raise InvalidOption(f"minutes must be a positive number, or None for all, got {minutes}")
+    if not isinstance(question, Question):
+        raise InvalidOption(
+            f"question must be a metainfl.attribution.Question, got {said(question)}"
+        )
+    reruns, seeds = (
+        whole(v, n, 0, error=InvalidOption) for n, v in (("reruns", reruns), ("seeds", seeds))
+    )
+    if minutes is not None:
+        minutes = real(minutes, "minutes", POSITIVE, InvalidOption)
     if isinstance(question.subject, Problem) and question.recipe is None and seeds:
         raise InvalidOption("intervals over seeds need a training run: give a recipe, or a run")
     if seeds:
         recipe = question.recipe or cast(Run, question.subject).recipe
         must_draw(recipe, question.tasks.n_tasks)
     if store is not None:
-        folder(store, "store")
+        store = new_folder(store, InvalidOption, "store")
     fits(question)
     stages = 4
     tell(0, stages, "training" if question.recipe else "looking at what was given")

@@ -15,6 +15,8 @@ from metainfl.attribution.trained import trained
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.removal import resolved
+from metainfl.numbers import said
+from metainfl.problem.files import new_folder
 from metainfl.problem.perturbation import Perturbation, group, parts
 from metainfl.problem.weights import check, weight
 from metainfl.problem.weights import without as remaining
@@ -50,7 +52,7 @@ def without(
     question: Question,
     what: Sequence[Perturbation],
     *,
-    store: Path | None = None,
+    store: str | Path | None = None,
     progress: bool = False,
     tell: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> Edited:
@@ -58,6 +60,11 @@ def without(
 
     Raises `NotStationary` for a problem that is at no minimiser and comes without a recipe.
     """
+    if not isinstance(question, Question):
+        raise InvalidOption(
+            f"question must be a metainfl.attribution.Question, got {said(question)}"
+        )
+    store = None if store is None else new_folder(store, InvalidOption, "store")
     removed = something_left(question, what)
     fits(question)
     subject = question.subject

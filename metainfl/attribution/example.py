@@ -15,6 +15,7 @@ from metainfl.data import corrupt, episodes, pixels, read_digits, read_omniglot,
 from metainfl.data.corruption import Corrupted
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
+from metainfl.numbers import said
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.tasks import Tasks
 from metainfl.training import Adam, Recipe
@@ -74,6 +75,6 @@ EXAMPLES: dict[str, Callable[..., Question]] = {"digits": digits, "omniglot": om
 
 def example(name: str, data: Path | None = None) -> Question:
     """The question called `name`; `InvalidOption` where there is none, `MissingData` without its files."""
-    if name not in EXAMPLES:
-        raise InvalidOption(f"there is no example {name!r}; there are {', '.join(EXAMPLES)}")
+    if not isinstance(name, str) or name not in EXAMPLES:
+        raise InvalidOption(f"there is no example {said(name)}; there are {', '.join(EXAMPLES)}")
     return EXAMPLES[name](data)

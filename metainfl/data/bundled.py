@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from metainfl.data.labelled import LabelledData
+from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
 
 TABLES = ("breast_cancer", "wine", "iris")
@@ -19,6 +20,7 @@ def read_digits() -> LabelledData:
     return LabelledData("digits", x, labels.long(), tuple("0123456789"))
 
 
+@typed
 def read_table(name: str) -> LabelledData:
     """A bundled table as features (n, d), each of mean 0 and deviation 1, float64.
 

@@ -13,6 +13,7 @@ from metainfl.data.labelled import LabelledData
 from metainfl.data.locate import first_of, folders
 from metainfl.data.pickles import read_pickle
 from metainfl.data.tables import with_text_keys
+from metainfl.data.typed import typed
 from metainfl.errors import BrokenData, MissingData
 
 SOURCE = (
@@ -33,6 +34,7 @@ CLASSES = (
 )
 
 
+@typed
 def read_cifar10(directory: str | Path | None = None, *, split: str = "train") -> LabelledData:
     """Images (n, 32, 32, 3) as uint8; `split` is "train" (50,000) or "test" (10,000).
 

@@ -8,6 +8,7 @@ from metainfl.data.labelled import LabelledData
 from metainfl.data.locate import first_of, folders
 from metainfl.data.pickles import read_pickle
 from metainfl.data.tables import from_mapping
+from metainfl.data.typed import typed
 from metainfl.errors import MissingData
 
 SOURCE = (
@@ -16,6 +17,7 @@ SOURCE = (
 )
 
 
+@typed
 def read_fc100(directory: str | Path | None = None, *, split: str = "train") -> LabelledData:
     """Images (n, 32, 32, 3) as uint8; `split` is "train" (60 classes), "val" (20) or "test" (20).
 

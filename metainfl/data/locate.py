@@ -8,6 +8,7 @@ from pathlib import Path
 
 from metainfl.data.looked import look
 from metainfl.errors import MissingData
+from metainfl.problem import files
 
 VARIABLE = "METAINFL_DATA"
 
@@ -15,7 +16,8 @@ VARIABLE = "METAINFL_DATA"
 def root_of(directory: str | Path | None) -> Path | None:
     """The folder of data sets: the one given, or that of METAINFL_DATA; None without either."""
     given = directory if directory is not None else os.environ.get(VARIABLE)
-    return Path(given).expanduser() if given else None
+    missing = given is None or (isinstance(given, str) and not given)
+    return None if missing else files.place(given, "folder of data", MissingData)
 
 
 def folders(directory: str | Path | None, names: Iterable[str], source: str) -> list[Path]:

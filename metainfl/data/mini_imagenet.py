@@ -14,6 +14,7 @@ from metainfl.data.pickles import read_pickle
 from metainfl.data.pictures import decoded, pictures_in
 from metainfl.data.split_file import named_pictures
 from metainfl.data.tables import from_mapping
+from metainfl.data.typed import typed
 from metainfl.errors import BrokenData, MissingData
 
 SOURCE = (
@@ -32,6 +33,7 @@ _PICKLES = (
 )
 
 
+@typed
 def read_mini_imagenet(
     directory: str | Path | None = None, *, split: str = "train", size: int = 84
 ) -> LabelledData:

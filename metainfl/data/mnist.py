@@ -10,6 +10,7 @@ import torch
 from metainfl.data.idx import read_idx
 from metainfl.data.labelled import LabelledData
 from metainfl.data.locate import first_of, folders
+from metainfl.data.typed import typed
 from metainfl.errors import BrokenData, MissingData
 
 SOURCE = (
@@ -24,6 +25,7 @@ EMNIST_SPLITS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")
 _DIGITS = tuple("0123456789")
 
 
+@typed
 def read_mnist(directory: str | Path | None = None, *, split: str = "train") -> LabelledData:
     """Images (n, 28, 28) as uint8, ink 255 on paper 0; `split` is "train" (60,000) or "test" (10,000).
 
@@ -39,6 +41,7 @@ def read_mnist(directory: str | Path | None = None, *, split: str = "train") -> 
     return LabelledData("mnist", x, labels, _DIGITS)
 
 
+@typed
 def read_emnist(
     directory: str | Path | None = None, *, kind: str = "balanced", split: str = "train"
 ) -> LabelledData:

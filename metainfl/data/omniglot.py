@@ -10,7 +10,9 @@ import torch
 from metainfl.data.labelled import LabelledData
 from metainfl.data.locate import first_of, folders
 from metainfl.data.pictures import decoded, pictures_in, stacked_pictures
+from metainfl.data.typed import typed
 from metainfl.errors import BrokenData, MissingData
+from metainfl.numbers import said
 
 SOURCE = (
     "Omniglot by Brenden Lake, published in the repository brendenlake/omniglot on GitHub, folder python: "
@@ -20,6 +22,7 @@ SOURCE = (
 PARTS = ("background", "evaluation", "background_small1", "background_small2")
 
 
+@typed
 def read_omniglot(
     directory: str | Path | None = None, *, parts: Sequence[str] | None = None
 ) -> LabelledData:
@@ -55,6 +58,8 @@ def read_omniglot(
 def _paths(places: Sequence[Path], parts: Sequence[str] | None) -> list[Path]:
     """Where the parts lie, each as a folder or a zip."""
     if parts is not None:
+        if not isinstance(parts, list | tuple) or not all(isinstance(p, str) for p in parts):
+            raise MissingData(f"parts is a list of {', '.join(PARTS)}; got {said(parts)}")
         wrong = sorted(set(parts) - set(PARTS))
         if wrong or not parts:
             raise MissingData(f"Omniglot has the parts {', '.join(PARTS)}, not {wrong or 'none'}")

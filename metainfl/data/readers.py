@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from metainfl.data.labelled import LabelledData
 from metainfl.data.mini_imagenet import read_mini_imagenet
 from metainfl.data.mnist import read_emnist, read_mnist
 from metainfl.data.omniglot import read_omniglot
-from metainfl.errors import MissingData
+from metainfl.data.typed import typed
+from metainfl.errors import InvalidTasks, MissingData
 
-BUNDLED: dict[str, Callable[[], LabelledData]] = {
+BUNDLED: dict[str, Callable[..., LabelledData]] = {
     "digits": read_digits,
     **{name: partial(read_table, name) for name in TABLES},
 }
@@ -30,16 +32,23 @@ ON_DISK: dict[str, Callable[..., LabelledData]] = {
 }
 
 
+@typed
 def read(name: str, directory: str | Path | None = None, **options: Any) -> LabelledData:
     """The data set of that name, from `directory` or the folder that METAINFL_DATA names.
 
     `options` go to its reader (`split`, `parts`, `size`, `kind`). The bundled ones (digits and tables)
     need no directory. Raises `MissingData`, `BrokenData`.
     """
-    if name in BUNDLED:
-        return BUNDLED[name](**options)
-    if name in ON_DISK:
-        return ON_DISK[name](directory, **options)
+    reader = ON_DISK.get(name) or BUNDLED.get(name)
+    if reader is not None:
+        takes = set(signature(reader).parameters) - {"directory", "name"}
+        unknown = sorted(set(options) - takes)
+        if unknown:
+            raise InvalidTasks(
+                f"the reader of {name} has no option {', '.join(unknown)}: it takes "
+                f"{', '.join(sorted(takes)) or 'none'}"
+            )
+        return reader(directory, **options) if name in ON_DISK else reader()
     raise MissingData(
         f"no data set is called {name!r}; there are {', '.join(sorted({**BUNDLED, **ON_DISK}))}"
     )

@@ -22,6 +22,7 @@ WORDS: dict[type, str] = {
     Tensor: "a torch.Tensor (torch.as_tensor makes one of a list or an array)",
     Tasks: "metainfl.Tasks, as episodes(...) returns them",
     torch.dtype: "a torch.dtype, such as torch.float64",
+    str: "a word",
 }
 #: that of a data set, which lives further up: by name
 DATA = "LabelledData", "LabelledData, as the readers of metainfl.data return it"
@@ -30,7 +31,7 @@ DATA = "LabelledData", "LabelledData, as the readers of metainfl.data return it"
 def typed(f: Callable[P, R]) -> Callable[P, R]:
     """f, raising `InvalidTasks` with the argument's name where it is something else than annotated.
 
-    Looked at are tensors, tasks, data sets, dtypes and functions; numbers and names are for f to judge.
+    Looked at are tensors, tasks, data sets, dtypes, functions and words; f judges numbers and paths.
     """
     asked = signature(f)
 
@@ -41,8 +42,10 @@ def typed(f: Callable[P, R]) -> Callable[P, R]:
         except TypeError:
             return f(*args, **kwargs)  # for Python to say what is missing, or one too many
         for name, value in given.items():
-            many = asked.parameters[name].kind is Parameter.VAR_POSITIONAL
-            for one in value if many else (value,):
+            kind = asked.parameters[name].kind
+            if kind is Parameter.VAR_KEYWORD:
+                continue
+            for one in value if kind is Parameter.VAR_POSITIONAL else (value,):
                 words = _wrong(one, _hints(f).get(name))
                 if words:
                     raise InvalidTasks(f"{name} must be {words}, got {said(one)}")
@@ -65,7 +68,7 @@ def _wrong(value: Any, hint: Any) -> str:
     if len(kinds) != 1 or get_origin(hint) in (list, tuple, dict):
         return ""
     kind = kinds[0]
-    if not isinstance(kind, type) or isinstance(value, kind):
+    if kind is Any or not isinstance(kind, type) or isinstance(value, kind):
         return ""
     if value is None and len(get_args(hint)) > 1:
         return ""

@@ -12,7 +12,7 @@ from metainfl.data.locate import root_of
 from metainfl.data.looked import Names, contents, looking
 from metainfl.experiments.experiment import Cell, Experiment
 from metainfl.plain import as_json, from_json
-from metainfl.pools import Call, unordered
+from metainfl.pools import Call, at_once, unordered
 
 Tell = Callable[[int, int, str], None]
 
@@ -23,7 +23,7 @@ def cells(
     seeds: Sequence[int],
     folder: Path,
     *,
-    data: Path | None,
+    data: str | Path | None,
     jobs: int,
     tell: Tell,
 ) -> list[Cell]:
@@ -34,7 +34,7 @@ def cells(
     out = {s: kept for s in seeds if (kept := known.cell(paths[s])) is not None}
     left = [s for s in seeds if s not in out]
     tell(len(out), len(seeds), f"seed {left[0]}" if left else "done")
-    calls: list[Call] = [(_one, (experiment.name, size, s, data, jobs > 1)) for s in left]
+    calls: list[Call] = [(_one, (experiment.name, size, s, data, at_once(jobs) != 1)) for s in left]
     for k, (found, looked) in unordered(calls, jobs):
         seed = left[k]
         half = paths[seed].with_suffix(".part")

@@ -8,6 +8,7 @@ from metainfl.experiments.paper_001 import figure1, figure2, pictures, table1
 from metainfl.experiments.paper_002 import convolution, degraded, gauss_newton, noise, self_rank
 from metainfl.experiments.paper_004 import active, images, trimming
 from metainfl.experiments.trained import gaps
+from metainfl.numbers import said
 
 EXPERIMENTS: dict[str, Experiment] = {
     e.name: e
@@ -31,6 +32,8 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 def find(name: str) -> Experiment:
     """The experiment called `name`; `InvalidOption` with the names there are."""
-    if name not in EXPERIMENTS:
-        raise InvalidOption(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
+    if not isinstance(name, str) or name not in EXPERIMENTS:
+        raise InvalidOption(
+            f"there is no experiment {said(name)}; there are {', '.join(EXPERIMENTS)}"
+        )
     return EXPERIMENTS[name]

@@ -6,11 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from metainfl.data.locate import root_of
 from metainfl.errors import InvalidOption
 from metainfl.experiments.cells import Tell, cells
 from metainfl.experiments.registry import EXPERIMENTS, find
+from metainfl.numbers import whole
 from metainfl.plain import from_json, write_json
 from metainfl.pools.aside import set_aside
+from metainfl.problem.files import new_folder, place
 from metainfl.report.environment import environment
 
 Result = dict[str, Any]
@@ -21,9 +24,9 @@ def reproduce(
     name: str,
     *,
     size: str = "small",
-    out: Path,
+    out: str | Path,
     seeds: int | None = None,
-    data: Path | None = None,
+    data: str | Path | None = None,
     jobs: int = 1,
     tell: Tell = lambda done, total, what: None,
 ) -> Result:
@@ -34,9 +37,9 @@ def reproduce(
     experiment = find(name)
     experiment.at(size)
     count = experiment.default_seeds(size) if seeds is None else seeds
-    if count < 1:
-        raise InvalidOption(f"seeds must be at least 1, got {count}")
-    folder = out / f"{name}-{size}"
+    count = whole(count, "seeds", 1, error=InvalidOption)
+    root_of(data)  # a name that is none, before anything is written
+    folder = new_folder(out, InvalidOption) / f"{name}-{size}"
     done = cells(experiment, size, range(count), folder / "cells", data=data, jobs=jobs, tell=tell)
     claims = []
     for c in experiment.claims:
@@ -65,12 +68,12 @@ def reproduce(
     return result
 
 
-def results(out: Path) -> list[Result]:
+def results(out: str | Path) -> list[Result]:
     """All results that are in a folder, by name; a file that was cut is set aside, and told.
 
     Folders that are no experiment's are somebody else's: nothing in them is looked at.
     """
-    places = sorted(out.glob("*/result.json"))
+    places = sorted(place(out, "folder", InvalidOption).glob("*/result.json"))
     found = (_read(p) for p in places if p.parent.name.rpartition("-")[0] in EXPERIMENTS)
     return [r for r in found if r is not None]
 

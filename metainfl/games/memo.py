@@ -16,6 +16,7 @@ import numpy as np
 from metainfl.errors import BrokenData, InvalidOption
 from metainfl.games.game import Array, Masks
 from metainfl.plain import as_json
+from metainfl.problem.files import named, new_folder
 
 
 def key(mask: Masks) -> str:
@@ -29,13 +30,13 @@ class Memo:
     def __init__(self, n: int, path: str | Path | None = None, identity: str = "") -> None:
         self.head = {"players": n, "game": identity}
         self.values: dict[str, Array] = {}
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else named(path, "store", InvalidOption)
         if self.path is None:
             return
         if self.path.exists() and self.path.stat().st_size:
             self._read(self.path)
         else:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            new_folder(self.path.parent, InvalidOption)
             self._append(self.head)
 
     def _read(self, path: Path) -> None:

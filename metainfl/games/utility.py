@@ -12,7 +12,8 @@ import numpy as np
 from metainfl.errors import InvalidOption, NotFinite
 from metainfl.games.game import Array, Masks, checked
 from metainfl.games.memo import Memo, key
-from metainfl.pools import ordered
+from metainfl.numbers import said
+from metainfl.pools import at_once, ordered
 from metainfl.training.progress import bar
 
 #: told (values done, values in all, what is being computed)
@@ -45,8 +46,8 @@ class Utility:
             raise InvalidOption(f"a utility is a function of a mask, got {type(function).__name__}")
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise InvalidOption(f"a game has at least one player, got n = {n!r}")
-        if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs == 0:
-            raise InvalidOption(f"jobs is a number of processes, or -1 for all cores; got {jobs!r}")
+        if not isinstance(identity, str):
+            raise InvalidOption(f"identity is a text, got {said(identity)}")
         if store is not None and not identity:
             raise InvalidOption(
                 "a store needs an identity: a text that changes when the data, the target or anything else "
@@ -54,7 +55,7 @@ class Utility:
             )
         if not (isinstance(progress, bool) or callable(progress)):
             raise InvalidOption(f"progress is True, False or a function, got {progress!r}")
-        self.function, self.n, self.jobs, self.progress = function, int(n), jobs, progress
+        self.function, self.n, self.jobs, self.progress = function, int(n), at_once(jobs), progress
         self.memo = Memo(self.n, store, identity)
         self.computed = 0
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import BELOW_ONE, POSITIVE, real, said
 from metainfl.problem.perturbation import KINDS
 
 Accuracy = Literal["exact", "rank"] | float
@@ -34,24 +34,25 @@ class Claim:
     deterministic: bool = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.accuracy, str) and self.accuracy not in ("exact", "rank"):
+        if not isinstance(self.estimand, str):
+            raise InvalidProblem(f"estimand is a name, got {said(self.estimand)}")
+        if not isinstance(self.accuracy, str):
+            real(self.accuracy, "a claimed relative tolerance", BELOW_ONE)
+        elif self.accuracy not in ("exact", "rank"):
             raise InvalidProblem(f"accuracy is 'exact', 'rank' or a number, got {self.accuracy!r}")
-        if not isinstance(self.accuracy, str) and not 0 < self.accuracy < 1:
-            raise InvalidProblem(
-                f"a claimed relative tolerance lies in (0, 1), got {self.accuracy}"
-            )
-        if self.sign not in (1, -1):
-            raise InvalidProblem(f"sign is 1 or -1, got {self.sign}")
-        if isinstance(self.scale, str):
-            if self.scale not in ("T", "1/T"):
-                raise InvalidProblem(f"scale is a number, 'T' or '1/T', got {self.scale!r}")
-        elif not 0 < self.scale < math.inf:
-            raise InvalidProblem(
-                f"scale is a positive number (sign says the rest), got {self.scale}"
-            )
+        if real(self.sign, "sign") not in (1, -1):
+            raise InvalidProblem(f"sign is 1 or -1, got {said(self.sign)}")
+        if not isinstance(self.scale, str):
+            real(self.scale, "scale (sign says the rest)", POSITIVE)
+        elif self.scale not in ("T", "1/T"):
+            raise InvalidProblem(f"scale is a number, 'T' or '1/T', got {self.scale!r}")
         for name in ("kinds", "families"):
-            if isinstance(text := getattr(self, name), str):
-                raise InvalidProblem(f"{name} is a tuple: {tuple(text.split('+'))!r}")
+            if isinstance(value := getattr(self, name), str):
+                raise InvalidProblem(f"{name} is a tuple: {tuple(value.split('+'))!r}")
+            if name == "families" and value is None:
+                continue
+            if not isinstance(value, (tuple, list)) or not all(isinstance(v, str) for v in value):
+                raise InvalidProblem(f"{name} is a tuple of names, got {said(value)}")
         unknown = set(self.kinds) - set(KINDS)
         if unknown or not self.kinds:
             raise InvalidProblem(f"kinds must be some of {', '.join(KINDS)}; got {sorted(unknown)}")

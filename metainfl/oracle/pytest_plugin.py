@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from metainfl.methods.claim import claim_of
+from metainfl.oracle.arguments import known
 from metainfl.oracle.checks import CHECKS, checks_for
 from metainfl.oracle.child import Child
 from metainfl.oracle.context import Context
@@ -22,7 +23,6 @@ from metainfl.oracle.returned import Returned
 from metainfl.oracle.runner import InProcess
 from metainfl.oracle.runs.context import context
 from metainfl.oracle.shipping import title
-from metainfl.oracle.verdict import known
 from metainfl.oracle.watched import Method
 
 

@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from metainfl.errors import InvalidOption
 from metainfl.methods.claim import Claim
 from metainfl.oracle.checks import CHECKS
 from metainfl.oracle.folding import folded, is_name
 from metainfl.oracle.measurements import Measurement
 from metainfl.oracle.outcome import Outcome
 from metainfl.plain import as_json
+from metainfl.problem.files import written
 from metainfl.report.environment import environment
 from metainfl.report.verdict_page import page as verdict_page
 
@@ -136,7 +138,7 @@ class Report:
         """JSON text, also written to `path` if given."""
         text = as_json(self.as_dict(), indent=1) + "\n"
         if path is not None:
-            Path(path).write_text(text)
+            written(path, text, InvalidOption)
         return text
 
     def to_html(self, path: str | Path | None = None) -> str:
@@ -155,7 +157,7 @@ class Report:
         ]
         page = verdict_page(self.as_dict(), checks, str(self.claim))
         if path is not None:
-            Path(path).write_text(page)
+            written(path, page, InvalidOption)
         return page
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from metainfl.derive.problem import Problem
-from metainfl.methods.claim import Claim, claim_of
+from metainfl.methods.claim import Claim
+from metainfl.oracle.arguments import looked_at
 from metainfl.oracle.checks import CHECKS
 from metainfl.oracle.child import Child
 from metainfl.oracle.folding import remembers
@@ -53,12 +54,11 @@ def rerun(
     history: bool = False,
 ) -> Rerun:
     """One check again, printed; `history` runs the checks before it first, for methods with a memory."""
+    claim, *_ = looked_at(method, claim, None, [check], None, seed, seconds, None)
     names = list(CHECKS)
     before = names[: names.index(check)] if history else []
     runner = InProcess(method) if in_process else Child(method, seed=seed)
-    ctx = context(
-        method, claim or claim_of(method), quick=quick, seed=seed, seconds=seconds, runner=runner
-    )
+    ctx = context(method, claim, quick=quick, seed=seed, seconds=seconds, runner=runner)
     try:
         with keep_rng():
             seeded(seed)
@@ -89,7 +89,6 @@ def reproduction(method: Method, report: Report, outcome: Outcome) -> str:
 
 def write(method: Method, report: Report, folder: Path) -> list[Path]:
     """A runnable file a failed check; a method without a name is kept beside them as pickle."""
-    folder.mkdir(parents=True, exist_ok=True)
     spelled = spell(method, embed=False)
     if spelled is None:
         (folder / "method.pkl").write_bytes(dumped(method))

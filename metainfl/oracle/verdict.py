@@ -11,12 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metainfl.errors import InvalidMethod, InvalidProblem
-from metainfl.methods.claim import Claim, claim_of
-from metainfl.oracle.checks import CHECKS, checks_for
+from metainfl.errors import InvalidOption, InvalidProblem
+from metainfl.methods.claim import Claim
+from metainfl.oracle.arguments import looked_at
 from metainfl.oracle.child import MEMORY, Child
 from metainfl.oracle.context import Context
-from metainfl.oracle.estimands import find
 from metainfl.oracle.folding import folded
 from metainfl.oracle.judging import because_flat, run_one
 from metainfl.oracle.measurements import Measurement, Retraining, measurements
@@ -28,6 +27,7 @@ from metainfl.oracle.runner import InProcess
 from metainfl.oracle.runs.context import context
 from metainfl.oracle.shipping import title
 from metainfl.oracle.watched import Method
+from metainfl.problem.files import new_folder
 
 Progress = Callable[[int, int, str], None]
 
@@ -58,16 +58,10 @@ def check_method(
     The caller's random state is left alone; results depend on `seed` only. Whatever the method does
     ends in a report; `InvalidMethod` is raised for what cannot be called or sent to another process.
     """
-    if not callable(method):
-        raise InvalidMethod(
-            f"a method is a callable (problem, perturbations) -> (n, p), got {type(method).__name__}"
-        )
-    claim = claim or claim_of(method)
-    if families is not None:
-        claim = replace(claim, families=tuple(families))
-    expected = dict(expected_failures or {})
-    names = checks_for(find(claim.estimand).evidence) if checks is None else list(checks)
-    known(names, expected)
+    claim, names, expected, seed, seconds, memory = looked_at(
+        method, claim, families, checks, expected_failures, seed, seconds, memory
+    )
+    folder = None if reproduce is None else new_folder(reproduce, InvalidOption)
     runner = InProcess(method) if in_process else Child(method, seed=seed, memory=memory)
     try:
         ctx = context(method, claim, quick=quick, seed=seed, seconds=seconds, runner=runner)
@@ -123,8 +117,8 @@ def check_method(
         for o in outcomes
     ]
     report = replace(report, outcomes=coded)
-    if reproduce is not None:
-        write(method, report, Path(reproduce))
+    if folder is not None:
+        write(method, report, folder)
     return report
 
 
@@ -136,13 +130,3 @@ def _explained(ctx: Context, outcome: Outcome, all_of_them: Sequence[Outcome]) -
     if getattr(ctx.runner, "given_up", False):
         return outcome
     return replace(outcome, note=because_flat(ctx, outcome))
-
-
-def known(names: Sequence[str], expected: Mapping[str, str]) -> None:
-    """Raise `InvalidProblem` for unknown checks and for expected failures without a reason."""
-    for name in (*names, *expected):
-        if name not in CHECKS:
-            raise InvalidProblem(f"unknown check {name!r}; known: {', '.join(CHECKS)}")
-    for name, reason in expected.items():
-        if not str(reason).strip():
-            raise InvalidProblem(f"the expected failure {name!r} needs a reason")

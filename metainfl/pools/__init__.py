@@ -6,6 +6,6 @@ Everything that reruns, plays or removes goes through `unordered`: it hands resu
 each is stored at once, and does again what a killed worker had in hand.
 """
 
-from metainfl.pools.pool import Call, backend, checked, ordered, unordered
+from metainfl.pools.pool import Call, at_once, backend, checked, ordered, unordered
 
-__all__ = ["Call", "backend", "checked", "ordered", "unordered"]
+__all__ = ["Call", "at_once", "backend", "checked", "ordered", "unordered"]

@@ -6,7 +6,7 @@ import warnings
 from itertools import count
 from pathlib import Path
 
-from metainfl.errors import InvalidOption, SetAside
+from metainfl.errors import SetAside
 
 
 def set_aside(path: Path, why: object, again: str) -> None:
@@ -20,14 +20,3 @@ def set_aside(path: Path, why: object, again: str) -> None:
         SetAside,
         stacklevel=2,
     )
-
-
-def folder(path: Path, what: str) -> Path:
-    """The folder, made if need be; `InvalidOption` where it cannot be one."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidOption(
-            f"{what} is a folder, and {path} cannot be one ({error.strerror or error}); name another"
-        ) from error
-    return path

@@ -12,9 +12,10 @@ import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from metainfl.errors import InvalidOption
+from metainfl.numbers import said, whole
 from metainfl.pools import dask_pool
 
-__all__ = ["Call", "backend", "checked", "ordered", "unordered"]
+__all__ = ["Call", "at_once", "backend", "checked", "ordered", "unordered"]
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 BACKENDS = ("loky", "dask", "ray")
@@ -28,12 +29,16 @@ def unordered(calls: Sequence[Call], jobs: int) -> Iterator[tuple[int, Any]]:
 
     Raises `WorkerLost` after `LOSSES` workers were killed; what was handed over until then is the caller's.
     """
-    whole = isinstance(jobs, Integral) and jobs != 0
-    if not whole:
+    return _unordered(calls, max(-(2**15), min(at_once(jobs), max(len(calls), 1))))
+
+
+def at_once(jobs: Any) -> int:
+    """`jobs` as a whole number that is not 0; `InvalidOption` for anything else."""
+    if not isinstance(jobs, Integral) or jobs == 0:
         raise InvalidOption(
-            f"jobs is how many work at once, at least 1 (or -1 for all cores), got {jobs!r}"
+            f"jobs is how many work at once, at least 1 (or -1 for all cores), got {said(jobs)}"
         )
-    return _unordered(calls, int(jobs))
+    return int(jobs)
 
 
 def _unordered(calls: Sequence[Call], jobs: int) -> Iterator[tuple[int, Any]]:
@@ -93,6 +98,7 @@ def _placed(i: int, f: Callable[..., Any], *args: Any) -> tuple[int, Any]:
 def backend(name: str = "loky", jobs: int = 1) -> Iterator[None]:
     """Within, work with `jobs` above 1 is done there; `InvalidOption` for what is unknown or missing."""
     kind, address = checked(name)
+    jobs = whole(jobs, "jobs", 1, error=InvalidOption)
     if kind == "loky":
         with joblib.parallel_config(backend="loky"):
             yield
@@ -110,9 +116,9 @@ def backend(name: str = "loky", jobs: int = 1) -> Iterator[None]:
 
 def checked(name: str) -> tuple[str, str]:
     """Kind and address of a backend that is known and installed; nothing is started."""
-    kind, _, address = name.partition("=")
+    kind, _, address = name.partition("=") if isinstance(name, str) else ("", "", "")
     if kind not in BACKENDS:
-        raise InvalidOption(f"the backend is one of {', '.join(BACKENDS)}, got {name!r}")
+        raise InvalidOption(f"the backend is one of {', '.join(BACKENDS)}, got {said(name)}")
     if address and kind == "loky":
         raise InvalidOption("loky has no address: its processes run here")
     for module, found, what in (

@@ -20,7 +20,9 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import said
 from metainfl.plain import as_json
+from metainfl.problem.files import new_folder, place
 from metainfl.problem.tasks import Tasks
 from metainfl.scale.task_files import ABOUT, NAMES, WEIGHTS, arrays, compare
 
@@ -65,8 +67,9 @@ def write_tasks(folder: str | Path, pieces: Iterable[Tasks]) -> OnDisk:
 
     Raises `InvalidTasks` for pieces that differ, none at all, or a folder that holds tasks already.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = new_folder(folder, InvalidTasks)
+    if not isinstance(pieces, Iterable):
+        raise InvalidTasks(f"pieces are a list or a generator of Tasks, got {said(pieces)}")
     if (folder / ABOUT).exists():
         raise InvalidTasks(f"{folder} holds tasks already: open_tasks reads them; write elsewhere")
     about: dict[str, Any] | None = None
@@ -74,6 +77,8 @@ def write_tasks(folder: str | Path, pieces: Iterable[Tasks]) -> OnDisk:
     digests = {n: hashlib.sha256() for n in NAMES}
     try:
         for k, piece in enumerate(pieces):
+            if not isinstance(piece, Tasks):
+                raise InvalidTasks(f"piece {k} must be metainfl.Tasks, got {said(piece)}")
             tensors = {n: getattr(piece, n).detach().cpu().contiguous() for n in NAMES}
             own = {n: [list(t.shape[1:]), str(t.numpy().dtype)] for n, t in tensors.items()}
             if about is not None and own != about["fields"]:
@@ -102,8 +107,9 @@ def open_tasks(folder: str | Path, *, thorough: bool = False) -> OnDisk:
 
     Raises `MissingData`, or `BrokenData` for files of another size and weights that are none.
     """
+    folder = place(folder, "folder", InvalidTasks)
     if thorough:
-        compare(Path(folder))
+        compare(folder)
     return _opened(str(folder))
 
 

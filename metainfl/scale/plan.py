@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
+from metainfl.numbers import said, whole
 from metainfl.problem.tasks import Tasks
 from metainfl.training import Recipe, Run, train
 
@@ -65,6 +66,12 @@ class Plan:
 
 def plan(problem: Problem, recipe: Recipe, targets: Tasks, *, keep: int = 2**30) -> Plan:
     """Measured on the first steps of the recipe; takes some `REPEATS` times `TRIED` of them."""
+    for name, value, kind in (
+        ("problem", problem, Problem), ("recipe", recipe, Recipe), ("targets", targets, Tasks)
+    ):  # fmt: skip
+        if not isinstance(value, kind):
+            raise InvalidOption(f"{name} must be a metainfl {kind.__name__}, got {said(value)}")
+    keep = whole(keep, "keep", 1, error=InvalidOption)
     n = problem.tasks.n_tasks
     batches, rates = recipe.batches_of(n), recipe.rates()
     few = min(TRIED, len(batches))

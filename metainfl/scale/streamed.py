@@ -22,9 +22,10 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import How
 from metainfl.influence.scores import scores
-from metainfl.pools.aside import folder
+from metainfl.numbers import said, whole
 from metainfl.problem.asked import require_tasks
 from metainfl.problem.digest import digest, meaning
+from metainfl.problem.files import named, new_folder
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check
@@ -54,20 +55,22 @@ def streamed(
     where the file belongs to another question, and what `scores` raises; the warning `SetAside` where it is
     not as it was written: it is kept under another name, and computed again.
     """
-    if block < 1:
-        raise InvalidOption(f"block must be at least 1 target, got {block}")
+    if not isinstance(subject, (Run, Problem)):
+        raise InvalidOption(f"subject must be a Run or a metainfl.Problem, got {said(subject)}")
+    block = whole(block, "block", 1, error=InvalidOption)
     if isinstance(subject, Run) and how:
         raise InvalidOption(f"a run's derivative takes no {', '.join(how)}: it is exact")
     check((subject.program.problem if isinstance(subject, Run) else subject).tasks, perturbations)
     own = subject.lam.dtype
-    name = dtype or str(own).removeprefix("torch.")
-    if name not in DTYPES:
-        raise InvalidOption(f"dtype is one of {', '.join(DTYPES)}, got {name!r}")
+    name = str(own).removeprefix("torch.") if dtype is None else dtype
+    if not isinstance(name, str) or name not in DTYPES:
+        raise InvalidOption(f"dtype is one of {', '.join(DTYPES)}, got {said(name)}")
     require_tasks(targets)
-    path = Path(path)
+    path = named(path, "file", InvalidOption)
     question = _question(subject, perturbations, targets, name, block, how)
     shape = (targets.n_tasks, len(perturbations))
-    folder(path.parent, "the place of the file")
+    block = min(block, shape[0])
+    new_folder(path.parent, InvalidOption)
     blocks = Blocks(path, question, shape, name, block)
     with bar("targets", shape[0], progress) as tell:
         tell(blocks.done, "")

@@ -11,9 +11,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from metainfl.errors import InvalidOption
 from metainfl.plain import as_json
-from metainfl.pools import Call, unordered
-from metainfl.pools.aside import folder, set_aside
+from metainfl.pools import Call, at_once, unordered
+from metainfl.pools.aside import set_aside
+from metainfl.problem.files import new_folder
 from metainfl.problem.perturbation import Perturbation
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.program import Program
@@ -27,7 +29,7 @@ def replayed(
     *,
     factor: float,
     jobs: int,
-    store: Path | None,
+    store: str | Path | None,
     tell: Callable[[int, str], None],
 ) -> Tensor:
     """lam after `steps` steps with the weights that each perturbation names times `factor` (n, p).
@@ -37,7 +39,7 @@ def replayed(
     name = _Names(program, steps, factor)
     out: dict[int, Tensor] = {}
     if store is not None:
-        folder(store, "store")
+        store = new_folder(store, InvalidOption, "store")
         for i, p in enumerate(perturbations):
             kept = _read(store / name(p))
             if kept is not None:
@@ -45,7 +47,7 @@ def replayed(
     left = [i for i in range(len(perturbations)) if i not in out]
     tell(len(out), "")
     threads = torch.get_num_threads()
-    own = threads if jobs == 1 else 1
+    own = threads if at_once(jobs) == 1 else 1
     calls: list[Call] = [(_one, (program, steps, perturbations[i], factor, own)) for i in left]
     for k, lam in unordered(calls, jobs):
         i = left[k]

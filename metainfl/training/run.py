@@ -171,7 +171,6 @@ class Run(Trajectory):
         """
         factor = number(factor, "factor")
         (check if factor else removable)(self.program.problem.tasks, perturbations)
-        folder = None if store is None else Path(store)
         with bar("reruns", len(perturbations), progress) as tell:
             return replayed(
                 self.program,
@@ -179,7 +178,7 @@ class Run(Trajectory):
                 perturbations,
                 factor=factor,
                 jobs=jobs,
-                store=folder,
+                store=store,
                 tell=tell,
             )
 
@@ -194,7 +193,7 @@ class Run(Trajectory):
         differs between them is the noise that retraining has anyway. Each takes as many steps as this one.
         """
         program = self.program
-        if not isinstance(seeds, Iterable) or isinstance(seeds, str):
+        if not isinstance(seeds, Iterable) or isinstance(seeds, (str, bytes)):
             raise InvalidRecipe(f"seeds are a list, range(5) say, got {said(seeds)}")
         if starts is not None and not callable(starts):
             raise InvalidRecipe(f"starts is a function seed -> (p,), got {said(starts)}")
