@@ -59,6 +59,12 @@ class Proximal(Adaptation):
             return self.with_inverse(s, lam, tasks)
         return (self._large(s, lam, tasks),)
 
+    def witness(self, s: Setting, lam: Tensor, tasks: TaskView, state: Any) -> Tensor:
+        """Both parts of the inner gradient at theta* (2 T, q), which cancel as long as it is theta*."""
+        theta, pull = state[0], self.inner_reg * (state[0] - lam.detach())
+        slope = vmap(grad(lambda th, t: self.inner(s, th, lam.detach(), t)))(theta, tasks)
+        return torch.cat([slope - pull, pull])
+
     def with_inverse(self, s: Setting, lam: Tensor, tasks: TaskView) -> tuple[Tensor, Tensor]:
         """theta* (T, q) and H_in^{-1} (T, q, q), whatever the size."""
         slope = vmap(grad(lambda th, t: self.inner(s, th, lam, t)))

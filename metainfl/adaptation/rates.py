@@ -29,7 +29,7 @@ def _one(rate: float | Tensor, what: str) -> Tensor:
     value = (
         rate.detach().clone()
         if isinstance(rate, Tensor)
-        else torch.tensor(float(rate), dtype=torch.float64)
+        else torch.tensor(float(rate), dtype=torch.float64, device="cpu")
     )
     if value.is_complex():
         raise InvalidProblem(f"{what} must be real, got {value.dtype}: give its real part")

@@ -45,6 +45,13 @@ class ProximalRidge(Adaptation):
         rhs = weighted.mT @ tasks.support_y + self.inner_reg * lam.reshape(s.model.d, s.model.c)
         return torch.linalg.solve(a, rhs), torch.linalg.inv(a)
 
+    def witness(self, s: Setting, lam: Tensor, tasks: TaskView, state: Any) -> Tensor:
+        """Both parts of the inner gradient at theta* (2 T, d, c), which cancel as long as it is theta*."""
+        theta, x = state[0], tasks.support_x
+        fit = tasks.support_weight[:, :, None] * (x @ theta - tasks.support_y)
+        pull = self.inner_reg * (theta - lam.detach().reshape(theta.shape[1:]))
+        return torch.cat([x.mT @ fit, pull])
+
     def adapt(self, s: Setting, lam: Tensor, task: TaskView, state: Any) -> Tensor:
         """Theta (d c,)."""
         theta, inverse = state

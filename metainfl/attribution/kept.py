@@ -14,6 +14,7 @@ from torch import Tensor
 
 from metainfl.attribution.answer import Answer
 from metainfl.derive.problem import Problem
+from metainfl.derive.witness import witness
 from metainfl.pools.aside import set_aside
 from metainfl.problem.digest import digest, meaning
 from metainfl.problem.tasks import Tasks
@@ -31,7 +32,7 @@ class Scores:
         if isinstance(subject, Run):
             own: tuple[object, ...] = fingerprint(subject.program), subject.done
         else:
-            own = *meaning(subject), subject.symmetry
+            own = *meaning(subject), subject.symmetry, witness(subject, subject.lam)
         self.asked = digest(own, subject.lam, targets, more)
 
     def read(self) -> Answer | None:

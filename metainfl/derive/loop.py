@@ -65,15 +65,15 @@ def stacks(
             if view is not given:
                 require_rows_apart(problem, lam, view)
             # all tasks in one stack, where influences are taken: prepared once and kept
-            kept = whole and problem.adaptation.prepares and problem.at(lam)
-            own = problem.adaptation, problem.setting
-            state = problem.memory.recall(lam, tasks, *own) if kept else None
+            kept = whole and problem.at(lam)
+            own = lam, tasks, view, problem.adaptation, problem.setting
+            state = problem.memory.recall(*own) if kept else None
             if state is None:
                 tried = Tried(problem, lam, view, None, places[part])
                 with at(places[part]), named(tried):
                     state = problem.adaptation.prepare(problem.setting, lam, view)
                 if kept:
-                    problem.memory.keep(lam, tasks, *own, state)
+                    problem.memory.keep(*own, state)
             yield Stack(view, batch.w[part], state, places[part])
         skip = 0
 

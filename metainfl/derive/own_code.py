@@ -8,6 +8,7 @@ they say. Such problems are differenced once before they are used (`preflight`).
 from __future__ import annotations
 
 import functools
+import types
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ def own_code(problem: Definition) -> bool:
         _model(problem.setting.model)
         or any(_function(f) for f in losses)
         or _foreign(type(problem.adaptation))
+        or _holds_code(problem.adaptation)
     )
 
 
@@ -45,7 +47,21 @@ def _model(model: Any) -> bool:
 
 def _layer(layer: nn.Module) -> bool:
     ours = f"{type(layer).__module__}.".startswith(LAYERS)
-    return not ours or any(getattr(layer, name, None) for name in HOOKS)
+    return not ours or any(getattr(layer, name, None) for name in HOOKS) or _holds_code(layer)
+
+
+def _holds_code(thing: Any) -> bool:
+    """Whether a function of a user's is stored on it: a patched forward, an activation that was given."""
+    for name, value in getattr(thing, "__dict__", {}).items():
+        several = isinstance(value, (list, tuple)) and not name.startswith("_")
+        for one in value if several else (value,):
+            if isinstance(one, nn.Module) or not callable(one):
+                continue
+            while isinstance(one, functools.partial):
+                one = one.func
+            if not isinstance(one, types.BuiltinFunctionType) and _foreign(one):
+                return True
+    return False
 
 
 def _function(f: Any) -> bool:
@@ -59,4 +75,5 @@ def _function(f: Any) -> bool:
 
 
 def _foreign(thing: Any) -> bool:
-    return str(getattr(thing, "__module__", "")).partition(".")[0] not in KNOWN
+    home = getattr(thing, "__module__", None) or type(thing).__module__
+    return str(home).partition(".")[0] not in KNOWN

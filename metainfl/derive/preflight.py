@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from metainfl.adaptation import Proximal, Unrolled
-from metainfl.derive import failure
+from metainfl.derive import one_by_one
 from metainfl.derive.differences import aside, check_derivatives, in_double
 from metainfl.derive.failure import Tried, diagnose, passes, told
 from metainfl.derive.loop import stacks
@@ -15,10 +14,10 @@ from metainfl.derive.own_code import own_code
 from metainfl.derive.problem import Problem
 from metainfl.derive.slopes import check_slopes, sample, slope_errors
 from metainfl.errors import InvalidProblem, NotFinite
-from metainfl.problem import Loss, Tasks, TaskView, cross_entropy
+from metainfl.problem import Tasks, TaskView, cross_entropy
 from metainfl.problem.digest import digest
 
-ALONE = 16  # instances of which a loss is also computed alone
+MOST = 16  # shapes of tasks that are looked at
 
 
 def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
@@ -26,7 +25,10 @@ def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
     buffers = _buffers(problem)
     first, task = _outputs(problem, tasks, what)
     _labels(problem, tasks, first.shape[-1], what)
-    _losses(problem, first, task, what)
+    one_by_one.losses(problem, first, task, f"of the first {what}")
+    for k in _others(tasks):
+        outputs, own = _outputs(problem, tasks.select([k]), what)
+        one_by_one.losses(problem, outputs, own, f"of {what} {k}")
     if not torch.equal(first.nan_to_num(), _outputs(problem, tasks, what)[0].nan_to_num()):
         raise InvalidProblem(
             "the model gives different outputs on the same input: it draws random numbers or keeps "
@@ -108,7 +110,10 @@ def _outputs(problem: Problem, tasks: Tasks, what: str) -> tuple[Tensor, TaskVie
         if "random" in text:
             text = "it draws random numbers (dropout?); call .eval(), or take the randomness out"
         elif "in-place" in text or "inplace" in text:
-            text = f"it changes a tensor of its own in forward (a buffer?): {text}"
+            text = (
+                "it writes into a tensor of its own in forward: a buffer, or one that is not made of the "
+                f"input (x.new_zeros(...) makes one that is): {text}"
+            )
         raise InvalidProblem(
             f"the model or inner loss failed on the first {what}: {text}"
         ) from error
@@ -121,40 +126,10 @@ def _outputs(problem: Problem, tasks: Tasks, what: str) -> tuple[Tensor, TaskVie
     return first, task
 
 
-def _losses(problem: Problem, outputs: Tensor, task: TaskView, what: str) -> None:
-    """Both losses, as far as they are read."""
-    _one_by_one(problem.outer_loss, "outer", outputs, task.query_y, what)
-    if isinstance(problem.adaptation, (Unrolled, Proximal)) and len(task.support_x):
-        inner = problem.setting.model(problem.lam, task.support_x).detach()
-        _one_by_one(problem.setting.inner_loss, "inner", inner, task.support_y, what)
-
-
-def _one_by_one(loss: Loss, name: str, outputs: Tensor, targets: Tensor, what: str) -> None:
-    """The loss of an instance is its own: not that of a broadcast (n, 1) against (n,), nor of a mean."""
-    shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)}"
-    where = f"of the first {what}"
-    together = failure.loss(loss, name, outputs, targets, where)
-    n = len(outputs)
-    looked = sorted({round(j) for j in torch.linspace(0, n - 1, min(n, ALONE)).tolist()})
-    alone = [
-        failure.loss(loss, name, outputs[j : j + 1], targets[j : j + 1], where) for j in looked
-    ]
-    if together.shape != outputs.shape[:1] or any(own.shape != (1,) for own in alone):
-        raise InvalidProblem(
-            f"the {name} loss must return one loss an instance, ({n},), got "
-            f"{tuple(together.shape)}; use reduction='none'"
-        )
-    if n < 2 or not torch.isfinite(together).all():
-        return  # what is not finite is named where it is computed
-    gap = float(
-        (together[looked] - torch.cat(alone)).abs().max() / together.abs().max().clamp(min=1)
-    )
-    if gap > 1e3 * torch.finfo(outputs.dtype).eps:
-        raise InvalidProblem(
-            f"the {name} loss of an instance changes with the other instances: {shapes} broadcast "
-            "against one another, or the loss takes a mean or reads neighbours; give targets the shape of "
-            "the outputs, and let a loss read its own row alone"
-        )
+def _others(tasks: Tasks) -> list[int]:
+    """The first task of every other shape; of many shapes some, from the least queries to the most."""
+    firsts = [(batch.query_x.shape[1], int(places[0])) for places, batch in tasks.groups()]
+    return sorted({k for _, k in one_by_one.spread(sorted(firsts), MOST)} - {0})
 
 
 def _buffers(problem: Problem) -> list[tuple[str, Tensor, Tensor]]:

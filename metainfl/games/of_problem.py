@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from metainfl.derive.problem import Problem
+from metainfl.derive.witness import witness
 from metainfl.games.game import Masks
 from metainfl.games.players import Players
 from metainfl.games.target import Target
@@ -46,4 +47,5 @@ def identity_of(problem: Problem, target: Target, *more: Any) -> str:
     read: object = target
     if callable(target):
         read = str(getattr(target, "__qualname__", type(target).__qualname__))
-    return digest(meaning(problem), problem.symmetry, problem.lam, read, more)
+    seen = witness(problem, problem.lam)
+    return digest(meaning(problem), seen, problem.symmetry, problem.lam, read, more)

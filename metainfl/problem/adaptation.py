@@ -45,10 +45,12 @@ class Adaptation(ABC):
         """Per-task state with a leading task dimension; a tuple of tensors, empty by default."""
         return ()
 
-    @property
-    def prepares(self) -> bool:
-        """Whether `prepare` does anything."""
-        return type(self).prepare is not Adaptation.prepare
+    def witness(self, s: Setting, lam: Tensor, tasks: TaskView, state: Any) -> Tensor | None:
+        """What changes when anything that a state hangs on does, and costs less than `prepare`.
+
+        None, the default: states are prepared again and never kept.
+        """
+        return None
 
     @abstractmethod
     def adapt(self, s: Setting, lam: Tensor, task: TaskView, state: Any) -> Tensor:
@@ -85,6 +87,10 @@ class Frozen(Adaptation):
             return self.inner.adapt(s, lam, task, own)
 
         return (torch.func.vmap(one)(tasks, state).detach(),)
+
+    def witness(self, s: Setting, lam: Tensor, tasks: TaskView, state: Any) -> Tensor | None:
+        """The wrapped adaptation's, at the same theta."""
+        return self.inner.witness(s, lam, tasks, state)
 
     def adapt(self, s: Setting, lam: Tensor, task: TaskView, state: Any) -> Tensor:
         """The constant."""

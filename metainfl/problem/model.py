@@ -13,7 +13,7 @@ from metainfl.errors import InvalidProblem
 from metainfl.operations import exact_derivatives
 from metainfl.problem.origin import Origin
 from metainfl.problem.outputs import Output, select
-from metainfl.problem.snapshot import batch_statistics, snapshot
+from metainfl.problem.snapshot import batch_statistics, in_precision, snapshot
 from metainfl.problem.turn import Turn
 
 
@@ -108,7 +108,7 @@ class FromModule:
 
     def to(self, dtype: torch.dtype) -> FromModule:
         """The same model in another precision."""
-        other = self.around(self.copied().to(dtype))
+        other = self.around(in_precision(self.copied(), dtype))
         other.padding = {n: (i, row.to(dtype)) for n, (i, row) in self.padding.items()}
         return other
 

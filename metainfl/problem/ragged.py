@@ -121,10 +121,6 @@ class Ragged(Tasks):
         index, tasks = next((i, t) for i, t in self.groups() if bool((i == k).any()))
         return tasks.side(side, int((index == k).nonzero()[0, 0]))
 
-    def versions(self) -> tuple[int, ...]:
-        """Grows with every change in place."""
-        return tuple(v for _, t in self.groups() for v in t.versions())
-
     def select(self, index: Sequence[int] | Tensor) -> Tasks:
         """The tasks at `index`, in that order; a plain batch where they have one shape."""
         wanted = chosen(index, self.n_tasks)

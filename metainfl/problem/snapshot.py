@@ -86,6 +86,20 @@ def _copied(module: nn.Module) -> nn.Module:
     return copied
 
 
+def in_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The module itself, real numbers in `dtype` and complex ones in its complex counterpart.
+
+    `Module.to` takes complex ones as real, and drops a part of each.
+    """
+
+    def cast(t: Tensor) -> Tensor:
+        if t.is_complex():
+            return t.to(dtype.to_complex())
+        return t.to(dtype) if t.is_floating_point() else t
+
+    return module._apply(cast)
+
+
 def _refuse(module: nn.Module) -> None:
     """`InvalidProblem` where outputs depend on more than parameters and input, or gradients lie."""
     if isinstance(module, torch.jit.ScriptModule):

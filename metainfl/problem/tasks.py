@@ -105,10 +105,6 @@ class Tasks:
             self.query_weight,
         )
 
-    def versions(self) -> tuple[int, ...]:
-        """Grows with every change in place: what is remembered of tasks is remembered with this."""
-        return tuple(t._version for t in (*self.view(), self.w))
-
     def select(self, index: Sequence[int] | Tensor) -> Tasks:
         """The tasks at `index`, weights included."""
         i = torch.tensor(places(index, self.n_tasks), device=self.query_x.device)

@@ -19,6 +19,7 @@ import numpy as np
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
+from metainfl.derive.witness import witness
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import How
 from metainfl.influence.scores import scores
@@ -107,4 +108,5 @@ def _question(
     )
     if isinstance(subject, Run):
         return digest(asked, fingerprint(subject.program), subject.done)
-    return digest(asked, meaning(subject), subject.symmetry, subject.lam, how)
+    seen = witness(subject, subject.lam)
+    return digest(asked, meaning(subject), seen, subject.symmetry, subject.lam, how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metainfl.derive.witness import witness
 from metainfl.problem.digest import digest, meaning
 from metainfl.training.program import Program
 
@@ -10,4 +11,5 @@ def fingerprint(program: Program) -> str:
     """Of the problem (data, model, losses, adaptation, regularisers), start, and what the recipe comes to."""
     start, recipe = program.start, program.recipe
     steps = program.batches, program.rates, recipe.optimiser, recipe.clip, recipe.reduction
-    return digest(meaning(program.problem), start.lam, start.moments, start.steps, steps)
+    seen = witness(program.problem, start.lam)
+    return digest(meaning(program.problem), seen, start.lam, start.moments, start.steps, steps)

@@ -16,6 +16,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidRecipe, InvalidTasks, NotFinite, RunNotFinite
 from metainfl.problem.asked import require_problem
 from metainfl.problem.given import said
+from metainfl.problem.snapshot import in_precision
 from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
 from metainfl.training import joint
@@ -154,7 +155,7 @@ def _own(problem: Problem, recipe: Recipe) -> Problem:
         ) from error
     module = getattr(model, "module", None)
     if module is not None:
-        module.to(dtype=like.dtype, device=like.device)
+        in_precision(module.to(device=like.device), like.dtype)
     changes = {"model": model, "adaptation": adaptation, "tasks": tasks, "lam": None}
     return problem.replaced(**changes)
 

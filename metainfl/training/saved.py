@@ -29,7 +29,7 @@ from metainfl.training.recipe import Recipe
 from metainfl.training.run import Run
 from metainfl.training.state import State
 
-VERSION = 3
+VERSION = 4
 FACTS, STATES = "run.json", "run.safetensors"
 
 

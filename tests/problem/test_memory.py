@@ -1,17 +1,39 @@
 """Adapted states are remembered while what the code reads stands still: a stale one is a wrong number."""
 
+import collections
 import functools
+import os
+import types
 
 import numpy as np
 import pytest
 import torch
 
 import metainfl as mi
-from metainfl.problem.reading import reads
 
 D = torch.float64
 SCALE = {"tensor": torch.ones(1, dtype=D), "number": 1.0}
 ARRAY = np.ones(1)
+CONFIG = types.ModuleType("config")
+CONFIG.scale = 1.0
+QUEUE = collections.deque([1.0])
+LARGE = np.ones(2**18)
+
+
+class Tempered:
+    """A loss by an attribute of its class, by a method that reads a global, and by slots."""
+
+    scale = 1.0
+    __slots__ = ("own",)
+
+    def __init__(self):
+        self.own = 1.0
+
+    def __call__(self, o, y):
+        return self.own * self.of_class() * (o - y).square()[:, 0]
+
+    def of_class(self):
+        return type(self).scale * QUEUE[0]
 
 
 class Scaled:
@@ -45,6 +67,16 @@ def losses():
     def rebound():
         SCALE["number"] += 1.0
 
+    def by_environment(o, y):
+        return float(os.environ.get("METAINFL_TEST_SCALE", "1")) * (o - y).square()[:, 0]
+
+    deep = [[[[[[[[[[1.0]]]]]]]]]]
+
+    def deepest(thing):
+        return deepest(thing[0]) if isinstance(thing[0], list) else thing
+
+    tempered = Tempered()
+
     return {
         "closure": (lambda o, y: w * (o - y).square()[:, 0], lambda: w.mul_(3)),
         "container": (
@@ -55,6 +87,30 @@ def losses():
         "global number": (by_global, rebound),
         "array": (by_array, lambda: ARRAY.__imul__(3)),
         "default": (by_default, lambda: w.mul_(3)),
+        "class": (tempered, lambda: setattr(Tempered, "scale", 3.0)),
+        "global in a method": (tempered, lambda: QUEUE.__setitem__(0, 3.0)),
+        "slots": (tempered, lambda: setattr(tempered, "own", 3.0)),
+        "module": (
+            lambda o, y: CONFIG.scale * (o - y).square()[:, 0],
+            lambda: setattr(CONFIG, "scale", 3.0),
+        ),
+        "environment": (
+            by_environment,
+            lambda: os.environ.__setitem__("METAINFL_TEST_SCALE", "3"),
+        ),
+        "large array": (
+            lambda o, y: float(LARGE[-1]) * (o - y).square()[:, 0],
+            lambda: LARGE.__imul__(3),
+        ),
+        "data": (lambda o, y: w * (o - y).square()[:, 0], lambda: w.data.fill_(3.0)),
+        "shared memory": (
+            lambda o, y: w * (o - y).square()[:, 0],
+            lambda: w.numpy().__setitem__(0, 3.0),
+        ),
+        "ten deep": (
+            lambda o, y: deepest(deep)[0] * (o - y).square()[:, 0],
+            lambda: deepest(deep).__setitem__(0, 3.0),
+        ),
         "partial": (functools.partial(weighted, weight=w), lambda: w.mul_(3)),
     }
 
@@ -66,6 +122,19 @@ def problem_of(model, inner):
     return mi.Problem(
         model, mi.Tasks(*data), mi.Proximal(5.0), lam=torch.ones(4, dtype=D), **options
     )
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(monkeypatch):
+    """Globals, class attributes and the environment, put back."""
+    monkeypatch.setattr(Tempered, "scale", 1.0)
+    monkeypatch.setattr(CONFIG, "scale", 1.0)
+    monkeypatch.delenv("METAINFL_TEST_SCALE", raising=False)
+    monkeypatch.setitem(SCALE, "number", 1.0)
+    yield
+    QUEUE[0] = 1.0
+    LARGE[:] = 1.0
+    os.environ.pop("METAINFL_TEST_SCALE", None)
 
 
 @pytest.mark.parametrize("name", losses())
@@ -103,12 +172,3 @@ def test_states_are_remembered_while_nothing_changes(monkeypatch):
     for _ in range(3):
         problem.gradient(problem.lam)
     assert len(calls) == 1
-
-
-def test_readings_are_equal_until_something_moves():
-    own = {"a": torch.ones(2), "b": [1, "x"], "loop": None}
-    own["loop"] = own
-    before = reads(own)
-    assert reads(own) == before
-    own["a"].add_(1)
-    assert reads(own) != before
