@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from metainfl.commands.options import here, idle, only
+from metainfl.commands.options import here, only
 from metainfl.commands.places import writable_folder
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, once
@@ -31,7 +31,7 @@ def reproduce(
         "reproduced"
     ),
     seeds: Annotated[
-        int | None, typer.Option(min=1, max=10**4, help="Seeds; fewer than three decide nothing.")
+        int | None, typer.Option(min=1, max=10**4, help="Seeds; fewer than five decide nothing.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=4096, help="Seeds at once.")] = 1,
     backend: Annotated[
@@ -73,8 +73,8 @@ def reproduce(
         elif size not in find(name).sizes:
             print(f"{name} is left out: it has no size {size}")
     chosen = [n for n in chosen if size in find(n).sizes]
-    if size == "small":
-        idle(ctx, "the small size, whose data come with scikit-learn", ("data",))
+    if size == "small" and data is not None:
+        typer.echo("the small size reads scikit-learn's data: --data is not read", err=True)
     checked(backend)
     here(ctx, jobs, 1)
     writable_folder(out, "--out")
@@ -99,9 +99,9 @@ def _verdicts(results: Sequence[Mapping[str, Any]], markdown: bool) -> None:
     from metainfl.report.tables import Grid, show
 
     rows = [
-        [r["name"], c["text"], c["place"], c["paper"], c["ours"], c["holds"]]
+        [r["name"], c["text"], c["place"], c["paper"], c["ours"], c["holds"], c["against"] or "-"]
         for r in results
         for c in r["claims"]
     ]
-    titles = ("experiment", "claim", "place", "paper", "here", "verdict")
+    titles = ("experiment", "claim", "place", "paper", "here", "verdict", "beside it")
     show(Grid(titles, rows), markdown=markdown)

@@ -11,6 +11,9 @@ from metainfl.errors import InvalidOption
 
 Cell = dict[str, Any]
 Holds = Literal["holds", "does not hold", "cannot be told here"]
+UNTOLD: Literal["cannot be told here"] = "cannot be told here"
+#: fewer say too little about noise
+FEWEST_SEEDS = 5
 SIZES = ("small", "paper")
 
 

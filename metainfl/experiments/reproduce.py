@@ -9,6 +9,7 @@ from typing import Any
 from metainfl.data.locate import root_of
 from metainfl.errors import InvalidOption
 from metainfl.experiments.cells import Tell, cells
+from metainfl.experiments.experiment import FEWEST_SEEDS, UNTOLD
 from metainfl.experiments.registry import EXPERIMENTS, find
 from metainfl.numbers import whole
 from metainfl.plain import from_json, write_json
@@ -45,9 +46,9 @@ def reproduce(
     for c in experiment.claims:
         plain = {k: v for k, v in asdict(c).items() if k != "judge"}
         verdict = asdict(c.judge(done))
-        if count < 3 and verdict["holds"] != "cannot be told here":
-            verdict["holds"] = "cannot be told here"
-            verdict["why"] = f"{count} seeds say nothing of noise: five at least. {verdict['why']}"
+        if count < FEWEST_SEEDS and verdict["holds"] != UNTOLD:
+            few = f"{count} seeds say too little of noise: {FEWEST_SEEDS} at least."
+            verdict |= {"holds": UNTOLD, "why": f"{few} {verdict['why']}"}
         claims.append(plain | verdict)
     result: Result = {
         "name": name,

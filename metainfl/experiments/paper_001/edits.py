@@ -20,7 +20,8 @@ from torch import Tensor
 from metainfl.curvature import exact
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
-from metainfl.experiments.networks import Setting, accuracy, damping, loss, setting
+from metainfl.experiments.networks import Setting, accuracy, damping, loss
+from metainfl.experiments.settings import setting
 from metainfl.influence.implicit import influence
 from metainfl.methods.implicit.direct_if import direct_if
 from metainfl.problem.perturbation import Perturbation, group, query, support, task

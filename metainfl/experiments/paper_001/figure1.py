@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from metainfl.data import corrupt
+from metainfl.experiments import telling
 from metainfl.experiments.detection import area, found
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
-from metainfl.experiments.networks import accuracy, setting
+from metainfl.experiments.networks import accuracy
 from metainfl.experiments.rankings import ranked
+from metainfl.experiments.settings import MNIST, setting
 from metainfl.experiments.statistics import interval, paired
 from metainfl.problem.perturbation import group, task
 
@@ -30,12 +32,11 @@ RETRAINED = (
     "derivative of the run",
 )
 QUARTER = 0.25
-UNTOLD = "cannot be told here"
 
 
 def cell(size: str, seed: int, data: Path | None) -> Cell:
     """By share of corrupted tasks: curves, areas, and accuracy after retraining without a quarter."""
-    s, out = setting(size, seed, data), {}
+    s, out = setting(size, seed, data, paper=MNIST), {}
     for share in CORRUPTED:
         drawn = corrupt(
             s.tasks, tasks_share=float(share), within=0.4, side="both", kind="flip", seed=seed
@@ -80,10 +81,8 @@ def better(share: str, other: str, name: str = "task-IF") -> Callable[[Sequence[
         }
         best = max(rest, key=lambda n: rest[n].mean)
         why = f"Area under the curve, {name}: {rest[name]}. The best here is {best}: {rest[best]}."
-        word = (
-            "holds" if gap.low > 0 else "does not hold" if gap.high <= 0 else "cannot be told here"
-        )
-        return Verdict(word, f"difference {gap}", why)  # type: ignore[arg-type]
+        word = telling.above(gap)
+        return Verdict(word, f"difference {gap}", why)
 
     return judge
 
@@ -102,8 +101,7 @@ def accuracy_gain(share: str, size: float) -> Callable[[Sequence[Cell]], Verdict
             _of(cells, share, "training loss", "accuracy"), _of(cells, share, "random", "accuracy")
         )
         why = f"Over no removal: {none}; the same by training loss instead, over random: {by_loss}."
-        told = "does not hold" if gap.high <= size else "holds" if gap.low > 0 else UNTOLD
-        return Verdict(told, f"gain {gap}", why)  # type: ignore[arg-type]
+        return Verdict(telling.above(gap, size), f"gain {gap}", why)
 
     return judge
 

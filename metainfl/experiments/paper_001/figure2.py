@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
-from metainfl.experiments.networks import loss, setting
+from metainfl.experiments.networks import loss
 from metainfl.experiments.rankings import ranked
+from metainfl.experiments.settings import MNIST, setting
 from metainfl.experiments.statistics import interval, paired
 from metainfl.problem.perturbation import group, query, task
 from metainfl.training import Run
@@ -26,7 +28,7 @@ RANKED = ["random", "training loss", "gradient dot product", "task-IF", "derivat
 
 def cell(size: str, seed: int, data: Path | None) -> Cell:
     """Change of the loss on the targets after retraining without the top and the bottom, by ranking."""
-    s = setting(size, seed, data)
+    s = setting(size, seed, data, paper=MNIST)
     run = s.trained()
     targets = s.new.select(range(20))
     before = loss(run.problem(), run.lam, targets)
@@ -75,10 +77,8 @@ def hurts(level: str, name: str) -> Callable[[Sequence[Cell]], Verdict]:
             f"Loss a query instance, over a random removal. Without what scores as harmful: {low} (below "
             "0 is a gain). Scores are of removals, positive = helped: the sign that 001's appendix A.9 gives."
         )
-        word = (
-            "holds" if gap.low > 0 else "does not hold" if gap.high <= 0 else "cannot be told here"
-        )
-        return Verdict(word, f"difference {gap}", why)  # type: ignore[arg-type]
+        word = telling.above(gap)
+        return Verdict(word, f"difference {gap}", why)
 
     return judge
 
@@ -90,8 +90,8 @@ def descending(cells: Sequence[Cell]) -> Verdict:
         "The printed score of A.9 is positive for harm, so the largest first removes what hurts; accuracy "
         "cannot fall by it more than by a random choice if the score is right (erratum E2)."
     )
-    word = "holds" if gap.low > 0 else "does not hold" if gap.high < 0 else "cannot be told here"
-    return Verdict(word, f"difference {gap}", why)  # type: ignore[arg-type]
+    word = telling.above(gap)
+    return Verdict(word, f"difference {gap}", why)
 
 
 def tables(cells: Sequence[Cell]) -> list[Table]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Verdict
 from metainfl.experiments.statistics import interval, paired
 
@@ -16,29 +17,25 @@ def values(cells: Sequence[Cell], level: str, edit: str, what: str) -> list[floa
 
 
 def close(level: str) -> Callable[[Sequence[Cell]], Verdict]:
-    """Whether task-IF's accuracy is within NEAR of retraining's, and says more than no edit does."""
+    """Whether the edit's accuracy is within NEAR of retraining's.
+
+    Where no edit at all is as near, nearness says nothing of the edit, and that is the verdict.
+    """
 
     def judge(cells: Sequence[Cell]) -> Verdict:
-        gap = paired(
-            values(cells, level, "task-IF", "accuracy"),
-            values(cells, level, "retrained", "accuracy"),
-        )
-        none = paired(
-            values(cells, level, "no edit", "accuracy"),
-            values(cells, level, "retrained", "accuracy"),
-        )
-        near = interval(values(cells, level, "task-IF", "distance"))
+        truth = values(cells, level, "retrained", "accuracy")
+        gap = paired(values(cells, level, "task-IF", "accuracy"), truth)
+        none = paired(values(cells, level, "no edit", "accuracy"), truth)
+        far = interval(values(cells, level, "task-IF", "distance"))
         why = (
-            f"No edit at all differs from retraining by {none}; task-IF's parameters are {near} of "
-            "the way off (1: as far as no edit, 0: there)."
+            f"No edit at all differs from retraining by {none}; the edit's parameters are {far} of the way "
+            f"off (1: as far as no edit, 0: there). Near is taken as within {NEAR}."
         )
-        if gap.low >= -NEAR and gap.high <= NEAR:
-            return Verdict("holds", f"difference {gap}", why)
-        if gap.high < -NEAR or gap.low > NEAR:
-            return Verdict("does not hold", f"difference {gap}", why)
-        return Verdict(
-            "cannot be told here", f"difference {gap}", f"The interval crosses {NEAR}. {why}"
-        )
+        near, idle = (g.low >= -NEAR and g.high <= NEAR for g in (gap, none))
+        if near and idle:
+            why = f"Near, but no edit is as near: accuracy cannot tell them apart here. {why}"
+        away = gap.high < -NEAR or gap.low > NEAR
+        return Verdict(telling.told(near and not idle, away), f"difference {gap}", why)
 
     return judge
 
@@ -51,41 +48,38 @@ def above_direct(cells: Sequence[Cell]) -> Verdict:
     )
     zero = max(abs(1 - x) for x in values(cells, "task", "Direct-IF", "distance"))
     why = f"Under eq. 4 Direct-IF edits nothing (distance 1 to within {zero:.1g}): a gain over no edit."
-    if gap.low > 0:
-        return Verdict("holds", f"difference {gap}", why)
-    return Verdict(
-        "does not hold" if gap.high <= 0 else "cannot be told here", f"difference {gap}", why
-    )
+    return Verdict(telling.above(gap), f"difference {gap}", why)
 
 
 def direct_degrades(cells: Sequence[Cell]) -> Verdict:
-    """Whether Direct-IF loses accuracy against the unedited network."""
+    """Whether Direct-IF loses more than NEAR of accuracy against the unedited network."""
     gap = paired(
         values(cells, "task", "Direct-IF", "accuracy"),
         values(cells, "task", "no edit", "accuracy"),
     )
     why = "Eq. 6 under eq. 4 is identically zero: the partial derivative of the outer loss in lam vanishes."
-    return Verdict("holds" if gap.high < -NEAR else "does not hold", f"difference {gap}", why)
+    return Verdict(telling.below(gap, -NEAR), f"difference {gap}", why)
 
 
-def time_share(cells: Sequence[Cell]) -> Verdict:
-    """Whether the edit takes a fifth to a quarter of retraining's time, or less."""
-    share = interval(
-        [
-            a / b
-            for a, b in zip(
-                values(cells, "task", "task-IF", "seconds"),
-                values(cells, "task", "retrained", "seconds"),
-                strict=True,
-            )
-        ]
-    )
-    why = (
-        "Processor seconds of one edit over those of the run again. It grows with the condition number and "
-        "not with the steps that the run took, so longer runs shrink it."
-    )
-    if share.high <= 0.25:
-        return Verdict("holds", f"share {share}", why)
-    return Verdict(
-        "does not hold" if share.low > 0.25 else "cannot be told here", f"share {share}", why
-    )
+def time_share(level: str, line: float) -> Callable[[Sequence[Cell]], Verdict]:
+    """Whether an edit takes at most the share `line` of retraining's time."""
+
+    def judge(cells: Sequence[Cell]) -> Verdict:
+        own, whole = (values(cells, level, n, "seconds") for n in ("task-IF", "retrained"))
+        share = interval([a / b for a, b in zip(own, whole, strict=True)])
+        why = (
+            "Processor seconds of one edit over those of the run again. It grows with the condition number "
+            "and not with the steps that the run took, so longer runs shrink it."
+        )
+        return Verdict(telling.below(share, line), f"share {share}", why)
+
+    return judge
+
+
+def direct_fastest(cells: Sequence[Cell]) -> Verdict:
+    """Whether Direct-IF takes less time than task-IF and retraining."""
+    own = values(cells, "task", "Direct-IF", "seconds")
+    gaps = [paired(values(cells, "task", n, "seconds"), own) for n in ("task-IF", "retrained")]
+    words = telling.all_of(*(telling.above(g) for g in gaps))
+    ours = f"task-IF takes {gaps[0]} seconds more"
+    return Verdict(words, ours, "Here its right-hand side is zero, and nothing is left to solve.")

@@ -8,21 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
-from metainfl.experiments.networks import setting
 from metainfl.experiments.paper_002.treatments import KEPT, Treatments
+from metainfl.experiments.settings import SPECTRUM, setting
 from metainfl.experiments.statistics import interval, paired, rank_agreement
 from metainfl.problem.perturbation import task
 
-TASKS, TESTS, HIDDEN = 64, 16, 8
+TASKS, HIDDEN = 64, 8
 RUN = "derivative of the run"
 
 
 def cell(size: str, seed: int, data: Path | None) -> Cell:
     """Mean rank correlation over new test tasks of every pair, and of each with the run's derivative."""
-    s = setting(size, seed, data, tasks=TASKS, hidden=HIDDEN)
+    s = setting(size, seed, data, paper=SPECTRUM, tasks=TASKS, hidden=HIDDEN)
     run = s.trained()
-    tests = s.new.select(range(TESTS))
+    tests = s.new.select(range(s.tests))
     scores = {n: v.T.tolist() for n, v in Treatments(run).scores(tests).items()}
     asked = [task(k) for k in range(s.tasks.n_tasks)]
     scores[RUN] = (-run.scores(tests, asked).value).T.tolist()
@@ -48,18 +49,16 @@ def diagonal(cells: Sequence[Cell]) -> Verdict:
         other.append(float(np.mean([c["pairs"][f"{a}/{b}"] for a in KEPT for b in KEPT if a != b])))
     gap, got = paired(same, other), interval(same)
     why = f"On the diagonal the correlation is {got}."
-    word = "holds" if gap.low > 0 else "does not hold" if gap.high <= 0 else "cannot be told here"
-    return Verdict(word, f"difference {gap}", why)  # type: ignore[arg-type]
+    word = telling.above(gap)
+    return Verdict(word, f"difference {gap}", why)
 
 
 def agree(cells: Sequence[Cell]) -> Verdict:
     """Whether the approximation gives the exact method's scores, correlation above 0.9."""
     got = interval([c["pairs"]["64/64"] for c in cells])
     why = "64 eigenvalues of H against 64 of the Gauss-Newton matrix; 1 would be the same ranking."
-    word = (
-        "holds" if got.low > 0.9 else "does not hold" if got.high < 0.9 else "cannot be told here"
-    )
-    return Verdict(word, f"correlation {got}", why)  # type: ignore[arg-type]
+    word = telling.above(got, 0.9)
+    return Verdict(word, f"correlation {got}", why)
 
 
 def truth(cells: Sequence[Cell]) -> Verdict:
@@ -70,10 +69,8 @@ def truth(cells: Sequence[Cell]) -> Verdict:
     why = (
         f"Rank correlation with the run's derivative, which is exact. Best is {best}: {rest[best]}."
     )
-    word = (
-        "holds" if got.low > 0.5 else "does not hold" if got.high < 0.5 else "cannot be told here"
-    )
-    return Verdict(word, f"correlation {got}", why)  # type: ignore[arg-type]
+    word = telling.above(got, 0.5)
+    return Verdict(word, f"correlation {got}", why)
 
 
 def tables(cells: Sequence[Cell]) -> list[Table]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2
 
+from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.paper_002.mixed import LEARNERS, REGIMES
 from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN, cell, shares
@@ -22,9 +23,9 @@ def most(where: str, sign: int = 1) -> Callable[[Sequence[Cell]], Verdict]:
         others = ", ".join(f"{by}: {interval(shares(cells, where, by))}" for by in (DOT, RUN))
         train, test = (interval([c[where][k] for c in cells]) for k in ("train", "test"))
         low, high = (got.low, got.high) if sign > 0 else (1 - got.high, 1 - got.low)
-        word = "holds" if low > 0.5 else "does not hold" if high < 0.5 else "cannot be told here"
+        word = telling.told(low > 0.5, high < 0.5)
         why = f"Accuracy {train} in training, {test} on tests. Share by other scores: {others}."
-        return Verdict(word, f"share in proper order {got}", why)  # type: ignore[arg-type]
+        return Verdict(word, f"share in proper order {got}", why)
 
     return judge
 
@@ -35,10 +36,8 @@ def rises(where: str) -> Callable[[Sequence[Cell]], Verdict]:
     def judge(cells: Sequence[Cell]) -> Verdict:
         gap = paired(shares(cells, where), shares(cells, "MAML, plain"))
         gain = paired(*([c[w]["test"] for c in cells] for w in (where, "MAML, plain")))
-        word = (
-            "holds" if gap.low > 0 else "does not hold" if gap.high < 0 else "cannot be told here"
-        )
-        return Verdict(word, f"difference {gap}", f"Accuracy on tests changes by {gain}.")  # type: ignore[arg-type]
+        word = telling.above(gap)
+        return Verdict(word, f"difference {gap}", f"Accuracy on tests changes by {gain}.")
 
     return judge
 
@@ -56,14 +55,14 @@ def independent(cells: Sequence[Cell]) -> Verdict:
             )
     ratio = total / max(degrees, 1)
     low, high = (total / float(chi2.ppf(q, degrees)) for q in (0.975, 0.025))
-    word = "does not hold" if low > 1 else "holds" if high < 1.5 else "cannot be told here"
+    word = telling.told(low <= 1 and high < 1.5, low > 1)
     why = (
         "Tests share one network, and their scores one draw of noise tasks: another seed moves all of them, "
         "so that a p-value over tests of one training need not be one of the training. Holds is taken as "
         "at most half as much again."
     )
     ours = f"variance over seeds {ratio:.2g} ({low:.2g} to {high:.2g}) times the binomial's"
-    return Verdict(word, ours, why)  # type: ignore[arg-type]
+    return Verdict(word, ours, why)
 
 
 def tables(cells: Sequence[Cell]) -> list[Table]:

@@ -17,8 +17,10 @@ from metainfl.experiments.networks import accuracy
 from metainfl.experiments.paper_002.mixed import LEARNERS, REGIMES, flat, mixed, trained
 from metainfl.experiments.paper_002.treatments import filtered, largest
 from metainfl.problem.perturbation import task
+from metainfl.solve.factored import buffered, pseudo_inverse
 
 KEPT = 256  # columns of the Gauss-Newton matrix
+DENSE, WIDE = 20_000, 1024  # parameters above which the matrix is never formed; columns kept there
 RERUN = 8  # tests that the run's derivative is asked about
 SIZES: dict[str, int] = {}
 GN, DOT, RUN = f"Gauss-Newton, {KEPT}", "dot product", "derivative of the run"
@@ -54,6 +56,8 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
 def _at_the_end(end: Any, tests: Any) -> dict[str, Tensor]:
     """Scores (T', tests) of the last state: by Gauss-Newton as 002 has it, and without a matrix."""
     own, slopes = end.task_gradients(end.lam), end.task_gradients(end.lam, tests).T
+    if end.n_meta > DENSE:  # 002's way: the columns of one task after another, 1,024 kept
+        return {GN: own @ pseudo_inverse(buffered(factors(end), WIDE), slopes), DOT: own @ slopes}
     matrix = sum((v @ v.T for v in factors(end)), torch.zeros(end.n_meta, end.n_meta).to(own))
     # the regulariser of a mean over tasks, in units of their sum
     matrix = matrix + end.outer_reg * end.tasks.n_tasks * torch.eye(end.n_meta).to(own)

@@ -8,22 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from metainfl.experiments import telling
 from metainfl.experiments.detection import self_rank
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
-from metainfl.experiments.networks import setting
 from metainfl.experiments.paper_002.treatments import Treatments
+from metainfl.experiments.settings import SPECTRUM, setting
 from metainfl.experiments.statistics import interval, paired
 from metainfl.problem.perturbation import task
 
-TASKS, TESTS, HIDDEN = 64, 16, 8
+TASKS, HIDDEN = 64, 8
 RUN = "derivative of the run"
 
 
 def cell(size: str, seed: int, data: Path | None) -> Cell:
     """The mean self-rank over test tasks, by treatment; of how many tasks, with how many below zero."""
-    s = setting(size, seed, data, tasks=TASKS, hidden=HIDDEN)
+    s = setting(size, seed, data, paper=SPECTRUM, tasks=TASKS, hidden=HIDDEN)
     run = s.trained()
-    treated, tests = Treatments(run), s.tasks.select(range(TESTS))
+    treated, tests = Treatments(run), s.tasks.select(range(s.tests))
     scores = {n: v.T.tolist() for n, v in treated.scores(tests).items()}
     asked = [task(k) for k in range(s.tasks.n_tasks)]
     scores[RUN] = (-run.scores(tests, asked).value).T.tolist()
@@ -49,14 +50,8 @@ def first(name: str) -> Callable[[Sequence[Cell]], Verdict]:
         got, dot = interval(_ranks(cells, name)), interval(_ranks(cells, "dot product"))
         n = cells[0]["tasks"]
         why = f"Chance is {(n - 1) / 2:g} of {n}. The plain dot product of gradients has {dot}."
-        word = (
-            "holds"
-            if got.high < 0.5
-            else "does not hold"
-            if got.low > 0.5
-            else "cannot be told here"
-        )
-        return Verdict(word, f"self-rank {got}", why)  # type: ignore[arg-type]
+        word = telling.below(got, 0.5)
+        return Verdict(word, f"self-rank {got}", why)
 
     return judge
 
@@ -68,8 +63,8 @@ def unstable(cells: Sequence[Cell]) -> Verdict:
     why = (
         f"{below} of {cells[0]['parameters']} eigenvalues are negative: the run ends at no minimum."
     )
-    word = "holds" if gap.low > 0 else "does not hold" if gap.high <= 0 else "cannot be told here"
-    return Verdict(word, f"difference {gap} places", why)  # type: ignore[arg-type]
+    word = telling.above(gap)
+    return Verdict(word, f"difference {gap} places", why)
 
 
 def run_first(cells: Sequence[Cell]) -> Verdict:
@@ -79,10 +74,8 @@ def run_first(cells: Sequence[Cell]) -> Verdict:
         "What removal would do is no statement about likeness: another task may help a task more than itself "
         "does, where batches, order and rate say so."
     )
-    word = (
-        "holds" if got.high < 0.5 else "does not hold" if got.low > 0.5 else "cannot be told here"
-    )
-    return Verdict(word, f"self-rank {got}", why)  # type: ignore[arg-type]
+    word = telling.below(got, 0.5)
+    return Verdict(word, f"self-rank {got}", why)
 
 
 def tables(cells: Sequence[Cell]) -> list[Table]:
@@ -90,7 +83,7 @@ def tables(cells: Sequence[Cell]) -> list[Table]:
     rows = [
         {"treatment": n, "self-rank": str(interval(_ranks(cells, n)))} for n in cells[0]["ranks"]
     ]
-    return [Table("self-rank", f"Mean self-rank of {TESTS} test tasks; 0 is first", rows)]
+    return [Table("self-rank", "Mean self-rank of the test tasks; 0 is first", rows)]
 
 
 def figure(axes: Any, cells: Sequence[Cell]) -> None:

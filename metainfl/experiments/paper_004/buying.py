@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
+from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Verdict
 from metainfl.experiments.paper_004.single_level import single
-from metainfl.experiments.statistics import paired
+from metainfl.experiments.statistics import interval, paired
 from metainfl.methods.implicit.bald import bald, laplace
 from metainfl.methods.implicit.fi_active import fi_active
 from metainfl.methods.implicit.predicted_slopes import predicted_slopes
@@ -84,10 +85,27 @@ def better(other: str) -> Callable[[Sequence[Cell]], Verdict]:
     def judge(cells: Sequence[Cell]) -> Verdict:
         gap = paired(mean_after(cells, "FI"), mean_after(cells, other))
         last = paired([c["FI"][-1] for c in cells], [c[other][-1] for c in cells])
-        word = (
-            "holds" if gap.low > 0 else "does not hold" if gap.high <= 0 else "cannot be told here"
-        )
-        why = f"Mean accuracy over five rounds; after the last: {last}."
-        return Verdict(word, f"difference {gap}", why)  # type: ignore[arg-type]
+        word = telling.above(gap)
+        why = f"Mean accuracy over the rounds; after the last: {last}."
+        return Verdict(word, f"difference {gap}", why)
 
     return judge
+
+
+def later(other: str, kind: str | None = None) -> Callable[[Sequence[Cell]], Verdict]:
+    """Whether FI-active's lead over another way is larger in the second half of the rounds."""
+
+    def judge(cells: Sequence[Cell]) -> Verdict:
+        own = [c if kind is None else c[kind] for c in cells]
+        leads = [np.array(c["FI"][1:]) - np.array(c[other][1:]) for c in own]
+        half = (len(leads[0]) + 1) // 2
+        gap = paired(*([float(v.mean()) for v in part] for part in _halves(leads, half)))
+        last = interval([float(v[-1]) for v in leads])
+        why = f"Lead in the second half of the rounds, less that in the first; after the last: {last}."
+        return Verdict(telling.above(gap), f"difference {gap}", why)
+
+    return judge
+
+
+def _halves(leads: Sequence[np.ndarray], half: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    return [v[half:] for v in leads], [v[:half] for v in leads]

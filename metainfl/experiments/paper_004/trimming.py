@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.paper_004.trimmed import COUNTS, SIZES, WAYS, cell
 from metainfl.experiments.statistics import interval, paired
@@ -21,10 +22,8 @@ def better(model: str, n: int) -> Callable[[Sequence[Cell]], Verdict]:
         chance = paired(own, [c[model][f"random {n}"] for c in cells])
         wins = sum(a > b for a, b in zip(own, other, strict=True))
         why = f"Better in {wins} of {len(cells)}. Over no trimming: {over}; over random points: {chance}."
-        word = (
-            "holds" if gap.low > 0 else "does not hold" if gap.high <= 0 else "cannot be told here"
-        )
-        return Verdict(word, f"difference {gap}", why)  # type: ignore[arg-type]
+        word = telling.above(gap)
+        return Verdict(word, f"difference {gap}", why)
 
     return judge
 
@@ -35,10 +34,8 @@ def gains(model: str) -> Callable[[Sequence[Cell]], Verdict]:
     def judge(cells: Sequence[Cell]) -> Verdict:
         gap = paired([c[model]["FI 10"] for c in cells], [c[model]["none"] for c in cells])
         why = "Ten points. The paper prints no accuracy without trimming."
-        word = (
-            "holds" if gap.low > 0 else "does not hold" if gap.high <= 0 else "cannot be told here"
-        )
-        return Verdict(word, f"difference {gap}", why)  # type: ignore[arg-type]
+        word = telling.above(gap)
+        return Verdict(word, f"difference {gap}", why)
 
     return judge
 

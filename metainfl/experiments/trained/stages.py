@@ -22,7 +22,8 @@ from torch import Tensor
 from metainfl.curvature import gauss_newton
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
-from metainfl.experiments.networks import damping, setting
+from metainfl.experiments.networks import damping
+from metainfl.experiments.settings import BAE, setting
 from metainfl.experiments.statistics import rank_agreement
 from metainfl.influence.implicit import influence
 from metainfl.methods.run.descent import minimised
@@ -38,7 +39,7 @@ TASKS, REMOVED, DESCENT, ITERATIONS = 60, 10, 300, 5
 
 def cell(size: str, seed: int, data: Path | None) -> Cell:
     """Changes of the new tasks' mean loss by removal, at every stage; and by the run's derivative."""
-    made = setting(size, seed, data, tasks=TASKS, new=20)
+    made = setting(size, seed, data, paper=BAE, tasks=TASKS, new=20)
     run = made.trained()
     end, d = run.problem(), damping(run)
     what = [task(k) for k in np.linspace(0, end.tasks.n_tasks - 1, REMOVED).round().astype(int)]
@@ -82,7 +83,12 @@ def _without(problem: Problem, removed: Perturbation, extra: float) -> Tensor:
 
 def gap(c: Cell, i: int) -> float:
     """Mean change from stage i to the next, in units of the mean effect of cold removal."""
-    a, b = (np.array(c[s]) for s in list(pairwise(STAGES))[i])
+    return between(c, *list(pairwise(STAGES))[i])
+
+
+def between(c: Cell, one: str, other: str) -> float:
+    """Mean change of effects between two stages, in units of the mean effect of cold removal."""
+    a, b = np.array(c[one]), np.array(c[other])
     return float(np.abs(a - b).mean() / np.abs(c["cold"]).mean())
 
 
