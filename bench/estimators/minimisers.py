@@ -127,6 +127,7 @@ TRIALS = {
     "inner_if": at(PROXIMAL, own="inner", effect=None, kind="support"),
     "task_if_ekfac": at(PROXIMAL, made=lambda m: m()),
     "arnoldi_if": own_of(at(made=lambda m: m(10)), leading, rows),
+    "task_if_subsampled": at(made=lambda m: m(6)),
     "lissa_if": at(made=lambda m: m(4)),
     "fast_if": at(own="score", effect=scores, call=near, axes="npm"),
     "relatif": at(own="relative_score", effect=scores, call=to_targets, axes="npm"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from metainfl.curvature.chances import By
 from metainfl.curvature.direct import direct
 from metainfl.curvature.empirical_fisher import empirical_fisher
 from metainfl.curvature.exact import exact
@@ -9,14 +10,17 @@ from metainfl.curvature.gamma import gamma
 from metainfl.curvature.gauss_newton import gauss_newton
 from metainfl.curvature.identity import identity
 from metainfl.curvature.kronecker import Kronecker, ekfac, kfac, kronecker
+from metainfl.curvature.subsampled import Subsampled
 from metainfl.derive.problem import Problem
 from metainfl.solve.operator import SymmetricOperator
 
 Curvature = Callable[[Problem], SymmetricOperator]
 
 __all__ = [
+    "By",
     "Curvature",
     "Kronecker",
+    "Subsampled",
     "SymmetricOperator",
     "direct",
     "ekfac",

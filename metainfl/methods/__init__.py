@@ -15,6 +15,7 @@ from metainfl.methods.implicit.renormalised_if import renormalised_if
 from metainfl.methods.implicit.task_if import task_if, task_if_cg
 from metainfl.methods.implicit.task_if_ekfac import task_if_ekfac
 from metainfl.methods.implicit.task_if_paper import task_if_gamma, task_if_paper
+from metainfl.methods.implicit.task_if_subsampled import task_if_subsampled
 from metainfl.methods.implicit.tlxml import tlxml, tlxml_gauss_newton, tlxml_pruned
 from metainfl.methods.method import Method
 
@@ -44,6 +45,7 @@ __all__ = [
     "task_if_ekfac",
     "task_if_gamma",
     "task_if_paper",
+    "task_if_subsampled",
     "tlxml",
     "tlxml_gauss_newton",
     "tlxml_pruned",

@@ -17,6 +17,9 @@ TLXML | implicit.tlxml.tlxml | minimiser | d lam*/d weight of a task
 TLXML, pruned | implicit.tlxml.tlxml_pruned | minimiser | truncated pseudo-inverse
 TLXML, Gauss-Newton | implicit.tlxml.tlxml_gauss_newton | minimiser | approximates TLXML
 """,
+    "methods/implicit/test_subsampled.py": """
+task-IF, some tasks | implicit.task_if_subsampled.task_if_subsampled | minimiser | approximates task-IF
+""",
     "kronecker/test_kronecker.py": """
 task-IF as in 001, section 5 | implicit.task_if_paper.task_if_paper | minimiser | approximates task-IF
 instance-IF, frozen | implicit.instance_if_frozen.instance_if_frozen | minimiser | approximates instance-IF

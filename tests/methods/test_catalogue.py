@@ -131,6 +131,7 @@ OWN = {
     "ekfac_if": lambda f: f()(few("single_softmax"), QUERIES),
     "tlxml_pruned": lambda f: f(2)(few("maml_softmax"), TASKS),
     "arnoldi_if": lambda f: f(2)(few("maml_softmax"), TASKS),
+    "task_if_subsampled": lambda f: f(2)(few("maml_softmax"), TASKS),
     "lissa_if": lambda f: f(2)(few("maml_softmax"), TASKS),
     "fast_if": lambda f: near(f, few("maml_softmax")),
     "influence_measure": lambda f: f(few("single_softmax"), QUERIES, few("single_softmax").tasks),
