@@ -47,7 +47,8 @@ class ProximalRidge(Adaptation):
 
     def witness(self, s: Setting, lam: Tensor, tasks: TaskView, state: Any) -> Tensor:
         """Both parts of the inner gradient at theta* (2 T, d, c), which cancel as long as it is theta*."""
-        theta, x = state[0], tasks.support_x
+        assert isinstance(s.model, Linear)
+        theta, x = state[0].reshape(-1, s.model.d, s.model.c), tasks.support_x
         fit = tasks.support_weight[:, :, None] * (x @ theta - tasks.support_y)
         pull = self.inner_reg * (theta - lam.detach().reshape(theta.shape[1:]))
         return torch.cat([x.mT @ fit, pull])

@@ -9,7 +9,7 @@ import typer
 
 from metainfl.commands.judged import print_self_check, print_survey
 from metainfl.commands.options import idle, only
-from metainfl.commands.places import writable_files
+from metainfl.commands.places import writable_files, writable_folder
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, listed
 from metainfl.commands.target import load
@@ -60,6 +60,10 @@ def check(
         Path | None,
         typer.Option("--html", help="Also write your method's report as one HTML page."),
     ] = None,
+    reproduce: Annotated[
+        Path | None,
+        typer.Option(help="Also write a runnable file for each failed check into this folder."),
+    ] = None,
     itself: Annotated[
         bool,
         typer.Option(
@@ -84,12 +88,15 @@ def check(
     if itself and seeds:
         idle(ctx, "--self where --seeds says how many", ("quick",))
     writable_files({"--json": json_file, "--html": html_file}, target)
+    if reproduce is not None:
+        writable_folder(reproduce, "--reproduce")
     if itself:
         drawn = range(seed, seed + (seeds or (1 if quick else 3)))
         raise typer.Exit(_self(drawn, json_file, progress))
     if target is not None:
         many = range(seed, seed + (seeds or 1))
-        raise typer.Exit(_own(target, quick, claim, families, many, json_file, html_file, progress))
+        files = json_file, html_file, reproduce
+        raise typer.Exit(_own(target, quick, claim, families, many, files, progress))
     raise typer.Exit(_built_in(quick, json_file, progress))
 
 
@@ -114,8 +121,7 @@ def _own(
     claim: str | None,
     families: str | None,
     seeds: range,
-    json_file: Path | None,
-    html_file: Path | None,
+    files: tuple[Path | None, Path | None, Path | None],
     progress: bool,
 ) -> int:
     from metainfl.methods.claim import Claim
@@ -125,12 +131,14 @@ def _own(
     only = listed(families, list(FAMILIES), "--families")
     claimed = Claim.parse(claim) if claim else None
     method = load(target)
-    shown, failed = None, []
+    json_file, html_file, folder = files
+    shown, failed = None, list[int]()
     for seed in seeds:
         with bar(progress, "checks", "judged") as show:
             report = check_method(
-                method, claim=claimed, families=only, quick=quick, seed=seed, progress=show
-            )
+                method, claim=claimed, families=only, quick=quick, seed=seed, progress=show,
+                reproduce=None if folder is None or failed else folder,
+            )  # fmt: skip
         if not report.passed:
             failed.append(seed)
         if shown is None or (shown.passed and not report.passed):

@@ -22,7 +22,9 @@ def reproduce(
     ] = None,
     size: Annotated[
         str,
-        typer.Option(help="small: minutes on two cores; paper: the paper's sizes, real data."),
+        typer.Option(
+            help="small: minutes on two cores; paper: the paper's sizes, real data; medium: between."
+        ),
     ] = "small",
     data: Annotated[
         Path | None, typer.Option(help="Folder of data sets; else METAINFL_DATA.")

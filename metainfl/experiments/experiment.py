@@ -14,7 +14,7 @@ Holds = Literal["holds", "does not hold", "cannot be told here"]
 UNTOLD: Literal["cannot be told here"] = "cannot be told here"
 #: fewer say too little about noise
 FEWEST_SEEDS = 5
-SIZES = ("small", "paper")
+SIZES = ("small", "medium", "paper")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Experiment:
     claims    what it decides
     tables    cells -> tables of the page
     figure    (axes, cells) draws the picture
-    sizes     those that differ; at "paper" it reads real data, from the data folder
+    sizes     those that differ; at "medium" and "paper" it reads real data, from the data folder
     version   changes where cells of an older one mean something else
     """
 
@@ -71,7 +71,7 @@ class Experiment:
     figure: Callable[[Any, Sequence[Cell]], None] | None = None
     seeds: Mapping[str, int] | None = None
     version: int = 1
-    sizes: tuple[str, ...] = SIZES
+    sizes: tuple[str, ...] = ("small", "paper")
 
     def at(self, size: str) -> None:
         """`InvalidOption` where there is no such size."""

@@ -6,7 +6,7 @@ from metainfl.errors import InvalidOption
 from metainfl.experiments.experiment import Experiment
 from metainfl.experiments.paper_001 import figure1, figure2, pictures, table1
 from metainfl.experiments.paper_002 import convolution, degraded, gauss_newton, noise, self_rank
-from metainfl.experiments.paper_004 import active, images, trimming
+from metainfl.experiments.paper_004 import active, images, shortcuts, trimming
 from metainfl.experiments.trained import gaps
 from metainfl.numbers import said
 
@@ -25,6 +25,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         trimming.EXPERIMENT,
         active.EXPERIMENT,
         images.EXPERIMENT,
+        shortcuts.EXPERIMENT,
         gaps.EXPERIMENT,
     )
 }

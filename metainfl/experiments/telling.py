@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metainfl.experiments.experiment import UNTOLD, Holds
-from metainfl.experiments.statistics import Interval
+from metainfl.metrics.intervals import Interval
 
 
 def told(yes: bool, no: bool) -> Holds:

@@ -11,6 +11,7 @@ from metainfl.problem.perturbation import Perturbation
 from metainfl_reference import perturbation as truth_of
 from metainfl_reference.episodes import Weights
 from metainfl_reference.family import Family
+from metainfl_reference.generators import CLASSIFICATION
 
 
 def perturbations(
@@ -36,27 +37,40 @@ def perturbations(
         if f"{side}_input" in kinds:
             out += [truth_of.shift(side, k, j, a) for k, j in here[side] for a in range(d)]  # type: ignore[arg-type]
     if "group" in kinds and t > 2:
-        out += [truth_of.group([truth_of.task(0), truth_of.task(2)]), _mixed(family, here, single)]
+        whole = [truth_of.task(k) for k in (0, 2, 3, 4) if k < t and w.task[k]]
+        out += [
+            truth_of.group(whole if t > len(whole) else whole[:2]),
+            _mixed(family, here, single),
+        ]
     if limit is not None and len(out) > limit:
         out = [out[i] for i in np.linspace(0, len(out) - 1, limit).astype(int)]
     return [to_production(p) for p in out]
 
 
 def _mixed(family: Family, here: dict[str, list[list[int]]], single: bool) -> truth_of.Perturbation:
-    """A task and an instance a side of its own; of others two instances a side, one task with both sides.
+    """A task and an instance a side of its own; of others three queries, and two or three supports.
 
     Of second order, and of removals, only members of one task tell whether what they share is counted.
     """
     k, j = here["query"][-1]
     members = [truth_of.task(1), truth_of.query(k, j)]
-    members += [truth_of.query(k, i) for m, i in here["query"] if m == k and i != j][:1]
+    members += [truth_of.query(k, i) for m, i in here["query"] if m == k and i != j][:2]
     members += [truth_of.query(1, i) for m, i in here["query"] if m == 1 != k][:1]
     if not single:
         own = _by_way(family, here, 0)
-        members += [truth_of.support(0, i) for i in own[:2]]
+        members += [truth_of.support(0, i) for i in own[: _apart(family, own)]]
         members += [truth_of.support(1, i) for i in _by_way(family, here, 1)[:1]]
         members += [truth_of.support(k, i) for i in _by_way(family, here, k)[:1] if k > 1]
     return truth_of.group(members)
+
+
+def _apart(family: Family, own: list[int]) -> int:
+    """Three supports where that leaves every way a shot, or there are no ways; two else."""
+    y = family.episodes.support_y[0].argmax(1)
+    ways, counts = y[own[:3]], np.bincount(y[own])
+    left = counts - np.bincount(ways, minlength=len(counts))
+    spare = family.name not in CLASSIFICATION or bool((left[ways] > 0).all())
+    return 3 if len(own) > 3 and spare else 2
 
 
 def _by_way(family: Family, here: dict[str, list[list[int]]], k: int) -> list[int]:

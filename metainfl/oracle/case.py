@@ -182,7 +182,7 @@ class Case:
 
     def target_tasks(self, like: Problem) -> Tasks:
         """The targets as production tasks, on the problem's device and in its precision."""
-        return as_tasks(self.targets, like)
+        return as_tasks(self.targets, like, self.target_weights)
 
     @property
     def target_gradients(self) -> Array:

@@ -46,7 +46,7 @@ def diagnose(every: Sequence[Evidence], estimand: Estimand, earlier: Sequence[Ca
         if len(names) == 1:
             return names[0] + where
         if names:
-            return f"{UNKNOWN} alone: these answers fit each of {'; '.join(names[:3])}"
+            return f"{UNKNOWN} alone, since more than one fits: {'; or '.join(names[:3])}"
     found = facts(every, wrong)
     return "; ".join([UNKNOWN, *found])
 

@@ -13,6 +13,7 @@ from metainfl.oracle.measure import distance
 
 Array = np.ndarray
 Trait = Callable[[Case], bool]
+PARALLEL = 1e-2  # of the error that a scale may leave
 TELLING = 1e-2  # where single precision may be off by more, it tells nothing
 
 
@@ -46,6 +47,9 @@ TRAITS: dict[str, Trait] = {
     ),
     "outer_reg is one number": lambda c: np.ndim(c.family.d_out) == 0,
     "direct is 0": lambda c: c.family.direct == 0,
+    "MAML has no inner regulariser": lambda c: (
+        not c.family.name.startswith("maml") or not getattr(c.family, "d_in", 0)
+    ),
 }
 
 
@@ -69,7 +73,8 @@ def facts(every: Sequence[Evidence], wrong: Sequence[Evidence]) -> list[str]:
         if good and all(map(trait, good.values())) and not any(map(trait, bad.values()))
     ]
     if apart:  # several where the cases cannot tell which of them it is
-        out.append(f"right where {', or '.join(apart[:4])}")
+        of_several = " (these cases cannot tell which)" if len(apart) > 1 else ""
+        out.append(f"right where {', or '.join(apart[:4])}{of_several}")
     families = {c.family.name for c in good.values()} - {c.family.name for c in bad.values()}
     if families and len(out) < 2:
         out.append(f"right on {', '.join(sorted(families))}")
@@ -77,8 +82,7 @@ def facts(every: Sequence[Evidence], wrong: Sequence[Evidence]) -> list[str]:
     single = [e.case.rounding(e.pis, torch.float32) for e in wrong]
     if max(single) <= TELLING and all(e.off <= s for e, s in zip(wrong, single, strict=True)):
         out.append("right to single precision")
-    scaled = [distance(e.got, e.want).rescaled <= max(e.match, 1e-9) for e in wrong]
-    if all(scaled):
+    if all(_left(e, np.sum(e.got * e.want) / np.sum(e.want**2)) for e in wrong):
         factors = [float(np.sum(e.got * e.want) / np.sum(e.want**2)) for e in wrong]
         out.append(f"parallel to the truth, factor {min(factors):.4g} to {max(factors):.4g}")
     elif all(_rows_parallel(e) for e in wrong):
@@ -89,9 +93,16 @@ def facts(every: Sequence[Evidence], wrong: Sequence[Evidence]) -> list[str]:
 
 
 def _rows_parallel(e: Evidence) -> bool:
-    size = np.linalg.norm(e.got, axis=1) * np.linalg.norm(e.want, axis=1)
-    dots = np.abs(np.sum(e.got * e.want, axis=1))
-    return bool((dots >= (1 - 1e-9) * size).all())
+    """Rows of more than one number, and right but for a scale: small errors are parallel anyway."""
+    size = np.sum(e.want**2, axis=1, keepdims=True)
+    factor = np.sum(e.got * e.want, axis=1, keepdims=True) / np.where(size > 0, size, 1.0)
+    return e.want.shape[1] > 1 and _left(e, factor)
+
+
+def _left(e: Evidence, factor: Array | float) -> bool:
+    """Whether at most a hundredth of the error is left once the truth is scaled."""
+    off = float(np.linalg.norm(e.got - e.want))
+    return float(np.linalg.norm(e.got - factor * e.want)) <= PARALLEL * off
 
 
 def _places(wrong: Sequence[Evidence]) -> list[str]:

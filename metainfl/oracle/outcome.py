@@ -33,6 +33,11 @@ class Outcome:
     cause: str = ""
     note: str = ""
 
+    def __post_init__(self) -> None:
+        """Words may be a method's own: what no file or terminal takes is written out."""
+        for name in ("message", "cause", "diagnosis", "note", "where"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data; nan becomes null."""
         return {
@@ -76,3 +81,11 @@ class Failed(Exception):
 
 class Skipped(Exception):
     """Raised inside a check that needs something the claim does not offer; the text is the reason."""
+
+
+def printable(text: str) -> str:
+    """Text with lone surrogates and control characters (but new lines and tabs) as escapes."""
+    whole = str(text).encode("utf-8", "backslashreplace").decode()
+    return "".join(
+        c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in whole
+    )

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import site
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from metainfl.oracle.runner import InProcess
 from metainfl.oracle.runs.context import context
 from metainfl.oracle.shipping import dumped
 from metainfl.oracle.watched import Method
+from metainfl.problem.code import written
 from metainfl.problem.perturbation import Perturbation
 
 MOST = 6000  # characters of a method that is written into its reproduction
@@ -99,7 +101,7 @@ def write(method: Method, report: Report, folder: Path) -> list[Path]:
     for o in report.failures:
         path = folder / f"{o.check}.py"
         facts = "\n".join(f"# {line}" for line in o.lines() if not line.startswith("reproduce"))
-        lines = [f"# {CHECKS[o.check].meaning}", facts, *imports]
+        lines = [f"# {CHECKS[o.check].meaning}", facts, *_where(imports), *imports]
         lines += [
             "from metainfl.oracle import Claim, rerun",
             "",
@@ -111,6 +113,16 @@ def write(method: Method, report: Report, folder: Path) -> list[Path]:
         path.write_text("\n".join(lines) + "\n")
         out.append(path)
     return out
+
+
+def _where(imports: Sequence[str]) -> list[str]:
+    """Lines that make a module of the user's importable from anywhere; none for what is installed."""
+    name = imports[0].removeprefix("import ") if imports[0].startswith("import ") else ""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if not file or not written(name):
+        return []
+    folder = Path(file).resolve().parents[name.count(".") + Path(file).name.startswith("__init__")]
+    return ["import sys", f"sys.path.insert(0, {str(folder)!r})"]
 
 
 def _call(expression: str, report: Report, outcome: Outcome) -> str:

@@ -83,9 +83,11 @@ def _row_words(wrong: Sequence[Evidence]) -> list[str]:
         values = [n[name] for n in named]
         varied = any(np.ptp(np.abs(v)) > 1e-9 for v in values if len(v))
         near = all(
-            np.abs(f - v).max() <= 1e-6 * np.abs(v).max()
+            np.abs(f - v).max(initial=0.0) <= 1e-6 * np.abs(v).max(initial=0.0)
             for f, v in zip(factors, values, strict=True)
         )
+        if not any((np.abs(v - 1) > 1e-3).any() for v in values):
+            continue  # it is the truth: there are no such rows
         if near and (varied or name.startswith("a mean")):
             out.append(f"each row {name}")
     return out

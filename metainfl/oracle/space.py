@@ -6,13 +6,13 @@ field is varied where.
 
     wide      more queries than supports, several outputs, ragged tasks (padding of weight 0 at any place),
               weights other than 1, `direct`, an outer loss that is not the inner one, six or seven steps
-              with one rate a parameter, one precision a parameter (every other family), rank 3; three
-              ragged targets
+              with one rate a parameter, two of them 0, one precision a parameter (every other family),
+              rank 3; three ragged targets, whose tasks have weights, which count for nothing
     narrow    more supports than queries, one output where the loss allows it, weights 1, one rate, other
               regularisers, one precision a parameter for the other families, one target; eight tasks for
               regression (games over more than a handful), square (as many features as ways) for
               classification
-    many      17 to 67 tasks, more than any batch that is hard-wired; one step; five targets
+    many      17 to 67 tasks, more than any batch that is hard-wired; one step; five targets of one shot
     least     a single task, of one shot (a way), and a single target
     stiff     total Hessian of condition 1e6, tasks that are not alike
 
@@ -84,7 +84,7 @@ def _draw(name: str, design: str, seed: int, rng: np.random.Generator) -> Case:
         return Case("", family, "", target_episodes=_targets(name, family.episodes, draw, 2))
     size = _sizes(name, design, rng)
     episodes = _episodes(name, draw, size)
-    seen, own = _targets(name, episodes, draw, TARGETS[design]), None
+    seen, own = _targets(name, episodes, draw, TARGETS[design], design), None
     options = _options(name, design, seed, rng, size)
     weights = None
     if design == "wide":
@@ -143,12 +143,12 @@ def _shuffled(e: Episodes, rng: np.random.Generator) -> Episodes:
     return Episodes(**arrays)
 
 
-def _targets(name: str, e: Episodes, seed: int, many: int) -> Episodes:
-    """Target tasks of other sizes than the training tasks, same features and outputs."""
+def _targets(name: str, e: Episodes, seed: int, many: int, design: str = "") -> Episodes:
+    """Target tasks of other sizes than the training tasks, same features and outputs; one shot for `many`."""
     d, c, seed = e.query_x.shape[2], e.query_y.shape[2], seed + 1
     size = {
         "tasks": many,
-        "support": 2 if name in CLASSIFICATION else 7,
+        "support": 1 if design == "many" else 2 if name in CLASSIFICATION else 7,
         "query": 3,
         "d": d,
         "c": c,
@@ -171,6 +171,8 @@ def _options(
         shape = (size["d"], size["c"])
         out["steps"] = {"wide": int(rng.choice([6, 7])), "many": 1}.get(design, 3)
         out["alpha"] = rng.uniform(0.02, 0.08, shape) if design == "wide" else 0.05
+        if design == "wide":
+            out["alpha"][0, 0] = out["alpha"][-1, -1] = 0.0  # not adapted
         out["d_in"] = 0.4 if design == "wide" else 0.0
     # in one design or the other: a method may know numbers only, and is told so; a symmetry it would break
     vector = ("wide", "narrow")[(sorted(FAMILIES).index(name) + seed) % 2]

@@ -32,11 +32,16 @@ def given(episodes: Episodes, weights: Weights | None) -> list[TaskData]:
     return [task_data(episodes, w, k) for k in range(episodes.n_tasks)]
 
 
-def as_tasks(targets: Sequence[TaskData], like: Problem) -> Tasks:
-    """The targets as production tasks, on the problem's device and in its precision."""
+def as_tasks(targets: Sequence[TaskData], like: Problem, weights: Weights | None = None) -> Tasks:
+    """The targets as production tasks, on the problem's device and in its precision.
+
+    Where the instances have weights the tasks have some too: L_t is a target's own loss, and they count for
+    nothing there.
+    """
     fields = ("support_x", "support_y", "query_x", "query_y")
     arrays = [np.stack([getattr(t, name) for t in targets]) for name in fields]
-    weights = (np.stack([getattr(t, name) for t in targets]) for name in ("u", "v"))
-    where, ones = like.tasks.query_x, np.ones(len(targets))
-    every = (torch.tensor(a) for a in (*arrays, ones, *weights))
+    instances = (np.stack([getattr(t, name) for t in targets]) for name in ("u", "v"))
+    where = like.tasks.query_x
+    own = np.ones(len(targets)) if weights is None else weights.task[: len(targets)]
+    every = (torch.tensor(a) for a in (*arrays, own, *instances))
     return Tasks(*every).to(where.device, where.dtype)

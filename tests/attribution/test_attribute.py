@@ -155,10 +155,10 @@ def test_what_is_no_question_is_told(value, words, asked):
 
 def test_options_are_told(asked):
     for options, words in (
-        ({"reruns": -1}, "reruns must not be negative"),
-        ({"minutes": 0.0}, "minutes must be a positive number"),
-        ({"minutes": float("inf")}, "minutes must be a positive number, or None"),
-        ({"minutes": float("nan")}, "minutes must be a positive number"),
+        ({"reruns": -1}, "reruns must be a whole number of at least 0"),
+        ({"minutes": 0.0}, "minutes must be positive and finite"),
+        ({"minutes": float("inf")}, "minutes must be positive and finite"),
+        ({"minutes": float("nan")}, "minutes must be positive and finite"),
     ):
         with pytest.raises(InvalidOption, match=words):
             attribute(asked, **options)

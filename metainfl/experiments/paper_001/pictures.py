@@ -21,8 +21,8 @@ from metainfl.experiments import telling
 from metainfl.experiments.experiment import UNTOLD, Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.networks import Setting, damping
 from metainfl.experiments.settings import setting
-from metainfl.experiments.statistics import interval, paired
 from metainfl.influence.scores import scores
+from metainfl.metrics.intervals import interval, paired
 from metainfl.problem.perturbation import query
 from metainfl.problem.tasks import Tasks
 from metainfl.solve import CG

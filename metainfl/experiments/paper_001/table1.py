@@ -15,7 +15,7 @@ from metainfl.experiments.paper_001.table1_claims import (
     time_share,
     values,
 )
-from metainfl.experiments.statistics import interval
+from metainfl.metrics.intervals import interval
 
 
 def tables(cells: Sequence[Cell]) -> list[Table]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Verdict
-from metainfl.experiments.statistics import interval, paired
+from metainfl.metrics.intervals import interval, paired
 
 NEAR = 0.02  # accuracy within which two are called close: the paper's own gap on Omniglot is 0.010
 

@@ -14,10 +14,10 @@ from metainfl.adaptation import Prototypes, Unrolled
 from metainfl.curvature.gauss_newton import factors
 from metainfl.derive.problem import Problem
 from metainfl.experiments import telling
-from metainfl.experiments.detection import self_rank
 from metainfl.experiments.experiment import UNTOLD, Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.paper_002.mixed import LEARNERS, Mixed, mixed
-from metainfl.experiments.statistics import interval, rank_agreement
+from metainfl.metrics.detection import self_rank
+from metainfl.metrics.intervals import interval, rank_agreement
 from metainfl.problem.losses import cross_entropy
 from metainfl.solve.factored import buffered, pseudo_inverse
 from metainfl.training import Adam, Recipe, Run, train

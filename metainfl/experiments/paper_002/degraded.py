@@ -10,12 +10,12 @@ import numpy as np
 
 from metainfl.data import darkened
 from metainfl.experiments import telling
-from metainfl.experiments.detection import self_rank
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.networks import Setting
 from metainfl.experiments.paper_002.treatments import Treatments
 from metainfl.experiments.settings import SPECTRUM, setting
-from metainfl.experiments.statistics import interval, paired, rank_agreement
+from metainfl.metrics.detection import self_rank
+from metainfl.metrics.intervals import interval, paired, rank_agreement
 from metainfl.problem.tasks import Tasks
 
 TASKS, HIDDEN = 64, 8

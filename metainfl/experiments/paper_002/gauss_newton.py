@@ -12,7 +12,7 @@ from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.paper_002.treatments import KEPT, Treatments
 from metainfl.experiments.settings import SPECTRUM, setting
-from metainfl.experiments.statistics import interval, paired, rank_agreement
+from metainfl.metrics.intervals import interval, paired, rank_agreement
 from metainfl.problem.perturbation import task
 
 TASKS, HIDDEN = 64, 8

@@ -12,7 +12,7 @@ from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.paper_002.mixed import LEARNERS, REGIMES
 from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN, cell, shares
-from metainfl.experiments.statistics import interval, paired
+from metainfl.metrics.intervals import interval, paired
 
 
 def most(where: str, sign: int = 1) -> Callable[[Sequence[Cell]], Verdict]:

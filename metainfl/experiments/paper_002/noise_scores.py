@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from metainfl.curvature.gauss_newton import factors
-from metainfl.experiments.detection import proper_order
 from metainfl.experiments.experiment import Cell
 from metainfl.experiments.networks import accuracy
 from metainfl.experiments.paper_002.mixed import LEARNERS, REGIMES, flat, mixed, trained
 from metainfl.experiments.paper_002.treatments import filtered, largest
+from metainfl.metrics.detection import proper_order
 from metainfl.problem.perturbation import task
 from metainfl.solve.factored import buffered, pseudo_inverse
 

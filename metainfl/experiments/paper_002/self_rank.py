@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from metainfl.experiments import telling
-from metainfl.experiments.detection import self_rank
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.paper_002.treatments import Treatments
 from metainfl.experiments.settings import SPECTRUM, setting
-from metainfl.experiments.statistics import interval, paired
+from metainfl.metrics.detection import self_rank
+from metainfl.metrics.intervals import interval, paired
 from metainfl.problem.perturbation import task
 
 TASKS, HIDDEN = 64, 8

@@ -23,7 +23,7 @@ from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.paper_004.buying import WAYS, Parts, better, curve, later, mean_after
 from metainfl.experiments.paper_004.single_level import single
-from metainfl.experiments.statistics import interval, paired
+from metainfl.metrics.intervals import interval, paired
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.model import Linear
 

@@ -1,6 +1,8 @@
 """Buying labels: a pool, a model that is trained again after each purchase, and what is bought first.
 
     FI       FI-active of each pool input, mean of the middle 80 % over the labelled data
+    KFSVD    the same with the four largest singular values of each mixed derivative (section 4)
+    forest   FI-active of a fifth of the pool, and a random forest for the ranks of the rest
     BALD     information of the label, under Laplace's posterior of 100 draws
     IV       influence value of the pool input with its predicted label, on validation data
     random   chance;   margin   the smallest gap between the two likeliest classes, which 004 leaves out
@@ -17,14 +19,15 @@ from torch import Tensor
 
 from metainfl.derive.problem import Problem
 from metainfl.experiments import telling
-from metainfl.experiments.experiment import Cell, Verdict
+from metainfl.experiments.experiment import UNTOLD, Cell, Verdict
 from metainfl.experiments.paper_004.single_level import single
-from metainfl.experiments.statistics import interval, paired
 from metainfl.methods.implicit.bald import bald, laplace
-from metainfl.methods.implicit.fi_active import fi_active
+from metainfl.methods.implicit.fi_active import fi_active, predicted_ranks
 from metainfl.methods.implicit.predicted_slopes import predicted_slopes
+from metainfl.metrics.intervals import interval, paired
 from metainfl.problem.perturbation import query
 
+KEPT, PART = 4, 0.2  # singular values; share of the pool whose FI is computed
 WAYS = ("FI", "BALD", "IV", "random", "margin")
 Parts = dict[str, tuple[Tensor, Tensor]]
 #: inputs and one-hot labels -> a linear problem at its minimiser, and what it reads of other inputs
@@ -60,9 +63,15 @@ def values(
     if way == "random":
         return torch.tensor(rng.random(len(px)))
     pool = single(px, px.new_zeros(len(px), classes))
-    if way == "FI":
+    if way in ("FI", "KFSVD", "forest"):
         labelled = [query(0, j) for j in range(problem.tasks.query_x.shape[1])]
-        return fi_active(problem, labelled, pool, trim=0.1)[0]
+        rank = KEPT if way == "KFSVD" else None
+        if way != "forest":
+            return fi_active(problem, labelled, pool, trim=0.1, rank=rank)[0]
+        some = rng.permutation(len(px))[: max(2, round(PART * len(px)))].tolist()
+        few = single(px[some], px.new_zeros(len(some), classes))
+        known = fi_active(problem, labelled, few, trim=0.1)[0].numpy()
+        return -torch.tensor(predicted_ranks(px.numpy(), known, some)).double()
     if way == "IV":
         slope = problem.task_gradients(lam, single(*valid))[0]
         turned = torch.linalg.solve(problem.hessian(lam), slope)
@@ -98,7 +107,9 @@ def later(other: str, kind: str | None = None) -> Callable[[Sequence[Cell]], Ver
     def judge(cells: Sequence[Cell]) -> Verdict:
         own = [c if kind is None else c[kind] for c in cells]
         leads = [np.array(c["FI"][1:]) - np.array(c[other][1:]) for c in own]
-        half = (len(leads[0]) + 1) // 2
+        half = len(leads[0]) // 2
+        if not half:
+            return Verdict(UNTOLD, "-", "There is one round alone.")
         gap = paired(*([float(v.mean()) for v in part] for part in _halves(leads, half)))
         last = interval([float(v[-1]) for v in leads])
         why = f"Lead in the second half of the rounds, less that in the first; after the last: {last}."

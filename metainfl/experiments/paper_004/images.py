@@ -14,7 +14,7 @@ from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.paper_004.buying import WAYS, curve, later, mean_after
 from metainfl.experiments.paper_004.pools import POOLS, drawn, images, sizes_of, trained_on
-from metainfl.experiments.statistics import interval, paired
+from metainfl.metrics.intervals import interval, paired
 
 
 def cell(size: str, seed: int, data: Path | None) -> Cell:
@@ -28,7 +28,7 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
     made = {"rounds": sizes["rounds"], "bought": sizes["bought"], "seed": seed}
     for kind in POOLS:
         parts = drawn(kind, seed, size, data)
-        trained = trained_on(sizes["steps"], seed)
+        trained = trained_on(sizes["steps"], seed, size)
         out[kind] = {way: curve(way, parts, trained, **made) for way in WAYS}
     return out
 
@@ -115,5 +115,6 @@ EXPERIMENT = Experiment(
     ),
     tables,
     figure,
-    {"small": 10, "paper": 30},
+    {"small": 10, "medium": 5, "paper": 30},
+    sizes=("small", "medium", "paper"),
 )  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
-from metainfl.experiments.statistics import interval, paired
 from metainfl.experiments.trained.stages import GAPS, STAGES, agreement, between, cell, gap
+from metainfl.metrics.intervals import interval, paired
 
 
 def follows_pbrf(cells: Sequence[Cell]) -> Verdict:

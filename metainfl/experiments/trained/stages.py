@@ -24,10 +24,10 @@ from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
 from metainfl.experiments.networks import damping
 from metainfl.experiments.settings import BAE, setting
-from metainfl.experiments.statistics import rank_agreement
 from metainfl.influence.implicit import influence
 from metainfl.methods.run.descent import minimised
 from metainfl.methods.run.pbrf import adapted_outputs, responses
+from metainfl.metrics.intervals import rank_agreement
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import Perturbation, task
 from metainfl.solve import CG

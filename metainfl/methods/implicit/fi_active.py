@@ -11,6 +11,7 @@ changes no rank). Sign: never negative. Cost: FI of all labelled data, once for 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Unpack
 
 import numpy as np
@@ -21,8 +22,10 @@ from torch import Tensor
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import How
-from metainfl.methods.implicit.influence_measure import RCOND, measured
+from metainfl.methods.implicit.influence_measure import RCOND, influenced, measured
+from metainfl.methods.implicit.kfsvd import truncated
 from metainfl.methods.implicit.predicted_slopes import predicted_slopes
+from metainfl.numbers import whole
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 
@@ -35,12 +38,14 @@ def fi_active(
     aggregate: str | float = "mean",
     trim: float = 0.0,
     rcond: float = RCOND,
+    rank: int | None = None,
     **how: Unpack[How],
 ) -> Tensor:
     """FI-active (T, n) of the query instances of the pool's tasks; their labels are not read.
 
     labelled    query instances of the problem, `metainfl.query(k, j)`
     aggregate   "mean", or a quantile in [0, 1];   trim   share left out at each end before the mean
+    rank        singular values kept of each datum's mixed derivative (KFSVD, Algorithm 4); None: all
     `how` as in `influence`. Raises what `influence_measure` raises, `InvalidTasks` where the pool's tasks
     differ in their numbers of query instances, `NotFinite` where a slope is not.
     """
@@ -55,7 +60,10 @@ def fi_active(
             f"a quantile is not trimmed: give trim={trim} with aggregate='mean', or no trim"
         )
     slopes = predicted_slopes(problem, pool)
-    each = measured(problem, labelled, slopes.flatten(0, 1), rcond, how).sort(dim=0).values
+    if rank is not None:
+        rank = whole(rank, "rank", 1, error=InvalidOption)
+    turn = influenced if rank is None else partial(truncated, rank=rank)
+    each = measured(problem, labelled, slopes.flatten(0, 1), rcond, how, turn).sort(dim=0).values
     if isinstance(aggregate, float):
         found = torch.quantile(each, aggregate, dim=0)
     else:

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import torch
 
-from metainfl.oracle.bridge import all_to_truth, tasks_of
+from metainfl.oracle.bridge import all_to_truth, problem_of, tasks_of
 from metainfl.oracle.checks.parts import either, manners
 from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
@@ -90,6 +90,12 @@ def sees_what_was_assigned(ctx: Context) -> None:
     problem.tasks, problem.outer_reg = tasks_of(f.episodes, w), float(other.d_out)
     problem.lam = torch.tensor(at.lam)
     want = ctx.claim.factor(f.episodes.n_tasks) * other.influence(all_to_truth(pis), at).value
-    ctx.compare(case, pis, ctx.ask(case, pis, problem), want,
-                "answers for what the problem was before lam, tasks and outer_reg were assigned",
+    got = ctx.ask(case, pis, problem)
+    fresh = problem_of(other, weights=w)
+    fresh.lam = torch.tensor(at.lam)
+    anew = ctx.ask(case, pis, fresh)
+    words = "answers for what the problem was before lam, tasks and outer_reg were assigned"
+    if np.linalg.norm(got - anew) <= 1e-9 * np.linalg.norm(anew):
+        words = "wrong with other weights and another outer_reg, assigned or from the start"
+    ctx.compare(case, pis, got, want, words,
                 allowed=(max(10 * ctx.tolerance(case)[0], 1e-10), "ten times the tolerance"))  # fmt: skip

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from metainfl.methods.claim import Claim
 from metainfl.oracle.case import Case
 from metainfl.oracle.context import Context
 from metainfl.oracle.estimands import find
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.outcome import Skipped
+from metainfl.oracle.runs.case import RunCase
 from metainfl.oracle.runs.diagnosis import diagnose
 from metainfl.oracle.runs.space import DESIGNS, SINGLE, drawn_run
 from metainfl.oracle.watched import Method
-from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.perturbation import Perturbation, parts
 
 #: drawn runs of a quick check
 QUICK = 7
@@ -54,7 +57,7 @@ class RunContext(Context):
             pis: list[Perturbation] = []
             most = (4, 1) if self.quick else (8, 3)  # what is long is asked less
             for kind in self.claim.kinds:
-                pis += case.perturbations([kind], most[design == "long"])
+                pis += _in_a_batch(case, case.perturbations([kind]), most[design == "long"])
             pis = [p for p in pis if self._known(case, p)]
             if pis:
                 out.append((case, pis))
@@ -65,6 +68,17 @@ class RunContext(Context):
     def diagnosis(self, seen: Sequence[Evidence]) -> str:
         """The known slip that explains every answer, or none."""
         return diagnose(seen, self.estimand.per_target)
+
+
+def _in_a_batch(case: RunCase, pis: list[Perturbation], most: int) -> list[Perturbation]:
+    """At most so many, evenly spread: first of what the run has read, whose truth is not zero."""
+    assert case.recipe is not None
+    used = {k for batch in case.recipe.batches for k in batch}
+    read = [p for p in pis if any(m.task in used for m in parts(p))]
+    some = read if len(read) >= most or len(read) == len(pis) else pis
+    if len(some) <= most:
+        return some
+    return [some[i] for i in np.linspace(0, len(some) - 1, most).astype(int)]
 
 
 def context(method: Method, claim: Claim, **how: Any) -> Context:

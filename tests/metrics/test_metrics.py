@@ -6,8 +6,8 @@ import torch
 from scipy.stats import t as student
 
 from metainfl.errors import InvalidOption
-from metainfl.experiments.detection import area, found, proper_order, self_rank
-from metainfl.experiments.statistics import interval, paired, rank_agreement
+from metainfl.metrics.detection import area, found, proper_order, self_rank
+from metainfl.metrics.intervals import interval, paired, rank_agreement
 
 
 def test_an_interval_is_students():

@@ -1,0 +1,51 @@
+"""Write the committed verdicts on the papers' claims into docs/reproduce.md: python -m bench.reproduced."""
+
+from pathlib import Path
+
+from bench.verdicts import replaced
+from metainfl.experiments import EXPERIMENTS
+from metainfl.experiments.reproduce import results
+
+PAGE = Path(__file__).parent.parent / "docs" / "reproduce.md"
+RESULTS = Path(__file__).parent / "results" / "reproduce"
+TITLES = ("experiment", "claim", "place", "paper", "here", "verdict", "beside it")
+
+
+def table(size):
+    """Markdown of all claims at one size, in the order of `metainfl reproduce`."""
+    found = {r["name"]: r for r in results(RESULTS) if r["size"] == size}
+    rows = [
+        [name, *(c[k] for k in ("text", "place", "paper", "ours", "holds")), c["against"] or "-"]
+        for name in EXPERIMENTS
+        if name in found
+        for c in found[name]["claims"]
+    ]
+    lines = (TITLES, ["---"] * len(TITLES), *rows)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def reasons():
+    """What stands behind every verdict at the small size, claim by claim."""
+    found = {r["name"]: r for r in results(RESULTS) if r["size"] == "small"}
+    lines = []
+    for name in EXPERIMENTS:
+        if name in found:
+            lines += [f"**{name}**", ""]
+            lines += [f"- *{c['text']}*: {c['holds']}. {c['why']}" for c in found[name]["claims"]]
+            lines += [""]
+    return "\n".join(lines).rstrip()
+
+
+def written(text):
+    """The page with its tables."""
+    for name, content in (
+        ("small", table("small")),
+        ("medium", table("medium")),
+        ("why", reasons()),
+    ):
+        text = replaced(text, name, content)
+    return text
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text()))
