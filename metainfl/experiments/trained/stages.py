@@ -26,7 +26,7 @@ from metainfl.experiments.networks import damping
 from metainfl.experiments.settings import BAE, setting
 from metainfl.influence.implicit import influence
 from metainfl.methods.run.descent import minimised
-from metainfl.methods.run.pbrf import adapted_outputs, responses
+from metainfl.methods.run.pbrf import adapted_outputs, pbrf
 from metainfl.metrics.intervals import rank_agreement
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import Perturbation, task
@@ -53,21 +53,31 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
         "curvature": gauss_newton, "damping": extra, "allow_nonstationary": True,
     }  # fmt: skip
     cut = CG(max_iterations=ITERATIONS, rtol=0.0, allow_unconverged=True)
+    solved = [pbrf(end, p, damping=d) for p in what]
+    warm, near = ([_without(end, p, more) for p in what] for more in (0.0, extra))
     edits = {
         "cold": run.replay_many(what),
-        "warm": torch.stack([_without(end, p, 0.0) for p in what]),
-        "proximal": torch.stack([_without(end, p, extra) for p in what]),
-        "PBRF": responses(end, what, damping=d),
+        "warm": torch.stack([lam for lam, _ in warm]),
+        "proximal": torch.stack([lam for lam, _ in near]),
+        "PBRF": torch.stack([r.lam for r in solved]),
         "linear": end.lam - influence(end, what, **how).value,
         "solver": end.lam - influence(end, what, **how, solver=cut).value,
     }
     out: Cell = {stage: effect(edits[stage]) for stage in STAGES}
+    out["certificates"] = {
+        "PBRF": max(r.bound / max(float((r.lam - end.lam).norm()), 1e-300) for r in solved),
+        "proximal": max(s / extra / float((lam - end.lam).norm()) for lam, s in near),
+        "warm": max(s for _, s in warm) / float(end.gradient(end.lam).norm()),
+    }
     out["derivative"] = (-run.scores(made.new, what).value.double().mean(1)).tolist()
     return out
 
 
-def _without(problem: Problem, removed: Perturbation, extra: float) -> Tensor:
-    """F without a task, and `extra`/2 |lam - lam_s|^2, minimised from lam_s as far as L-BFGS goes."""
+def _without(problem: Problem, removed: Perturbation, extra: float) -> tuple[Tensor, float]:
+    """F without a task, and `extra`/2 |lam - lam_s|^2, minimised from lam_s as far as L-BFGS goes.
+
+    With the size of the gradient where it ends.
+    """
     outputs, lam_s = adapted_outputs(problem, problem.tasks), problem.lam
     w = problem.tasks.w.clone()
     w[removed.task] = 0
@@ -78,7 +88,7 @@ def _without(problem: Problem, removed: Perturbation, extra: float) -> Tensor:
         near = extra * (lam - lam_s).square().sum()
         return w @ losses + 0.5 * float(problem.outer_reg) * lam.square().sum() + 0.5 * near
 
-    return minimised(objective, lam_s, steps=DESCENT)[0]
+    return minimised(objective, lam_s, steps=DESCENT)
 
 
 def gap(c: Cell, i: int) -> float:

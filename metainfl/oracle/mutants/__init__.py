@@ -1,4 +1,4 @@
-"""Specimens: some 270 wrong methods, each with its defect, and right ones that look different."""
+"""Specimens: some 280 wrong methods, each with its defect, and right ones that look different."""
 
 from metainfl.oracle.mutants import (
     adaptation_slips,
@@ -6,6 +6,7 @@ from metainfl.oracle.mutants import (
     counted_twice,
     curvature_and_solver,
     escapes_in_fields,
+    escapes_in_groups,
     escapes_in_sizes,
     escapes_in_weights,
     iterations,
@@ -35,6 +36,7 @@ __all__ = [
     "counted_twice",
     "curvature_and_solver",
     "escapes_in_fields",
+    "escapes_in_groups",
     "escapes_in_sizes",
     "escapes_in_weights",
     "iterations",

@@ -5,6 +5,7 @@ from functools import partial
 
 import torch
 
+from metainfl.methods.run import tracin
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.problem.perturbation import parts
 from metainfl.training import SGD, Adam, State, places, train
@@ -93,3 +94,12 @@ def spoils_the_targets_of_a_run(run, pis, targets):
     found = run.scores(targets, pis).value
     targets.query_y.mul_(0.5)
     return found
+
+
+@mutant("TracIn of the first eight steps", estimand="tracin", kinds=("task",))
+def tracin_of_eight_steps(run, pis, targets):
+    p = run.program
+    recipe = replace(
+        run.recipe, steps=None, batch_size=None, batches=p.batches[:8], rate=p.rates[:8]
+    )
+    return tracin(train(p.problem, recipe, start=p.start, progress=False), pis, targets)
