@@ -27,6 +27,7 @@ from metainfl.oracle.left_over import (
     stop_ticking,
     ticking,
 )
+from metainfl.oracle.settings_of_process import SETTINGS
 
 CACHES = (
     "memory",
@@ -46,6 +47,8 @@ BY_IMPORTS = (
     "warning filters",
     "threads left at work",
     "functions of torch, numpy or Python",
+    "functions called at exit",
+    "module search path",
 )
 
 
@@ -99,6 +102,7 @@ PROCESS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "working directory": (os.getcwd, os.chdir),
     "environment variables": (lambda: dict(os.environ), _environment),
     "warning filters": (lambda: list(warnings.filters), _filters),
+    **SETTINGS,
 }
 
 

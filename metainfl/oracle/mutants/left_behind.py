@@ -1,6 +1,8 @@
 """What a method leaves behind in its process, and writes where it should not."""
 
+import atexit
 import os
+import resource
 import signal
 import sys
 import threading
@@ -63,3 +65,16 @@ def _write(what):
             os.write(descriptor, what)
         except OSError:
             continue
+
+
+@mutant("lowers the number of files that its process may open")
+def lowers_a_limit(problem, pis):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    return truth(problem, pis)
+
+
+@mutant("registers a function to be called at exit in each call")
+def waits_at_exit(problem, pis):
+    atexit.register(time.sleep, 0)
+    return truth(problem, pis)

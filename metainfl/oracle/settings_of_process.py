@@ -1,0 +1,88 @@
+"""Settings of a process that few methods touch and later programs feel: limits, masks, hooks, locale."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import locale
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+LIMITS = (
+    "RLIMIT_NOFILE",
+    "RLIMIT_NPROC",
+    "RLIMIT_FSIZE",
+    "RLIMIT_CORE",
+    "RLIMIT_CPU",
+    "RLIMIT_STACK",
+)
+
+
+def limits() -> dict[str, tuple[int, int]]:
+    """Soft and hard limits by name."""
+    if resource is None:
+        return {}
+    own = (name for name in LIMITS if hasattr(resource, name))
+    return {name: resource.getrlimit(getattr(resource, name)) for name in own}
+
+
+def limit(value: dict[str, tuple[int, int]]) -> None:
+    """Those again, as far as a hard limit that was lowered lets them."""
+    for name, pair in value.items():
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(getattr(resource, name), pair)
+
+
+def mask() -> int:
+    """The mask of new files' modes, which can be read by setting it alone."""
+    now = os.umask(0o077)
+    os.umask(now)
+    return now
+
+
+def _path(value: list[str]) -> None:
+    sys.path[:] = value
+
+
+def _hook(value: Any) -> None:
+    sys.excepthook = value
+
+
+def _stderr(value: Any) -> None:
+    sys.stderr = value
+
+
+def _convolutions(value: tuple[bool, bool, bool]) -> None:
+    b = torch.backends
+    b.cudnn.enabled, b.cudnn.benchmark, b.cudnn.deterministic = value
+
+
+#: name -> how to read it, how to put it back
+SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "limits of resources": (limits, limit),
+    "the mask of new files": (mask, os.umask),
+    "functions called at exit": (atexit._ncallbacks, lambda value: None),
+    "module search path": (lambda: list(sys.path), _path),
+    "exception hook": (lambda: sys.excepthook, _hook),
+    "sys.stderr": (lambda: sys.stderr, _stderr),
+    "locale": (lambda: locale.setlocale(locale.LC_ALL), lambda v: locale.setlocale(locale.LC_ALL, v)),
+    "time limit of sockets": (socket.getdefaulttimeout, socket.setdefaulttimeout),
+    "cuDNN's flags": (
+        lambda: (
+            torch.backends.cudnn.enabled,
+            torch.backends.cudnn.benchmark,
+            torch.backends.cudnn.deterministic,
+        ),
+        _convolutions,
+    ),
+}  # fmt: skip
