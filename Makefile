@@ -48,6 +48,7 @@ docs: .venv/.dev ## Rewrite the measured tables and figures in docs
 	$(BIN)/python -m bench.first_order_error --draw
 	$(BIN)/python -m bench.ledger
 	$(BIN)/python -m bench.verdicts
+	$(BIN)/python -m bench.reproduced
 
 .venv/.docs: .venv/.core
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'

@@ -2,6 +2,10 @@
 
 import re
 from importlib.metadata import version as installed
+from pathlib import Path
+
+from metainfl.experiments.reproduce import results
+from metainfl.report.reproduce_page import page
 
 project = "metainfl"
 author = "The metainfl authors"
@@ -60,6 +64,16 @@ def plain(app, what, name, obj, options, lines):
     lines[:] = out
 
 
+def claims(app, error):
+    """Beside the pages: the papers' claims with tables and figures, as `metainfl reproduce` writes them."""
+    if error is None:
+        folder = Path(__file__).parent.parent / "bench" / "results" / "reproduce"
+        found = results(folder)
+        text = page(found, folder, found[0]["environment"])
+        (Path(app.outdir) / "claims.html").write_text(text, encoding="utf-8")
+
+
 def setup(app):
-    """Registers the reader of docstrings."""
+    """Registers the reader of docstrings, and the page of claims."""
     app.connect("autodoc-process-docstring", plain)
+    app.connect("build-finished", claims)
