@@ -145,7 +145,8 @@ def _optimiser(own: Setup) -> list[Knob]:
     if isinstance(optimiser, Adam):
         eps = 100 * optimiser.eps if optimiser.eps_inside_root else max(EPSILON, optimiser.eps)
         inside = partial(replace, optimiser=replace(optimiser, eps=eps, eps_inside_root=True))
-        out.append(Knob("epsilon", f"epsilon {eps:g} inside Adam's root", partial(_recipe, inside)))
+        words = f"epsilon {eps:g} inside Adam's root (eps={eps:g}, eps_inside_root=True)"
+        out.append(Knob("epsilon", words, partial(_recipe, inside)))
     if own.recipe.clip is not None:
         out.append(Knob("clip", "no clipping", partial(_recipe, partial(replace, clip=None))))
     return out

@@ -39,7 +39,16 @@ class RunAdvice:
     def estimator(self) -> str:
         """What to use."""
         if self.smoothness.value >= HIGH:
-            return "run.scores (the adjoint): exact, and at this smoothness it predicts removals"
+            found = self.reruns
+            if found is not None and not bool((found.interval[:, 0] > 0).all()):
+                return (
+                    "run.replay_many (removals run again): the run is smooth in one direction, but the "
+                    "reruns do not show that the derivative predicts them"
+                )
+            return (
+                "run.scores (the adjoint): exact, and the run is smooth in one direction; a few removals "
+                "(reruns=, or --measure) say how well it predicts them"
+            )
         if self.smoothness.value >= LOW:
             return "run.scores (the adjoint) with reruns=: exact, but confirm what it predicts"
         return (

@@ -43,6 +43,10 @@ class Subsampled:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if isinstance(self.size, Problem):
+            raise InvalidOption(
+                "write curvature=Subsampled(20): of how many tasks, not the bare class"
+            )
         object.__setattr__(self, "size", whole(self.size, "size", 1, error=InvalidOption))
         object.__setattr__(self, "seed", checked_seed(self.seed, InvalidOption))
         if self.by not in BY:

@@ -71,7 +71,8 @@ def rerun(
         if isinstance(runner, Child):
             runner.close()
     print(f"{outcome.status}: {check}: {CHECKS[check].meaning}")
-    print("\n".join(f"    {line}" for line in outcome.lines()))
+    own = (line for line in outcome.lines() if not line.startswith("reproduce: "))
+    print("\n".join(f"    {line}" for line in own))
     problem, pis = ctx.asked or (None, [])
     if pis:
         print(f"    asked last: {', '.join(map(str, pis[:6]))}{' ...' if len(pis) > 6 else ''}")

@@ -40,7 +40,10 @@ class Smoothness:
         """The number, and what it means."""
         head = f"metasmoothness {self.value:.2f} (h = {self.h:g})"
         if self.value >= HIGH:
-            return f"{head}: smooth; the derivative predicts small changes, and how large ones rank"
+            return (
+                f"{head}: smooth in one direction; a few reruns (reruns=) say how well the derivative "
+                "predicts removals"
+            )
         if self.is_prediction:
             return f"{head}: partly smooth; confirm the derivative by a few reruns (reruns=) before using it"
         return (
