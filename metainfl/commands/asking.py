@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from metainfl.commands.options import idle
+from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused
 from metainfl.commands.target import importable, load, run
 
@@ -34,10 +35,11 @@ def asked(ctx: typer.Context, target: str, targets: str | None, data: Path | Non
             f"{target!r} is neither {' nor '.join(EXAMPLES)} nor of the form file.py:object; there, {FORMS}"
         )
     idle(ctx, "a question of your own, which reads its data itself", ("data",))
-    value = made(target, (Problem, Run, Question, tuple, list))
+    shown = bool(ctx.params.get("progress", True))
+    value = made(target, (Problem, Run, Question, tuple, list), shown)
     extra = None
     if targets is not None:
-        extra = made(targets, (Tasks,))
+        extra = made(targets, (Tasks,), shown)
         if not isinstance(extra, Tasks):
             raise Refused(
                 f"{targets!r} is a {type(extra).__name__}, not metainfl.Tasks; name tasks that training has "
@@ -50,11 +52,16 @@ def asked(ctx: typer.Context, target: str, targets: str | None, data: Path | Non
         raise Refused(f"{target}: {error}") from error
 
 
-def made(target: str, known: tuple[type, ...]) -> Any:
-    """What `target` names, or, where it is of no `known` type and can be called, what it returns."""
+def made(target: str, known: tuple[type, ...], progress: bool = True) -> Any:
+    """What `target` names, or, where it is of no `known` type and can be called, what it returns.
+
+    A call may train a network: how long it has been is told.
+    """
     value = load(target, callable_only=False)
     if isinstance(value, known) or not callable(value):
         return value
     folder = str(Path(target.partition(":")[0]).resolve().parent)
-    with importable(folder):  # it may import its neighbours only when it is called
+    # it may import its neighbours only when it is called
+    with importable(folder), bar(progress, "steps") as show:
+        show(0, 0, f"calling {target}")
         return run(f"calling {target} without arguments", value)

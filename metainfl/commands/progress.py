@@ -51,13 +51,16 @@ class Watch:
         return spent[self.done] / spent[-1]
 
     def line(self) -> str:
-        """`4 of 43 rows, 12% of the work, 31 s: task-IF on digits`; no share where costs are unknown."""
+        """`4 of 43 rows, 12% of the work, 31 s, about 227 s left: task-IF`; no share without costs."""
         seconds = time.monotonic() - self.started
         if not self.total:
             return f"{self.what}, {seconds:.0f} s"
         steps = f"{self.done} of {self.total} {self.unit}"
         share = f", {self.share:.0%} of the work" if self.weighed else ""
-        return f"{steps}{share}, {seconds:.0f} s: {self.what}"
+        left = ""
+        if 0 < self.share < 1 and seconds >= 1:
+            left = f", about {seconds * (1 - self.share) / self.share:.0f} s left"
+        return f"{steps}{share}, {seconds:.0f} s{left}: {self.what}"
 
     def left(self) -> str:
         """What an interrupted run has to say."""

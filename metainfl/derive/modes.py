@@ -25,8 +25,8 @@ def require_plain(lam: Tensor) -> None:
     if differentiated(lam):
         raise InvalidProblem(
             "F is not differentiated from outside (torch.func.grad, jvp, vmap or forward_ad around this call "
-            "would find a derivative of 0): call problem.gradient(lam) and problem.hessian_product(lam, v), "
-            "one lam at a time"
+            "would find a derivative of 0): call problem.gradient(lam), hessian(lam) and "
+            "hessian_product(lam, v), one lam at a time, or differentiate problem.task_loss"
         )
 
 

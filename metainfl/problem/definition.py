@@ -207,5 +207,8 @@ class Definition:
         return self.loss_at(direct, self.adapted(adapted, task, state), task)
 
     def task_loss(self, lam: Tensor, task: TaskView, state: Any) -> Tensor:
-        """L_O of one task through its adaptation: the scalar that everything is a derivative of."""
+        """L_O of one task through its adaptation: the scalar that everything is a derivative of.
+
+        `state` is the task's own part of adaptation.prepare(setting, lam, view), a constant: see the recipes.
+        """
         return self.split_loss(lam, lam, task, state)

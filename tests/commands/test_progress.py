@@ -26,6 +26,8 @@ def test_a_share_is_of_the_cost():
     watch(2, 3, "the long one")
     assert watch.share == pytest.approx(0.2)
     assert watch.line().startswith("2 of 3 rows, 20% of the work, 0 s: the long one")
+    watch.started -= 10
+    assert watch.line() == "2 of 3 rows, 20% of the work, 10 s, about 40 s left: the long one"
     watch(2, 4, "costs that are about other work count for nothing")
     assert watch.share == 0.5 and "%" not in watch.line()
 
@@ -124,3 +126,17 @@ def test_costs_fit_their_rows():
         assert len(builtin_table.costs(quick)) == len(builtin_table.plan(quick))
     full = builtin_table.costs(False)
     assert max(full) > 50 * min(full) > 0
+
+
+def test_a_question_that_trains_is_waited_for_aloud(tmp_path, monkeypatch, capsys):
+    """Guards half a minute of silence while a user's own function trains."""
+    from metainfl.commands import progress
+    from metainfl.commands.asking import made
+
+    monkeypatch.setattr(progress, "EVERY", 0.02)
+    file = tmp_path / "mine.py"
+    file.write_text("import time\ndef question():\n    time.sleep(0.2)\n    return (1, 2)\n")
+    assert made(f"{file}:question", (tuple,)) == (1, 2)
+    assert f"calling {file}:question, 0 s" in capsys.readouterr().err
+    assert made(f"{file}:question", (tuple,), False) == (1, 2)
+    assert not capsys.readouterr().err
