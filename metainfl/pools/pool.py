@@ -118,7 +118,8 @@ def checked(name: str) -> tuple[str, str]:
     """Kind and address of a backend that is known and installed; nothing is started."""
     kind, _, address = name.partition("=") if isinstance(name, str) else ("", "", "")
     if kind not in BACKENDS:
-        raise InvalidOption(f"the backend is one of {', '.join(BACKENDS)}, got {said(name)}")
+        got = repr(name) if isinstance(name, str) else said(name)
+        raise InvalidOption(f"the backend is one of {', '.join(BACKENDS)}, got {got}")
     if address and kind == "loky":
         raise InvalidOption("loky has no address: its processes run here")
     for module, found, what in (

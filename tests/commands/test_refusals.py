@@ -48,8 +48,8 @@ BAD = {
     "no family": ("check good.py:method --families ,", "no name was given"),
     "a claim of nothing": ("check good.py:method --claim estimand=x", "unknown estimand 'x'; one of "),
     "a claim twice over": ("check good.py:method --claim sign=1,sign=-1", "sign is given twice in a claim"),
-    "a claimed scale of nothing": ("check good.py:method --claim scale=inf", "scale is a positive number"),
-    "a claimed scale of 0": ("check good.py:method --claim scale=0", "scale is a positive number"),
+    "a claimed scale of nothing": ("check good.py:method --claim scale=inf", "scale (sign says the rest) must be positive"),
+    "a claimed scale of 0": ("check good.py:method --claim scale=0", "scale (sign says the rest) must be positive"),
     "a claimed scale of words": ("check good.py:method --claim scale=exact", "scale is a number, 'T' or"),
     "a seed below zero": ("check good.py:method --seed -1", "--seed"),
     "a seed too large": ("check --seed 99999999999999999999", "--seed"),
@@ -97,7 +97,6 @@ BAD = {
     "a task twice": ("edit digits --remove 3,4,3", "is given twice"),
     "an instance twice": ("edit digits --remove query:3.1,3,query:3.1", "is given twice"),
     "a size that is not there": ("reproduce 004-active --size paper", "has no size 'paper', only small"),
-    "data of a small size": ("reproduce 001-table1 --data .", "--data: no effect on the small size"),
     "one folder to compare": ("bench compare a", "takes two folders"),
     "an empty folder to compare": ("bench compare broken.json broken.json", "holds no results"),
 }  # fmt: skip
