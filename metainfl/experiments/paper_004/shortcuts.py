@@ -58,7 +58,9 @@ def share(way: str, other: str, line: float) -> Callable[[Sequence[Cell]], Verdi
     def judge(cells: Sequence[Cell]) -> Verdict:
         both = zip(_of(cells, way, "seconds"), _of(cells, other, "seconds"), strict=True)
         found = interval([a / b for a, b in both])
-        why = f"Processor seconds of one purchase, {way} over {other}; the line is {line:g}."
+        why = f"Processor seconds of one purchase, {way} over {other}; the line is {line:.3g}."
+        if way == "forest":
+            why += " Here FI solves once for the whole pool, so that a fifth of it saves little."
         return Verdict(telling.below(found, line), f"ratio {found}", why)
 
     return judge
