@@ -6,31 +6,17 @@ together, up to `ALONE` of a task.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
-
 import torch
 from torch import Tensor
 
 from metainfl.adaptation import Proximal, Unrolled
 from metainfl.derive import failure
 from metainfl.derive.problem import Problem
+from metainfl.derive.slopes import spread
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Loss, TaskView
 
-T = TypeVar("T")
 ALONE = 16  # instances of which a loss is also computed alone
-
-
-def spread(items: Sequence[T], most: int) -> list[T]:
-    """At most `most` of them, evenly spaced, the first and the last among them."""
-    n = len(items)
-    return [
-        items[j]
-        for j in sorted(
-            {round(k * (n - 1) / max(1, min(n, most) - 1)) for k in range(min(n, most))}
-        )
-    ]
 
 
 def losses(problem: Problem, outputs: Tensor, task: TaskView, where: str) -> None:

@@ -12,7 +12,7 @@ from metainfl.derive.failure import Tried, diagnose, passes, told
 from metainfl.derive.loop import stacks
 from metainfl.derive.own_code import own_code
 from metainfl.derive.problem import Problem
-from metainfl.derive.slopes import check_slopes, sample, slope_errors
+from metainfl.derive.slopes import check_slopes, sample, slope_errors, spread
 from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.problem import Tasks, TaskView, cross_entropy
 from metainfl.problem.digest import digest
@@ -27,7 +27,7 @@ def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
     _labels(problem, tasks, first.shape[-1], what)
     one_by_one.losses(problem, first, task, f"of the first {what}")
     for k in _others(tasks):
-        outputs, own = _outputs(problem, tasks.select([k]), what)
+        outputs, own = _outputs(problem, tasks.select([k]), what, k)
         one_by_one.losses(problem, outputs, own, f"of {what} {k}")
     if not torch.equal(first.nan_to_num(), _outputs(problem, tasks, what)[0].nan_to_num()):
         raise InvalidProblem(
@@ -89,8 +89,11 @@ def _labels(problem: Problem, tasks: Tasks, ways: int, what: str) -> None:
             )
 
 
-def _outputs(problem: Problem, tasks: Tasks, what: str) -> tuple[Tensor, TaskView]:
-    """Query outputs of the first task, and that task; adapted and batched as everything later is."""
+def _outputs(problem: Problem, tasks: Tasks, what: str, k: int = 0) -> tuple[Tensor, TaskView]:
+    """Query outputs of the first task, and that task; adapted and batched as everything later is.
+
+    `k` is its place among those that were asked about.
+    """
     lam = problem.lam
 
     def one(task: TaskView, state: object) -> Tensor:
@@ -105,7 +108,7 @@ def _outputs(problem: Problem, tasks: Tasks, what: str) -> tuple[Tensor, TaskVie
     except Exception as error:
         if passes(error):
             raise
-        diagnose(Tried(problem, lam, stack.view, stack.state, stack.places, what))
+        diagnose(Tried(problem, lam, stack.view, stack.state, stack.places + k, what))
         text = told(error)
         if "random" in text:
             text = "it draws random numbers (dropout?); call .eval(), or take the randomness out"
@@ -115,13 +118,13 @@ def _outputs(problem: Problem, tasks: Tasks, what: str) -> tuple[Tensor, TaskVie
                 f"input (x.new_zeros(...) makes one that is): {text}"
             )
         raise InvalidProblem(
-            f"the model or inner loss failed on the first {what}: {text}"
+            f"the model or inner loss failed on {f'{what} {k}' if k else f'the first {what}'}: {text}"
         ) from error
     task = TaskView(*(t[0] for t in view))
     if first.ndim < 1 or first.shape[0] != task.query_x.shape[0]:
         raise InvalidProblem(
             f"the model must return one row an instance, ({task.query_x.shape[0]}, ...); it "
-            f"returned {tuple(first.shape)} for a {what}"
+            f"returned {tuple(first.shape)} for {what} {k}"
         )
     return first, task
 
@@ -129,7 +132,7 @@ def _outputs(problem: Problem, tasks: Tasks, what: str) -> tuple[Tensor, TaskVie
 def _others(tasks: Tasks) -> list[int]:
     """The first task of every other shape; of many shapes some, from the least queries to the most."""
     firsts = [(batch.query_x.shape[1], int(places[0])) for places, batch in tasks.groups()]
-    return sorted({k for _, k in one_by_one.spread(sorted(firsts), MOST)} - {0})
+    return sorted({k for _, k in spread(sorted(firsts), MOST)} - {0})
 
 
 def _buffers(problem: Problem) -> list[tuple[str, Tensor, Tensor]]:

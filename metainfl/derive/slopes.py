@@ -10,7 +10,8 @@ precision the code computes in. A branch that is hidden from differentiation exp
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Tasks, TaskView
 
+T = TypeVar("T")
 MOST = 64  # tasks that are looked at, evenly spaced
 PROBES = 3
 STEPS = (1.0, 0.1)  # of eps^(1/3) max(1, |lam|)
@@ -29,8 +31,18 @@ WRONG = 1e-3
 
 def sample(tasks: Tasks) -> list[int]:
     """The places of at most `MOST` tasks, evenly spaced, the first and the last among them."""
-    n = tasks.n_tasks
-    return sorted({round(k) for k in torch.linspace(0, n - 1, min(n, MOST)).tolist()})
+    return spread(range(tasks.n_tasks), MOST)
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """At most `most` of them, evenly spaced, the first and the last among them."""
+    n = len(items)
+    return [
+        items[j]
+        for j in sorted(
+            {round(k * (n - 1) / max(1, min(n, most) - 1)) for k in range(min(n, most))}
+        )
+    ]
 
 
 def slope_errors(problem: Problem, seed: int = 0) -> Tensor:

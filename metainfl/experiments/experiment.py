@@ -79,8 +79,8 @@ class Experiment:
             raise InvalidOption(f"there is no size {size!r}; there are {', '.join(SIZES)}")
         if size not in self.sizes:
             raise InvalidOption(
-                f"{self.name} has no size {size!r}, only {', '.join(self.sizes)}: its data are drawn, or "
-                "come with scikit-learn; more draws of them are more seeds"
+                f"{self.name} has no size {size!r}, only {', '.join(self.sizes)}; where its data are drawn "
+                "or come with scikit-learn, more draws of them are more seeds"
             )
 
     def default_seeds(self, size: str) -> int:

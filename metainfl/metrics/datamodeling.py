@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
-from metainfl.metrics.intervals import rank_agreement
 from metainfl.metrics.removals import losses_without, scores_of, tasks_of
 from metainfl.numbers import BELOW_ONE, real, whole
 from metainfl.numbers import seed as checked_seed
@@ -74,14 +74,17 @@ def linear_datamodeling_score(
     left = [sorted(rng.permutation(n)[:out].tolist()) for _ in range(subsets)]
     measured = losses_without(subject, left, targets, jobs=jobs, store=store)
     predicted = torch.stack([-found[chosen].sum(0) for chosen in left])
-    pairs = [(predicted[:, t].tolist(), measured[:, t].tolist()) for t in range(targets.n_tasks)]
-    each = [rank_agreement(a, b) for a, b in pairs]
+    both = predicted.numpy(), measured.numpy()
+    each = _correlations(*both)
     draws = rng.integers(subsets, size=(RESAMPLED, subsets))
-    again = [_mean(pairs, draw) for draw in draws]
+    again = [_correlations(*(side[draw] for side in both)).mean() for draw in draws]
     low, high = (float(v) for v in np.quantile(again, [0.025, 0.975]))
-    return Datamodeling(float(np.mean(each)), low, high, each, predicted, measured)
+    return Datamodeling(float(each.mean()), low, high, each.tolist(), predicted, measured)
 
 
-def _mean(pairs: list[tuple[list[float], list[float]]], draw: np.ndarray) -> float:
-    chosen = [(np.array(a)[draw].tolist(), np.array(b)[draw].tolist()) for a, b in pairs]
-    return float(np.mean([rank_agreement(a, b) for a, b in chosen]))
+def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Spearman's, column by column (m,); 0 where a column is constant: it ranks nothing."""
+    x, y = (rankdata(side, axis=0) for side in (a, b))
+    x, y = x - x.mean(0), y - y.mean(0)
+    size = np.sqrt((x * x).sum(0) * (y * y).sum(0))
+    return np.where(size > 0, (x * y).sum(0) / np.where(size > 0, size, 1.0), 0.0)

@@ -13,6 +13,7 @@ from scipy.stats import t as student
 from metainfl.errors import InvalidOption
 from metainfl.metrics.detection import numbers, ranks_of
 from metainfl.problem.magnitude import divisor
+from metainfl.training.scores import fisher
 
 
 @dataclass(frozen=True)
@@ -84,19 +85,14 @@ class Correlation:
 
 
 def correlation(a: Sequence[float], b: Sequence[float]) -> Correlation:
-    """As `rank_agreement`, with an interval: tanh(artanh r +- 1.96 sqrt((1 + r^2/2)/(n - 3))).
+    """As `rank_agreement`, with its interval (`metainfl.training.scores.fisher`).
 
-    Fisher's transform with Bonett and Wright's variance (2000). Below four pairs it is (-1, 1); at r = +-1,
-    where the transform has no end, r is taken as one swap of neighbours away from it.
+    Where a side is constant nothing is known of a correlation: 0, from -1 to 1.
     """
     r, n = rank_agreement(a, b), len(list(a))
-    if n < 4:
-        return Correlation(r, -1.0, 1.0, n)
-    most = 1 - 12 / (n**3 - n)
-    at = np.arctanh(np.clip(r, -most, most))
-    half = 1.959964 * np.sqrt((1 + min(r * r, most**2) / 2) / (n - 3))
-    low, high = np.tanh([at - half, at + half])
-    return Correlation(r, float(min(low, r)), float(max(high, r)), n)
+    constant = any(len(set(ranks_of(side).tolist())) < 2 for side in (a, b))
+    low, high = fisher(torch.tensor([r], dtype=torch.float64), 0 if constant else n)[0].tolist()
+    return Correlation(r, low, high, n)
 
 
 def _pairs(x: np.ndarray, y: np.ndarray) -> None:

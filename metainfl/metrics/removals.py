@@ -52,13 +52,24 @@ def losses_without(
     jobs: int,
     store: str | Path | None,
 ) -> Tensor:
-    """L_t without each group of training tasks (groups, m), float64 on the CPU; an empty group: with all."""
-    asked = [group([task(k) for k in chosen]) for chosen in removed if len(chosen)]
+    """L_t without each group of training tasks (groups, m), float64 on the CPU; an empty group: with all.
+
+    A group that is asked for twice is removed once.
+    """
+    groups = dict.fromkeys(tuple(chosen) for chosen in removed)
+    asked = [group([task(k) for k in chosen]) for chosen in groups if chosen]
     if isinstance(subject, Run):
         end, lams = subject.problem(), subject.replay_many(asked, jobs=jobs, store=store)
+    elif jobs != 1 or store is not None:
+        raise InvalidOption(
+            "jobs and store are those of a run's reruns; a problem is solved again here"
+        )
     else:
         end, lams = subject, resolved(subject, asked)
-    each = iter(lams)
-    every = [next(each) if len(chosen) else end.lam for chosen in removed]
     targets = require_tasks(targets).to(end.lam.device, end.lam.dtype)
-    return torch.stack([end.losses(lam, targets).detach().double().cpu() for lam in every])
+    each = iter(lams)
+    found = {
+        chosen: end.losses(next(each) if chosen else end.lam, targets).double().cpu()
+        for chosen in groups
+    }
+    return torch.stack([found[tuple(chosen)] for chosen in removed])

@@ -9,8 +9,10 @@ from torch import nn
 from torch.nn import functional
 
 import metainfl as mi
+from metainfl.derive.share import Share, sharing
 from metainfl.errors import InvalidProblem, InvalidRecipe
 from metainfl.training import Recipe, load, save, train
+from metainfl.training.fingerprint import fingerprint
 
 D = torch.float64
 
@@ -165,3 +167,43 @@ def test_a_loss_is_looked_at_on_every_shape(order):
     with pytest.raises(InvalidProblem, match="changes with the other instances"):
         problem.solve(progress=False)
         mi.influence(problem, [mi.query(1, 0)])
+
+
+class Elsewhere(Share):
+    """One of two ranks, the other of which is busy."""
+
+    size = 2
+
+    def gathered(self, places, rows):
+        raise AssertionError("the other rank does not answer")
+
+    def summed(self, own):
+        raise AssertionError("the other rank does not answer")
+
+
+def test_one_rank_may_name_a_run_alone():
+    """Guards a rank that saves a run and waits for ever for the others."""
+    problem = mi.Problem(linear(), tasks(), mi.Unrolled(1, 0.01), outer_reg=0.1)
+    run = train(problem, Recipe(rate=0.01, steps=1), progress=False)
+    name = fingerprint(run.program)
+    with sharing(Elsewhere()):
+        assert fingerprint(run.program) == name
+
+
+def test_a_shape_on_which_the_model_fails_is_named():
+    """Guards "the first task" for another."""
+
+    class Narrow(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = linear()
+
+        def forward(self, x):
+            return self.head(x).reshape(-1, 2) if len(x) < 3 else self.head(x)[:2]
+
+    ragged = mi.Tasks.ragged([one_task(0, 2, 2), one_task(1, 3, 3)])
+    problem = mi.Problem(
+        Narrow(), ragged, mi.NoAdaptation(), outer_reg=1.0, lam=torch.zeros(8, dtype=D)
+    )
+    with pytest.raises(InvalidProblem, match="task 1"):
+        mi.influence(problem, [mi.task(0)], allow_nonstationary=True)

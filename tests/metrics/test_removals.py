@@ -124,3 +124,29 @@ def test_a_correlation_covers_the_true_one():
     assert correlation([1, 2, 3], [1, 2, 3]).low == -1
     exact = correlation(range(10), range(10))
     assert exact.value == exact.high == pytest.approx(1) and 0.8 < exact.low < 1
+
+
+def test_nothing_is_known_of_a_constant():
+    """Guards 0 with an interval, for a correlation that is not defined."""
+    found = correlation([1.0] * 9, range(9))
+    assert (found.value, found.low, found.high) == (0, -1, 1)
+
+
+def test_a_group_is_removed_once(case, run, monkeypatch):
+    """Guards a training for every target that names the same tasks."""
+    problem, targets = case
+    asked_for = []
+    real = type(run).replay_many
+    monkeypatch.setattr(
+        type(run), "replay_many", lambda s, p, **k: asked_for.extend(p) or real(s, p, **k)
+    )
+    same = run.scores(targets, asked(problem)).value[:, :1].expand(-1, 3).contiguous()
+    found = query_loss_difference(run, same, targets, share=0.25)
+    assert len(asked_for) == len(set(asked_for)) <= 4 and len(found.each) == 3
+
+
+def test_options_of_reruns_are_not_a_problems(case):
+    problem, targets = case
+    problem = problem.replaced(lam=torch.zeros(4, dtype=D))
+    with pytest.raises(InvalidOption, match="jobs and store are those of a run"):
+        query_loss_difference(problem, torch.ones(12, 3), targets, jobs=2)

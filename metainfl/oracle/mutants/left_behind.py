@@ -2,7 +2,6 @@
 
 import atexit
 import os
-import resource
 import signal
 import sys
 import threading
@@ -69,6 +68,8 @@ def _write(what):
 
 @mutant("lowers the number of files that its process may open")
 def lowers_a_limit(problem, pis):
+    import resource  # not on Windows
+
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
     return truth(problem, pis)
