@@ -34,9 +34,9 @@ lint: .venv/.dev ## ruff (lint and format) and mypy
 	mkdir -p .venv/types && ln -sfn ../../reference .venv/types/metainfl_reference
 	MYPYPATH=.venv/types $(BIN)/mypy
 
-.PHONY: matrix
-matrix: ## The fast tests on the newest Python here, and at the lower bounds on the oldest
-	mkdir -p .venv && bash .ci/matrix
+.PHONY: lowest
+lowest: ## What computes, at the lower bounds of pyproject.toml on the oldest Python here; learn2learn
+	mkdir -p .venv && bash .ci/lowest
 
 .PHONY: truth
 truth: .venv/.dev ## The reference against its second routes, as a table
