@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
+from metainfl.errors import InvalidProblem
 from metainfl.problem.code import behind
 from metainfl.problem.contents import parts
 from metainfl.problem.definition import Definition
@@ -69,6 +71,11 @@ def _of(thing: Any, above: tuple[int, ...], coded: dict[int, Any]) -> bytes:
 def _numbers(thing: Tensor | np.ndarray) -> bytes:
     if isinstance(thing, Tensor):
         shape, dtype = tuple(thing.shape), str(thing.dtype)
+        if is_functorch_wrapped_tensor(thing):
+            raise InvalidProblem(
+                f"a loss, an adaptation or something that the module holds has kept a tensor {shape} that "
+                "was computed while it was called, which is none outside of that call: do not store it there"
+            )
         flat = thing.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
         data: bytes | memoryview = flat.view(torch.uint8).numpy().data if flat.numel() else b""
     else:

@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from metainfl.errors import InvalidProblem
 from metainfl.operations import exact_derivatives
+from metainfl.problem.as_found import AsFound
 from metainfl.problem.origin import Origin
 from metainfl.problem.outputs import Output, select
 from metainfl.problem.snapshot import batch_statistics, in_precision, snapshot
@@ -84,9 +85,9 @@ class FromModule:
 
     def called(self, parameters: dict[str, Tensor], x: Tensor) -> Tensor:
         """The outputs with these named parameters, as torch has them. Threads take turns: the module is
-        lent the parameters for the length of a call.
+        lent the parameters for the length of a call, and left as it was found.
         """
-        with self.turn:
+        with self.turn, AsFound(self.module):
             out = functional_call(self.module, parameters, (x,))
         return select(out, self.output)
 
