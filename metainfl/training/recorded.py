@@ -25,6 +25,18 @@ def require_loop(net: Any, optimiser: Any) -> None:
         raise InvalidRecipe(
             f"{type(net).__name__} has no parameter to train: give the network that the optimiser trains"
         )
+    given = {id(p) for g in optimiser.param_groups for p in g["params"] if p.requires_grad}
+    left = [n for n, p in net.named_parameters() if p.requires_grad and id(p) not in given]
+    if left:
+        raise InvalidRecipe(
+            f"the optimiser does not train {', '.join(map(repr, left[:3]))} of the network: give it all "
+            "parameters, or freeze the others (requires_grad_(False)) before recorder and problem are made"
+        )
+    if given - {id(p) for p in net.parameters()}:
+        raise InvalidRecipe(
+            "the optimiser also trains parameters that the network does not have (learned inner rates, say), "
+            "and a run has none but the network's: train these alone"
+        )
 
 
 def batch(value: Any) -> list[int] | Tasks:
@@ -64,7 +76,8 @@ def differs(
         "Look at the loss (mean or sum, over tasks and over instances), weight decay, clipping "
         "(clip_grad_norm_ is clip=; no clip_grad_value_), the inner rate, and which tasks were handed over; "
         "at a scheduler stepped before recorder.step, adaptation of first order (no create_graph), and noise "
-        "drawn in the loop (dropout, augmentation)",
+        "drawn in the loop (dropout, augmentation); at parameters whose gradient was None, which torch "
+        "leaves as they are, without decay or momentum",
         step=t,
         gap=float(gap / moved) if moved > 0 else float("inf"),
     )

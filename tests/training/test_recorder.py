@@ -1,5 +1,7 @@
 """Recorded loops: accepted where replaying gives them back, refused with the step that differs."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -169,12 +171,15 @@ def test_places_are_whole_numbers_or_a_mask():
 def test_what_is_no_loop_is_refused():
     """Guards errors from inside of torch, and a KeyError where an optimiser has no weight decay."""
     net = network().setting.model.module
-    sgd = torch.optim.SGD(net.parameters(), 0.1)
+    of = partial(torch.optim.SGD, lr=0.1)
+    sgd = of(net.parameters())
     for make, words in (
         (lambda: Recorder(net, torch.optim.LBFGS(net.parameters())), "LBFGS is not recorded"),
         (lambda: Recorder(torch.nn.Tanh(), sgd), "Tanh has no parameter to train"),
         (lambda: Recorder(sgd, net), r"Recorder\(net, optimiser\); got a SGD, a Sequential"),
         (lambda: Recorder(None, sgd), "got a NoneType"),
+        (lambda: Recorder(net, of(net[2].parameters())), "not train '0.weight', '0.bias' of"),
+        (lambda: Recorder(net[2], sgd), "also trains parameters that the network does not have"),
     ):
         with pytest.raises(InvalidRecipe, match=words):
             make()

@@ -1,0 +1,70 @@
+"""Kind guarded: a right loop refused for the rounding that Adam magnifies, and a wrong one passed with it."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+import metainfl as mi
+from metainfl.errors import NotReplayed
+from metainfl.training import Recorder
+from tests.helpers import relative
+from tests.training.helpers import network
+
+STEPS, RATE = 12, 0.01
+
+
+def looped(dtype=torch.float64, nudge=None):
+    """learn2learn's layers, small: the bias before the normalisation has a gradient of exactly zero."""
+    torch.manual_seed(1)
+    normal = nn.BatchNorm1d(6, track_running_stats=False)
+    net = nn.Sequential(nn.Linear(5, 6), normal, nn.Tanh(), nn.Linear(6, 3)).to(dtype)
+    tasks = network(dtype=dtype).tasks
+    problem = mi.Problem(net, tasks, mi.Unrolled(1, 0.1), inner_loss=mi.cross_entropy, outer_reg=0)
+    optimiser = torch.optim.Adam(net.parameters(), RATE)
+    recorder = Recorder(net, optimiser)
+    for t in range(STEPS):
+        optimiser.zero_grad()
+        batch = [t % 6, (t + 2) % 6]
+        for k in batch:
+            x, y, q, z = (v[k] for v in tasks.view()[:4])
+            fit = cross_entropy(net(x), y, reduction="sum")
+            slopes = torch.autograd.grad(fit, list(net.parameters()), create_graph=True)
+            own = dict(net.named_parameters())
+            fast = {n: p - 0.1 * g for (n, p), g in zip(own.items(), slopes, strict=True)}
+            out = torch.func.functional_call(net, fast, (q,))
+            (cross_entropy(out, z, reduction="sum") / 2).backward()
+        optimiser.step()
+        if nudge and t == 5:
+            which, by = nudge
+            own[which].data.view(-1)[0] += by
+        recorder.step(batch)
+    return recorder, problem
+
+
+def bias(dtype=torch.float64):
+    """Where the parameters of zero gradient stand."""
+    names = {"0.weight": 30, "0.bias": 6, "1.weight": 6, "1.bias": 6, "3.weight": 18, "3.bias": 3}
+    return torch.cat([torch.full((n,), k == "0.bias") for k, n in names.items()])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_bias_before_batch_norm_is_no_reason_to_refuse(dtype):
+    """Guards "step 0 of the loop is not the recipe's" for the field's most usual loop."""
+    recorder, problem = looped(dtype)
+    run = recorder.run(problem)
+    eps, end = torch.finfo(dtype).eps, recorder.states[-1]
+    assert torch.equal(recorder.loose & bias(), recorder.loose)
+    assert relative(run.lam[~bias()], end[~bias()]) < 1e4 * eps
+    if dtype == torch.float32:
+        assert recorder.loose.any()  # they end elsewhere, which is said
+
+
+@pytest.mark.parametrize(
+    "nudge", [("0.bias", 3 * RATE), ("0.weight", 1e-9), ("1.bias", 1e-9), ("3.bias", 1e-9)]
+)
+def test_a_step_that_is_another_is_refused_all_the_same(nudge):
+    """Guards an allowance for rounding that other parameters get as well."""
+    recorder, problem = looped(nudge=nudge)
+    with pytest.raises(NotReplayed, match="step 5 of the loop"):
+        recorder.run(problem)
