@@ -17,7 +17,7 @@ from metainfl.problem.given import said
 from metainfl.problem.moving import moved
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.places import places as chosen
-from metainfl.problem.tasks import Tasks
+from metainfl.problem.tasks import Tasks, TaskView
 
 SIDES = ("support_x", "support_y", "query_x", "query_y")
 UNKNOWN = -1  #: the version of a tensor made in inference mode, which keeps none
@@ -48,6 +48,13 @@ class Ragged(Tasks):
                 f"ragged tasks have no single {name}: their shapes differ; go through tasks.groups()"
             )
         raise AttributeError(name)
+
+    def view(self) -> TaskView:
+        """There is none."""
+        raise InvalidTasks(
+            "ragged tasks cannot be stacked into one view: their shapes differ; go through tasks.groups() "
+            "or give tasks of one shape"
+        )
 
     def __repr__(self) -> str:
         """Sizes, not tensors."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from metainfl.errors import InvalidRecipe, NotReplayed
+from metainfl.errors import InvalidRecipe, InvalidTasks, NotReplayed
 from metainfl.problem.given import said
 from metainfl.problem.tasks import Tasks
 from metainfl.training.given import whole
@@ -84,12 +85,16 @@ def differs(
 
 
 def joined(batches: Sequence[Tasks]) -> Tasks:
-    """All tasks in the order they were handed over; weights stay with them."""
-    columns = zip(*((*b.view(), b.w) for b in batches), strict=True)
+    """All tasks in the order they were handed over, of any shapes; weights stay with them."""
+    every = [one for b in batches for one in _each(b)]
     try:
-        x, y, q, z, u, v, w = (torch.cat(c) for c in columns)
-    except RuntimeError as error:
-        raise InvalidRecipe(
-            f"the tasks of different steps do not have one shape: {error}"
-        ) from error
-    return Tasks(x, y, q, z, w, u, v)
+        return Tasks.ragged(every)
+    except InvalidTasks as error:
+        raise InvalidRecipe(f"the tasks of different steps do not go together: {error}") from error
+
+
+def _each(batch: Tasks) -> Iterator[dict[str, Tensor]]:
+    """One mapping a task."""
+    for k in range(batch.n_tasks):
+        _, one = batch.select([k]).groups()[0]
+        yield {f.name: getattr(one, f.name)[0] for f in fields(Tasks)}

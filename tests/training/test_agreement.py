@@ -68,3 +68,38 @@ def test_a_step_that_is_another_is_refused_all_the_same(nudge):
     recorder, problem = looped(nudge=nudge)
     with pytest.raises(NotReplayed, match="step 5 of the loop"):
         recorder.run(problem)
+
+
+def test_tasks_of_any_shapes_are_handed_over():
+    """Guards an AssertionError for ragged tasks, and a refusal where shots differ between steps."""
+    draw = torch.Generator().manual_seed(4)
+
+    def drawn(shots):
+        x, q = torch.randn(2, 3 * shots, 5, generator=draw, dtype=torch.float64)
+        y = torch.arange(3).repeat_interleave(shots)
+        own = {"support_x": x, "support_y": y, "query_x": q, "query_y": y}
+        return own | {"task_weight": torch.tensor(0.5 + shots).double()}
+
+    net = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).double()
+    optimiser = torch.optim.SGD(net.parameters(), 0.02, momentum=0.5)
+    recorder, given = Recorder(net, optimiser), []
+    for sizes in ([2], [3, 1], [2, 2], [1]):
+        batch = [drawn(s) for s in sizes]
+        given += batch
+        optimiser.zero_grad()
+        for one in batch:
+            fit = cross_entropy(net(one["query_x"]), one["query_y"], reduction="sum")
+            (one["task_weight"] * fit / len(batch)).backward()
+        optimiser.step()
+        recorder.step(mi.Tasks.ragged(batch))
+    like = mi.Tasks.ragged(given[:1])
+    options = {"inner_loss": mi.cross_entropy, "outer_reg": 0}
+    run = recorder.run(mi.Problem(net, like, mi.NoAdaptation(), **options))
+    assert relative(run.lam, recorder.states[-1]) < 1e-12
+    assert run.recipe.batches == ((0,), (1, 2), (3, 4), (5,))
+    for k, one in enumerate(given):
+        own = run.program.problem.tasks.side("query", k)[0]
+        assert torch.equal(own, one["query_x"])
+        assert run.program.problem.tasks.w[k] == one["task_weight"]
+    with pytest.raises(mi.InvalidTasks, match="ragged tasks cannot be stacked"):
+        run.program.problem.tasks.view()
