@@ -26,6 +26,11 @@ class LabelledData:
     classes: tuple[str, ...]
     families: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """`omniglot: 4840 inputs (105, 105) torch.uint8 of 242 classes`."""
+        text = f"{self.name}: {len(self.x)} inputs {tuple(self.x.shape[1:])} {self.x.dtype} of "
+        return text + f"{len(self.classes)} classes"
+
     def __post_init__(self) -> None:
         for name in ("x", "labels"):
             value = getattr(self, name)

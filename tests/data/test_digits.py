@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import metainfl as mi
-from metainfl.data import digit_tasks
+from metainfl.data import digit_tasks, read_digits
 from metainfl.oracle import digits_case
 from metainfl_reference.estimands import removal
 from tests.helpers import assert_close
@@ -43,3 +43,8 @@ def test_task_influence_and_exact_removal_of_all_252():
         assert_close(removal.exact(case.family, pis[k], case.solution).value, downdated[k], 1e-12)
     newton = mi.removal.newton(case.problem(), pis[:5])
     assert_close(newton, downdated[:5], 1e-11)
+
+
+def test_data_are_shown_in_one_line():
+    """Guards thousands of numbers and names on the screen for a look at what was read."""
+    assert repr(read_digits()) == "digits: 1797 inputs (8, 8) torch.float64 of 10 classes"
