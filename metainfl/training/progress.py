@@ -10,6 +10,8 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from metainfl.errors import InvalidRecipe
+from metainfl.problem.given import said
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.tasks import TaskView
 from metainfl.training.program import Program
@@ -46,6 +48,11 @@ def bar(what: str, total: int, wanted: bool) -> Iterator[Callable[[int, str], No
 def watching(program: Program, steps: int, wanted: bool | Watch) -> Iterator[Watch | None]:
     """What a training loop tells its steps to: the bar, the caller's own function, or nothing."""
     if not isinstance(wanted, bool):
+        if wanted is not None and not callable(wanted):
+            raise InvalidRecipe(
+                "progress is True, False, or a function that is told (steps done, steps in all, loss, state); "
+                f"got {said(wanted)}"
+            )
         yield wanted
         return
     if not (wanted and Console(stderr=True).is_terminal):

@@ -191,3 +191,10 @@ def test_progress_is_told_and_says_nothing_where_there_is_no_terminal(capfd):
     train(network(), Recipe(rate=0.1, steps=3), progress=True)
     assert capfd.readouterr() == ("", "")
     assert "Run(3 of 3 steps, SGD, 39 parameters, 6 tasks" in repr(run)
+
+
+def test_progress_is_yes_no_or_a_function():
+    """Guards "'int' object is not callable" from inside of the loop."""
+    for wrong in (3, "yes"):
+        with pytest.raises(InvalidRecipe, match="progress is True, False, or a function"):
+            train(network(), Recipe(rate=0.1, steps=1), progress=wrong)
