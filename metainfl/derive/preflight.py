@@ -14,7 +14,8 @@ from metainfl.derive.own_code import own_code
 from metainfl.derive.problem import Problem
 from metainfl.derive.slopes import check_slopes, sample, slope_errors, spread
 from metainfl.errors import InvalidProblem, NotFinite
-from metainfl.problem import Tasks, TaskView, cross_entropy
+from metainfl.problem import FromModule, Tasks, TaskView, cross_entropy
+from metainfl.problem.as_found import AsFound
 from metainfl.problem.digest import digest
 
 MOST = 16  # shapes of tasks that are looked at
@@ -22,18 +23,14 @@ MOST = 16  # shapes of tasks that are looked at
 
 def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
     """Raises `InvalidProblem` where model, losses and tasks cannot work together, or not repeatably."""
-    buffers = _buffers(problem)
     first, task = _outputs(problem, tasks, what)
     _labels(problem, tasks, first.shape[-1], what)
     one_by_one.losses(problem, first, task, f"of the first {what}")
     for k in _others(tasks):
         outputs, own = _outputs(problem, tasks.select([k]), what, k)
         one_by_one.losses(problem, outputs, own, f"of {what} {k}")
-    if not torch.equal(first.nan_to_num(), _outputs(problem, tasks, what)[0].nan_to_num()):
-        raise InvalidProblem(
-            "the model gives different outputs on the same input: it draws random numbers or keeps "
-            "state; call .eval(), or take the randomness out"
-        )
+    _require_same(first, _outputs(problem, tasks, what)[0])
+    _stateless(problem, tasks)
     if not torch.isfinite(first).all():
         row = int((~torch.isfinite(first)).reshape(len(first), -1).any(1).nonzero()[0])
         raise NotFinite(
@@ -42,9 +39,6 @@ def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
             task=0,
             instance=row,
         )
-    for name, before, now in buffers:
-        if not torch.equal(before, now):
-            raise InvalidProblem(f"buffer {name!r} of the module changes in forward; call .eval()")
     if own_code(problem):
         _derivatives(problem, tasks, what)
     problem.derivatives_hold = True
@@ -135,8 +129,32 @@ def _others(tasks: Tasks) -> list[int]:
     return sorted({k for _, k in spread(sorted(firsts), MOST)} - {0})
 
 
-def _buffers(problem: Problem) -> list[tuple[str, Tensor, Tensor]]:
-    module = getattr(problem.setting.model, "module", None)
-    if module is None:
-        return []
-    return [(name, b.detach().clone(), b) for name, b in module.named_buffers()]
+def _stateless(problem: Problem, tasks: Tasks) -> None:
+    """`InvalidProblem` where a call of a module depends on what an earlier one wrote on it, which is left
+    there for the length of this and for no other call.
+    """
+    model, x = problem.setting.model, tasks.groups()[0][1].query_x[0]
+    if not isinstance(model, FromModule):
+        return
+    theta = problem.lam if problem.n_meta == model.n_params else model.current().to(problem.lam)
+    with model.turn, AsFound(model.module), torch.no_grad():
+        before = _buffers(model)
+        first, second = model(theta, x), model(theta, x)
+        after = _buffers(model)
+    for name, t in before.items():
+        if not torch.equal(t, after[name]):
+            raise InvalidProblem(f"buffer {name!r} of the module changes in forward; call .eval()")
+    _require_same(first, second)
+
+
+def _require_same(first: Tensor, second: Tensor) -> None:
+    if not torch.equal(first.nan_to_num(), second.nan_to_num()):
+        raise InvalidProblem(
+            "the model gives different outputs on the same input: it draws random numbers or keeps "
+            "state; call .eval(), or take the randomness out"
+        )
+
+
+def _buffers(model: FromModule) -> dict[str, Tensor]:
+    """Copies by name."""
+    return {name: b.detach().clone() for name, b in model.module.named_buffers()}

@@ -9,31 +9,39 @@ from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
+from weakref import WeakSet
 
 from torch import nn
 
-#: what torch keeps on every module: parameters, buffers and children, which a call is lent, and hooks
+#: what torch keeps on every module: parameters and children, which a call is lent, buffers, and hooks
 TORCHS = frozenset(vars(nn.Module())) - {"training"}
 HOLDS = (dict, list, set, deque, tuple)
 Saved = tuple[Any, Any]
+#: modules that are being called, each by the one thread whose turn it is
+OPEN: WeakSet[nn.Module] = WeakSet()
 
 
 class AsFound:
     """While a module is called: attributes of it and its children, and what is in the dicts, lists, sets and
-    deques among them, are put back afterwards. Other objects that a module holds are not looked into.
+    deques among them, are put back afterwards, and buffers that were bound anew. Other objects that a module
+    holds are not looked into. Calls within one that was entered before see what the others wrote.
     """
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
 
     def __enter__(self) -> None:
+        self.outermost = self.module not in OPEN
+        if not self.outermost:
+            return
         self.own = [(m.__dict__, _attributes(m.__dict__)) for m in self.module.modules()]
-        self.held: list[Saved] = []
+        self.held: list[Saved] = [(own["_buffers"], dict(own["_buffers"])) for own, _ in self.own]
         seen = set[int]()
         for _, attributes in self.own:
             for value in attributes.values():
                 if isinstance(value, HOLDS):
                     self.held += _held(value, seen)
+        OPEN.add(self.module)  # last: what is interrupted before was not entered
 
     def __exit__(
         self,
@@ -41,6 +49,9 @@ class AsFound:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if not self.outermost:
+            return
+        OPEN.discard(self.module)
         for now, before in self.own:
             for name in now.keys() - before.keys() - TORCHS:
                 del now[name]

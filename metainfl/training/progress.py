@@ -50,7 +50,7 @@ def watching(program: Program, steps: int, wanted: bool | Watch) -> Iterator[Wat
     if not isinstance(wanted, bool):
         if wanted is not None and not callable(wanted):
             raise InvalidRecipe(
-                "progress is True, False, or a function that is told (steps done, steps in all, loss, state); "
+                "progress is True, False, or a function told (steps done, steps in all, loss, state); "
                 f"got {said(wanted)}"
             )
         yield wanted

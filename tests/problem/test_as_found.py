@@ -100,3 +100,69 @@ def test_what_a_loss_keeps_is_refused_by_name():
     run = train(network(inner_loss=Kept()), Recipe(rate=0.1, steps=2), progress=False)
     with pytest.raises(mi.InvalidProblem, match=r"a loss, .* has kept a tensor"):
         run.replay_many([mi.task(0)])
+
+
+class Anneals(nn.Module):
+    """Its outputs hang on how often it was called."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.calls = nn.Linear(5, 3), 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.a(x) * (1 + 0.1 * self.calls)
+
+
+class Averages(nn.Module):
+    """Statistics that run along, written by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(5, 3)
+        self.register_buffer("mean", torch.zeros(5))
+
+    def forward(self, x):
+        self.mean = 0.9 * self.mean + 0.1 * x.detach().mean(0)
+        return self.a(x)
+
+
+class Fills(nn.Module):
+    """A constant that the first call makes."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(5, 3)
+        self.register_buffer("turn", None)
+
+    def forward(self, x):
+        if self.turn is None:
+            self.turn = 2 * torch.eye(3, dtype=x.dtype)
+        return self.a(x) @ self.turn
+
+
+def trained(net):
+    problem = mi.Problem(
+        net.double(),
+        network().tasks,
+        mi.Unrolled(1, 0.1),
+        inner_loss=mi.cross_entropy,
+        outer_reg=0.1,
+    )
+    return train(problem, Recipe(rate=0.1, steps=3, batch_size=2), progress=False)
+
+
+@pytest.mark.parametrize(
+    "make, words", [(Anneals, "keeps state"), (Averages, "buffer 'mean' of the module changes")]
+)
+def test_outputs_that_hang_on_earlier_calls_are_refused(make, words):
+    """Guards a module put back before anybody saw that it keeps state."""
+    with pytest.raises(mi.InvalidProblem, match=words):
+        trained(make())
+
+
+def test_a_constant_made_by_the_first_call_is_one(tmp_path):
+    torch.manual_seed(0)
+    run = trained(Fills())
+    save(run, tmp_path)
+    assert torch.equal(load(tmp_path, run.problem()).lam, run.lam)
