@@ -8,7 +8,7 @@ from torch.func import vmap
 
 from metainfl.derive import one_by_one
 from metainfl.derive.differences import aside, check_derivatives, in_double
-from metainfl.derive.failure import Tried, diagnose, passes, told
+from metainfl.derive.failure import Tried, diagnose, named, passes, told
 from metainfl.derive.loop import stacks
 from metainfl.derive.own_code import own_code
 from metainfl.derive.problem import Problem
@@ -137,7 +137,7 @@ def _stateless(problem: Problem, tasks: Tasks) -> None:
     if not isinstance(model, FromModule):
         return
     theta = problem.lam if problem.n_meta == model.n_params else model.current().to(problem.lam)
-    with model.turn, AsFound(model.module), torch.no_grad():
+    with named(), model.turn, AsFound(model.module), torch.no_grad():
         before = _buffers(model)
         first, second = model(theta, x), model(theta, x)
         after = _buffers(model)
