@@ -28,6 +28,8 @@ from metainfl.derive.problem import Problem
 from metainfl.derive.symmetry import find
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import apply_inverse
+from metainfl.numbers import BELOW_ONE, real, whole
+from metainfl.problem.asked import require_problem
 from metainfl.solve import CG, Dense, Solver
 from metainfl.solve.refuse import refuse
 from metainfl.solve.spectrum import lanczos
@@ -50,8 +52,9 @@ def advise(
     `progress(stages done, stages, next one)` is told before each stage, of a far from stationary lam at
     the first occasion.
     """
-    if not 0 < wanted < 1:
-        raise InvalidOption(f"the wanted error lies between 0 and 1, got {wanted}")
+    require_problem(problem)
+    wanted = real(wanted, "the wanted error", BELOW_ONE, InvalidOption)
+    steps = whole(steps, "the steps of Lanczos", 1, error=InvalidOption)
     eps = torch.finfo(problem.lam.dtype).eps
     if wanted < eps:
         raise InvalidOption(

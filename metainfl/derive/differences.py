@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from metainfl.derive.problem import Problem
+from metainfl.derive.derived import Derived
 from metainfl.derive.product import Tape
 from metainfl.errors import InvalidProblem
 from metainfl.problem.model import FromModule
@@ -71,7 +71,7 @@ class DerivativeErrors:
         return f"{CAUSES[self.wrong]}{end} (relative difference {error:.2g}; or lam sits on a kink)"
 
 
-def derivative_errors(problem: Problem, probes: int = 3, seed: int = 0) -> DerivativeErrors:
+def derivative_errors(problem: Derived, probes: int = 3, seed: int = 0) -> DerivativeErrors:
     """The errors above at problem.lam on the first few tasks, for a few gradients' time.
 
     A disagreement is reported, not raised: see `check_derivatives`.
@@ -84,7 +84,7 @@ def derivative_errors(problem: Problem, probes: int = 3, seed: int = 0) -> Deriv
         return _errors(few, problem.plan.kept, probes, seed)
 
 
-def aside(problem: Problem, seed: int = 0) -> Problem:
+def aside(problem: Derived, seed: int = 0) -> Derived:
     """The problem a little beside its lam: there a kink that lam sits on (biases at zero) is none."""
     lam = problem.lam
     draw = torch.Generator().manual_seed(seed)
@@ -93,7 +93,7 @@ def aside(problem: Problem, seed: int = 0) -> Problem:
     return problem.replaced(lam=lam + ASIDE * size * v)
 
 
-def check_derivatives(problem: Problem) -> DerivativeErrors:
+def check_derivatives(problem: Derived) -> DerivativeErrors:
     """The same; raises `InvalidProblem` that names what is wrong: gradient, product, batched or kept."""
     errors = derivative_errors(problem)
     if errors.wrong is not None:
@@ -101,7 +101,7 @@ def check_derivatives(problem: Problem) -> DerivativeErrors:
     return errors
 
 
-def _errors(few: Problem, kept: int, probes: int, seed: int) -> DerivativeErrors:
+def _errors(few: Derived, kept: int, probes: int, seed: int) -> DerivativeErrors:
     lam, generator = few.lam, torch.Generator().manual_seed(seed)
     v = torch.randn(probes, len(lam), generator=generator, dtype=torch.float64).to(lam)
     v = v / v.norm(dim=1, keepdim=True)
@@ -147,7 +147,7 @@ def _median(errors: list[float]) -> float:
     return middle if math.isfinite(middle) else math.inf
 
 
-def in_double(problem: Problem) -> Problem:
+def in_double(problem: Derived) -> Derived:
     """The problem in float64, computed in the same order and batched in the same way."""
     model = problem.setting.model
     return problem.replaced(

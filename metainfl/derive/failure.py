@@ -17,6 +17,7 @@ from torch import Tensor
 
 from metainfl.errors import InvalidProblem, MetainflError, NotDerived
 from metainfl.problem import Definition, TaskView
+from metainfl.problem.losses import one_each
 
 #: whose lines are not the user's
 OURS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
@@ -108,9 +109,9 @@ def loss(
     f: Callable[[Tensor, Tensor], Tensor], name: str, outputs: Any, targets: Tensor, where: str
 ) -> Tensor:
     """The losses (n,), or who failed on what."""
-    return _part(
-        f"{name} loss", _said(outputs=outputs, targets=targets), where, lambda: f(outputs, targets)
-    )
+    shapes = _said(outputs=outputs, targets=targets)
+    found = _part(f"{name} loss", shapes, where, lambda: f(outputs, targets))
+    return one_each(found, len(outputs), name)
 
 
 def _part(who: str, shapes: str, where: str, f: Callable[[], Tensor]) -> Tensor:

@@ -56,6 +56,13 @@ def _task(
     return TaskView(*(t[0] for t in stack.view)), tuple(s[0] for s in stack.state)
 
 
+def adapted_first(problem: Definition, lam: Tensor, tasks: Tasks) -> Tensor:
+    """Theta of the first task, finite or not."""
+    task, state = _task(problem, lam, tasks, 0)
+    with named(), torch.no_grad():
+        return problem.adapted(lam, task, state)
+
+
 def _single(problem: Definition, lam: Tensor, tasks: Tasks, k: int) -> tuple[Tensor, Tensor]:
     """Loss and gradient of one task."""
     task, state = _task(problem, lam, tasks, k)

@@ -47,6 +47,10 @@ class Objective(Protocol):
         ...
 
 
+def silent(line: str) -> None:
+    """No progress is shown; a function by name, for a problem that was solved goes to other processes."""
+
+
 @dataclass
 class Minimisation:
     """How far a minimisation got, and why it stopped. `lam` is where: start there again to go on.
@@ -70,7 +74,7 @@ class Minimisation:
     converged: bool = False
     seconds: float = 0.0
     started: float = field(default_factory=time.monotonic, repr=False)
-    show: Show = field(default=lambda line: None, repr=False)
+    show: Show = field(default=silent, repr=False)
 
     def tell(self) -> None:
         """One line of progress."""
@@ -118,7 +122,7 @@ def minimise(
         ) from None
     finally:
         run.seconds = time.monotonic() - run.started
-        run.show = lambda line: None
+        run.show = silent
     run.residual = problem.residual(run.lam)
     if not run.converged:
         raise NotConverged(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metainfl.adaptation import Proximal, Unrolled
 from metainfl.derive import failure
-from metainfl.derive.problem import Problem
+from metainfl.derive.derived import Derived
 from metainfl.derive.slopes import spread
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Loss, TaskView
@@ -19,7 +19,7 @@ from metainfl.problem import Loss, TaskView
 ALONE = 16  # instances of which a loss is also computed alone
 
 
-def losses(problem: Problem, outputs: Tensor, task: TaskView, where: str) -> None:
+def losses(problem: Derived, outputs: Tensor, task: TaskView, where: str) -> None:
     """Both losses, as far as they are read."""
     _one_by_one(problem.outer_loss, "outer", outputs, task.query_y, where)
     if isinstance(problem.adaptation, (Unrolled, Proximal)) and len(task.support_x):
@@ -30,17 +30,22 @@ def losses(problem: Problem, outputs: Tensor, task: TaskView, where: str) -> Non
 def _one_by_one(loss: Loss, name: str, outputs: Tensor, targets: Tensor, where: str) -> None:
     """The loss of an instance is its own: not that of a broadcast (n, 1) against (n,), nor of a mean."""
     shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)}"
-    together = failure.loss(loss, name, outputs, targets, where)
+    read = targets.clone()
+    together = failure.loss(loss, name, outputs, read, where)
+    if not torch.equal(read, targets):
+        raise InvalidProblem(
+            f"the {name} loss writes into its targets {where}: let it work on a copy (targets.clone())"
+        )
+    if not torch.equal(
+        together.nan_to_num(), failure.loss(loss, name, outputs, read, where).nan_to_num()
+    ):
+        raise InvalidProblem(
+            f"the {name} loss gives different values on the same outputs and targets {where}: it draws "
+            "random numbers (Python's or numpy's too) or keeps state; take that out"
+        )
     n = len(outputs)
     looked = spread(range(n), ALONE)
-    alone = [
-        failure.loss(loss, name, outputs[j : j + 1], targets[j : j + 1], where) for j in looked
-    ]
-    if together.shape != outputs.shape[:1] or any(own.shape != (1,) for own in alone):
-        raise InvalidProblem(
-            f"the {name} loss must return one loss an instance, ({n},), got "
-            f"{tuple(together.shape)}; use reduction='none'"
-        )
+    alone = [failure.loss(loss, name, outputs[j : j + 1], read[j : j + 1], where) for j in looked]
     if n < 2 or not torch.isfinite(together).all():
         return  # what is not finite is named where it is computed
     gap = float(

@@ -7,11 +7,12 @@ from torch import Tensor
 from torch.func import vmap
 
 from metainfl.derive import one_by_one
+from metainfl.derive.derived import Derived
 from metainfl.derive.differences import aside, check_derivatives, in_double
 from metainfl.derive.failure import Tried, diagnose, named, passes, told
+from metainfl.derive.finite import adapted_first
 from metainfl.derive.loop import stacks
 from metainfl.derive.own_code import own_code
-from metainfl.derive.problem import Problem
 from metainfl.derive.slopes import check_slopes, sample, slope_errors, spread
 from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.problem import FromModule, Tasks, TaskView, cross_entropy
@@ -21,7 +22,7 @@ from metainfl.problem.digest import digest
 MOST = 16  # shapes of tasks that are looked at
 
 
-def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
+def preflight(problem: Derived, tasks: Tasks, what: str = "task") -> None:
     """Raises `InvalidProblem` where model, losses and tasks cannot work together, or not repeatably."""
     first, task = _outputs(problem, tasks, what)
     _labels(problem, tasks, first.shape[-1], what)
@@ -34,7 +35,8 @@ def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
     if not torch.isfinite(first).all():
         row = int((~torch.isfinite(first)).reshape(len(first), -1).any(1).nonzero()[0])
         raise NotFinite(
-            f"the outputs on query instance {row} of {what} 0 are not finite at lam",
+            f"the outputs on query instance {row} of {what} 0 are not finite at lam"
+            + _of_its_adaptation(problem, tasks),
             quantity="outputs",
             task=0,
             instance=row,
@@ -44,7 +46,31 @@ def preflight(problem: Problem, tasks: Tasks, what: str = "task") -> None:
     problem.derivatives_hold = True
 
 
-def _derivatives(problem: Problem, tasks: Tasks, what: str) -> None:
+def look_at_start(problem: Derived, start: Tensor) -> None:
+    """Where a user's own code is about to be minimised: differences at the start (p,), once a problem.
+
+    What holds at the start may not at the end, so `preflight` looks again there.
+    """
+    if problem.start_looked_at or problem.derivatives_hold or not own_code(problem):
+        return
+    there = problem.replaced(lam=start)
+    there.slopes_hold = set()
+    try:
+        _derivatives(there, there.tasks, "task")
+    except NotFinite:
+        return  # named where it is computed
+    problem.start_looked_at = True
+
+
+def _of_its_adaptation(problem: Derived, tasks: Tasks) -> str:
+    """Why the first task's outputs are not finite, where its adapted parameters are not."""
+    theta = adapted_first(problem, problem.lam, tasks)
+    if torch.isfinite(theta).all():
+        return ""
+    return ": its adapted parameters are not (lower the inner rate, or look at its support set)"
+
+
+def _derivatives(problem: Derived, tasks: Tasks, what: str) -> None:
     """Differences, once for a problem's parts and once for each content of tasks that it is asked about."""
     if not problem.derivatives_hold:
         check_derivatives(aside(problem))
@@ -65,7 +91,7 @@ def _derivatives(problem: Problem, tasks: Tasks, what: str) -> None:
     problem.slopes_hold.add(content)
 
 
-def _labels(problem: Problem, tasks: Tasks, ways: int, what: str) -> None:
+def _labels(problem: Derived, tasks: Tasks, ways: int, what: str) -> None:
     """Integer labels are classes where the loss is `cross_entropy`; other losses know what they mean."""
     if problem.outer_loss is not cross_entropy:
         return
@@ -83,7 +109,7 @@ def _labels(problem: Problem, tasks: Tasks, ways: int, what: str) -> None:
             )
 
 
-def _outputs(problem: Problem, tasks: Tasks, what: str, k: int = 0) -> tuple[Tensor, TaskView]:
+def _outputs(problem: Derived, tasks: Tasks, what: str, k: int = 0) -> tuple[Tensor, TaskView]:
     """Query outputs of the first task, and that task; adapted and batched as everything later is.
 
     `k` is its place among those that were asked about.
@@ -129,7 +155,7 @@ def _others(tasks: Tasks) -> list[int]:
     return sorted({k for _, k in spread(sorted(firsts), MOST)} - {0})
 
 
-def _stateless(problem: Problem, tasks: Tasks) -> None:
+def _stateless(problem: Derived, tasks: Tasks) -> None:
     """`InvalidProblem` where a call of a module depends on what an earlier one wrote on it, which is left
     there for the length of this and for no other call.
     """

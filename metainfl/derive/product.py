@@ -17,9 +17,10 @@ from torch.func import grad, jvp, vmap
 
 from metainfl.derive.batching import over_tasks, saved_bytes
 from metainfl.derive.failure import named
+from metainfl.derive.finite import finite_vector
 from metainfl.derive.loop import Stack, own_stacks, total, tried
-from metainfl.derive.modes import require_constant
 from metainfl.derive.plan import Plan
+from metainfl.derive.vectors import multiplied
 from metainfl.problem import Definition, TaskView
 
 
@@ -100,7 +101,6 @@ def forward_product(
 
 def fresh(problem: Definition, lam: Tensor, vectors: Tensor, plan: Plan) -> Tensor:
     """H V for V (p,) or (p, k), outer_reg included."""
-    require_constant(vectors)
     if not vectors.numel():
         return vectors.clone()
     rows = vectors.reshape(len(vectors), -1).T
@@ -122,7 +122,7 @@ class Tape:
     def __call__(self, vectors: Tensor) -> Tensor:
         """H V for V (p,) or (p, k)."""
         p, plan = self.problem, self.plan
-        require_constant(vectors)
+        vectors = multiplied(vectors, self.lam)
         if not vectors.numel():
             return vectors.clone()
         if self.graphs is None:
@@ -140,7 +140,7 @@ class Tape:
         done = sum(graph.n_tasks for graph in self.graphs)
         start = p.outer_reg * rows
         found = total(p, self.lam, product, start, size=plan.chunk, skip=done, own=own)
-        return found.T.reshape(vectors.shape)
+        return finite_vector(p, self.lam, found, "Hessian product").T.reshape(vectors.shape)
 
     def _record(self) -> list[Graph]:
         """Graphs of the first stacks, as many as fit into `keep` bytes."""

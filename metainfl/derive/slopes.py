@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
+from metainfl.derive.derived import Derived
 from metainfl.derive.loop import each
-from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Tasks, TaskView
 
@@ -45,7 +45,7 @@ def spread(items: Sequence[T], most: int) -> list[T]:
     ]
 
 
-def slope_errors(problem: Problem, seed: int = 0) -> Tensor:
+def slope_errors(problem: Derived, seed: int = 0) -> Tensor:
     """The relative errors above at problem.lam, the median over random directions of each task (T,)."""
     lam = problem.lam
     draw = torch.Generator().manual_seed(seed)

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from metainfl.operations.attention import ATTENTION
 from metainfl.operations.distances import DISTANCES
 from metainfl.operations.embedding import EMBEDDING
+from metainfl.operations.gaussian import GAUSSIAN
 from metainfl.operations.labels import LABELS
 from metainfl.operations.layout import LAYOUT
 from metainfl.operations.linear_algebra import LINEAR_ALGEBRA
@@ -34,6 +35,7 @@ INSTEAD: dict[Any, Callable[..., Any]] = {
     **EMBEDDING,
     **LINEAR_ALGEBRA,
     **LABELS,
+    **GAUSSIAN,
     **LAYOUT,
     **POINTWISE,
     **RANDOM,

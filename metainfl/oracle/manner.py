@@ -40,6 +40,7 @@ CACHES = (
     "_passing",
     "derivatives_hold",
     "slopes_hold",
+    "start_looked_at",
 )  # the own memory of a problem or a run, which every use of it fills
 #: names that an import inside the call may change once: judged on a second call
 BY_IMPORTS = (

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from metainfl.errors import InvalidProblem, InvalidTasks, NotFinite
 from metainfl.problem.definition import Definition
+from metainfl.problem.dense import dense
 from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
@@ -42,6 +43,7 @@ def rows(value: Any, like: Tensor, name: str) -> Tensor:
         raise InvalidProblem(f"{name} must be a tensor (n, {len(like)}), one a row, got {shape}")
     if value.is_complex():
         raise InvalidProblem(f"{name} must be real, got {value.dtype}: give the real part")
+    dense(name, value)
     bad = ~torch.isfinite(value).all(1)
     if bad.any():
         row = int(bad.nonzero()[0])

@@ -18,6 +18,7 @@ from metainfl.errors import InvalidProblem, MetainflError
 from metainfl.operations import exact_derivatives
 from metainfl.problem import words
 from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.dense import dense
 from metainfl.problem.given import chunk_size, kept_bytes, number, precision, tangent, vector
 from metainfl.problem.losses import Loss, as_loss, squared, weighted
 from metainfl.problem.memory import Memory
@@ -83,6 +84,11 @@ class Definition:
         for _, batch in tasks.groups():
             adaptation.check(self.setting, batch)
         self.n_meta = adaptation.n_meta(self.setting.model)
+        if self.n_meta < 1:
+            raise InvalidProblem(
+                "the model has no meta-parameters (its trainable parameters hold no number): nothing could "
+                "depend on the data; give a layer an output or an input"
+            )
         self.outer_reg = self._precision(outer_reg)
         self.memory = Memory()
         self._lam = None if lam is None else self._checked(lam)
@@ -124,6 +130,7 @@ class Definition:
             lam = vector(lam, self.n_meta, "lam")
         if lam.is_complex():
             raise InvalidProblem(f"lam must be real, got {lam.dtype}: give its real part")
+        dense("lam", lam)
         return (lam.detach() if lam.requires_grad else lam).to(self.tasks.like)
 
     def _precision(self, outer_reg: float | Tensor) -> float | Tensor:

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidTasks
-from metainfl.problem.given import said
+from metainfl.problem.dense import dense
 from metainfl.problem.moving import copied
 
 
 def tensor(name: str, t: Any) -> Tensor:
     """A copy of inputs or targets (tasks, instances, ...), finite and precise enough."""
-    plain(name, t)
+    dense(name, t, InvalidTasks)
     if t.ndim < 2:
         raise InvalidTasks(f"{name} must be (tasks, instances, ...), got {tuple(t.shape)}")
     if name.endswith("_x") and not t.is_floating_point():
@@ -30,28 +30,20 @@ def tensor(name: str, t: Any) -> Tensor:
     return copied(t)
 
 
-def plain(name: str, t: Any) -> Tensor:
-    """A real, dense tensor with values, or `InvalidTasks` with what to give instead."""
-    if not isinstance(t, Tensor):
-        raise InvalidTasks(f"{name} must be a torch tensor, got {said(t)}: use torch.as_tensor")
-    kind, instead = "", ""
-    if t.is_meta:
-        kind, instead = "on the device meta and has no values", "a tensor that has values"
-    elif t.is_nested:
-        kind, instead = "nested", "tasks of different sizes to metainfl.Tasks.ragged"
-    elif t.is_quantized:
-        kind, instead = "quantized", f"{name}.dequantize()"
-    elif t.layout != torch.strided:
-        kind, instead = f"{t.layout}", f"{name}.to_dense()"
-    elif t.is_complex():
-        kind, instead = f"{t.dtype}", "real numbers, its real part or its size"
-    if kind:
-        raise InvalidTasks(f"{name} is {kind}: give {instead}")
-    return t
-
-
 def agree(support_x: Tensor, support_y: Tensor, query_x: Tensor, query_y: Tensor) -> None:
     """As many tasks on both sides, as many targets as inputs, and one shape of each."""
+    kinds = {t.dtype for t in (support_x, query_x)}
+    if len(kinds) > 1:
+        raise InvalidTasks(
+            f"support inputs are {support_x.dtype} but query inputs {query_x.dtype}: give both in one, "
+            "which everything is computed in"
+        )
+    for name, y in (("support_y", support_y), ("query_y", query_y)):
+        if y.dtype == torch.float64 and query_x.dtype == torch.float32:
+            raise InvalidTasks(
+                f"{name} is {y.dtype} but inputs are {query_x.dtype}, which everything is computed in: give "
+                f"inputs .double(), or {name}.float()"
+            )
     n = {len(support_x), len(support_y), len(query_x), len(query_y)}
     if len(n) > 1:
         raise InvalidTasks(f"support and query disagree on the number of tasks: {sorted(n)}")
@@ -79,7 +71,7 @@ def weights(name: str, w: Any, shape: torch.Size, like: Tensor) -> Tensor:
     if w is None:
         with torch.inference_mode(False):
             return like.new_ones(shape)
-    if plain(name, w).shape != shape:
+    if dense(name, w, InvalidTasks).shape != shape:
         raise InvalidTasks(f"{name} must have shape {tuple(shape)}, got {tuple(w.shape)}")
     own = copied(w).to(like)
     if not torch.isfinite(w).all() or (w < 0).any():

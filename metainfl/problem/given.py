@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metainfl.errors import InvalidProblem
 from metainfl.numbers import said as said
+from metainfl.problem.dense import dense
 
 
 def number(value: Any, name: str) -> float:
@@ -58,6 +59,7 @@ def vector(value: Any, n: int, name: str) -> Tensor:
         )
     if value.is_complex():
         raise InvalidProblem(f"{name} must be real, got {value.dtype}: give its real part")
+    dense(name, value)
     if value.shape != (n,):
         raise InvalidProblem(f"{name} must have shape ({n},), got {tuple(value.shape)}")
     if not torch.isfinite(value).all():
@@ -108,7 +110,7 @@ def tangent(symmetry: Any, lam: Tensor) -> Tensor:
             f"symmetry must return real directions, as lam is {lam.dtype}, got {found.dtype}: make them "
             "with lam.new_zeros"
         )
-    found = found.to(lam)
+    found = dense("what symmetry returned", found).to(lam)
     if not torch.isfinite(found).all():
         raise InvalidProblem("symmetry returned directions that are not finite at lam")
     return found

@@ -6,11 +6,13 @@ Instance weights need the losses one by one; reduction is the problem's business
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import said
 from metainfl.operations import exact_derivatives
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -33,16 +35,38 @@ def squared(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     """Softmax cross-entropy of each instance, (n,); targets are labels (n,) or vectors (n, c)."""
+    _classes(outputs, targets)
     outputs = _below_the_largest(outputs)
     log_total = torch.logsumexp(outputs, dim=1)
     if targets.is_floating_point():
+        return targets.sum(1) * log_total - (targets * outputs).sum(1)
+    return log_total - outputs.gather(1, targets[:, None].long())[:, 0]
+
+
+def _classes(outputs: Tensor, targets: Tensor) -> None:
+    """`InvalidProblem` unless outputs are (n, c) and targets labels (n,) or vectors (n, c)."""
+    shapes = f"outputs {tuple(outputs.shape)} and {targets.dtype} targets {tuple(targets.shape)}"
+    if outputs.ndim != 2:
+        raise InvalidProblem(
+            f"cross_entropy takes outputs (instances, classes), got {shapes}: write a loss of your own "
+            "for other shapes"
+        )
+    if targets.is_floating_point():
+        if targets.ndim != 2:
+            raise InvalidProblem(
+                f"floating-point targets of cross_entropy are class probabilities (n, classes), got "
+                f"{shapes}: labels are whole numbers, targets.long()"
+            )
         if outputs.shape != targets.shape:
             raise InvalidProblem(
                 f"outputs {tuple(outputs.shape)} and targets {tuple(targets.shape)} differ: the "
                 "model was built for another number of ways"
             )
-        return targets.sum(1) * log_total - (targets * outputs).sum(1)
-    return log_total - outputs.gather(1, targets[:, None].long())[:, 0]
+    elif targets.ndim != 1:
+        raise InvalidProblem(
+            f"class labels of cross_entropy are (n,), got {shapes}: give labels without further dimensions, "
+            "or one-hot vectors as floating point, targets.double()"
+        )
 
 
 def _below_the_largest(outputs: Tensor) -> Tensor:
@@ -73,15 +97,35 @@ def as_loss(loss: Loss) -> Loss:
     """A loss that can be differentiated three times; those of this file are as they stand."""
     if isinstance(loss, Guarded) or loss is squared or loss is cross_entropy:
         return loss
+    if isinstance(loss, type) or not callable(loss):
+        more = ", a class: give an object of it" if isinstance(loss, type) else ""
+        raise InvalidProblem(
+            "a loss is a function of outputs (n, ...) and targets that returns one number an instance (n,), "
+            f"such as metainfl.squared; got {said(loss)}{more}"
+        )
     return Guarded(loss)
 
 
 def weighted(loss: Loss, outputs: Tensor, targets: Tensor, weights: Tensor, name: str) -> Tensor:
     """sum_j w_j l_j, a scalar; the loss must have left the instances apart."""
-    losses = loss(outputs, targets)
-    if losses.shape != weights.shape:
+    return (weights * one_each(loss(outputs, targets), len(weights), name)).sum()
+
+
+def one_each(losses: Any, n: int, name: str) -> Tensor:
+    """What a loss returned; `InvalidProblem` unless it is one real number an instance (n,)."""
+    if not isinstance(losses, Tensor):
         raise InvalidProblem(
-            f"the {name} loss must return one loss an instance, {tuple(weights.shape)}, got "
-            f"{tuple(losses.shape)}; use reduction='none'"
+            f"the {name} loss must return a torch tensor, one loss an instance ({n},), got {said(losses)}"
         )
-    return (weights * losses).sum()
+    if losses.shape != (n,):
+        raise InvalidProblem(
+            f"the {name} loss must return one loss an instance, ({n},), got {tuple(losses.shape)}; use "
+            "reduction='none'"
+        )
+    if losses.is_complex() or losses.dtype in (torch.float16, torch.bfloat16):
+        why = "not real" if losses.is_complex() else "too coarse for second derivatives"
+        raise InvalidProblem(
+            f"the {name} loss returned {losses.dtype}, which is {why}: compute it in the precision of its "
+            f"outputs, {losses.real.dtype if losses.is_complex() else 'float32 or float64'}"
+        )
+    return losses

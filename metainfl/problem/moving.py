@@ -16,6 +16,8 @@ def copied(t: Tensor) -> Tensor:
 
 def moved(t: Tensor, device: torch.device | str | None, dtype: torch.dtype | None) -> Tensor:
     """The tensor on a device and, if it is floating point, in a dtype; `InvalidTasks` without the device."""
+    if device is not None and str(device).partition(":")[0] == "meta":
+        raise InvalidTasks("tasks on the device meta have no values: name one that has, 'cpu' say")
     try:
         return t.to(device=device, dtype=dtype if t.is_floating_point() else None)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:

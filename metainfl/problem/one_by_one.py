@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidTasks
-from metainfl.problem.fitting import plain
+from metainfl.problem.dense import dense
 from metainfl.problem.given import said
 from metainfl.problem.ragged import SIDES, Ragged
 from metainfl.problem.tasks import Tasks
@@ -36,7 +36,7 @@ def ragged(tasks: Sequence[Mapping[str, Tensor]]) -> Tasks:
             what = f"lacks {sorted(missing)}" if missing else f"has unknown {sorted(extra)}"
             raise InvalidTasks(f"task {k} {what}")
         for name in one:
-            plain(f"{name} of task {k}", one[name])
+            dense(f"{name} of task {k}", one[name], InvalidTasks)
         _shapes_of_weights(k, one)
         key = tuple((tuple(one[name].shape), one[name].dtype) for name in SIDES)
         shapes.setdefault(key, []).append(k)

@@ -116,8 +116,19 @@ class Tasks:
             kind: getattr(self, f"{kind}_weight").clone() for kind in ("task", "support", "query")
         }
         for m in members:
+            self._holds(m)
             new[m.kind][(m.task,) if m.kind == "task" else (m.task, m.instance)] *= factor
         return self.reweighted(**new)
+
+    def _holds(self, m: Perturbation) -> None:
+        """`InvalidTasks` where a member of a removal names no weight here."""
+        if m.kind not in ("task", "support", "query"):
+            raise InvalidTasks(f"{m} names no weight: give tasks, support or query instances")
+        if not 0 <= m.task < self.n_tasks:
+            raise InvalidTasks(f"{m}: tasks run from 0 to {self.n_tasks - 1}")
+        n = 1 if m.kind == "task" else getattr(self, f"{m.kind}_x").shape[1]
+        if m.kind != "task" and not 0 <= m.instance < n:
+            raise InvalidTasks(f"{m}: task {m.task} has {n} instances on that side")
 
     def reweighted(
         self,

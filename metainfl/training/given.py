@@ -10,6 +10,7 @@ from torch import Tensor
 
 import metainfl.numbers as numbers
 from metainfl.errors import InvalidRecipe
+from metainfl.problem.dense import dense
 from metainfl.problem.given import said
 
 #: what `Run.sensitivities` has derivatives in
@@ -80,6 +81,7 @@ def vectors(value: Any, like: Tensor) -> Tensor:
         raise InvalidRecipe(f"seeds must be a tensor (m, {n}), m at least 1, got {shape}")
     if value.is_complex():
         raise InvalidRecipe(f"seeds must be real, got {value.dtype}: ask for both parts")
+    dense("seeds", value, InvalidRecipe)
     if not torch.isfinite(value).all():
         row = int((~torch.isfinite(value).all(1)).nonzero()[0])
         raise InvalidRecipe(f"row {row} of the seeds is not finite: look at where it was made")
