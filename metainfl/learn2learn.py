@@ -34,7 +34,8 @@ def tasks_from(taskset: Any, n_tasks: int, *, ways: int, shots: int, queries: in
     split = [_episode(taskset.sample(), k, ways, shots, queries) for k in range(n_tasks)]
     support, query = (torch.stack([s[side] for s in split]) for side in (0, 1))
     targets = [
-        one_hot(torch.arange(ways).repeat_interleave(n), ways).to(support) for n in (shots, queries)
+        one_hot(torch.arange(ways, device="cpu").repeat_interleave(n), ways).to(support)
+        for n in (shots, queries)
     ]
     return Tasks(
         support,
@@ -48,7 +49,7 @@ def _episode(
     sample: tuple[Tensor, Tensor], number: int, ways: int, shots: int, queries: int
 ) -> tuple[Tensor, Tensor]:
     """Support and query inputs of one episode, class by class."""
-    x, y = sample[0], torch.as_tensor(sample[1])
+    x, y = sample[0], torch.as_tensor(sample[1], device="cpu")
     classes = y.unique()
     if len(classes) != ways:
         raise InvalidTasks(f"episode {number} has {len(classes)} classes, {ways} were asked for")

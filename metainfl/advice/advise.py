@@ -74,7 +74,7 @@ def advise(
     problem, flat = _off_flat(problem, s.low, s.high)
     if flat:
         s = lanczos(exact(problem), steps)
-    reg = float(torch.as_tensor(problem.outer_reg).min())
+    reg = float(torch.as_tensor(problem.outer_reg, device="cpu").min())
     low = s.low if s.whole or not reg else min(s.low, reg)
     floor = math.sqrt(torch.finfo(problem.lam.dtype).eps) * max(
         s.high, -low

@@ -97,5 +97,10 @@ def _removed(run: Run, targets: Tasks) -> Reruns | None:
     asked = all_tasks(run.program.problem.tasks)
     scores = run.scores(targets, asked).value.double().mean(dim=1)
     order = torch.argsort(scores)
-    few = torch.linspace(0, len(asked) - 1, min(RERUNS, len(asked))).round().long().unique()
+    few = (
+        torch.linspace(0, len(asked) - 1, min(RERUNS, len(asked)), device="cpu")
+        .round()
+        .long()
+        .unique()
+    )
     return run.scores(targets, asked, reruns=[asked[int(order[i])] for i in few]).reruns

@@ -42,7 +42,7 @@ def kept(problem: Problem, steps: int, probes: int = 4) -> Kept | None:
     s = lanczos(SymmetricOperator(problem.n_meta, apart, problem.lam), steps)
     low = min(float(values.min()) for _, _, values in other.parts) + other.shift
     generator = torch.Generator().manual_seed(0)
-    v = torch.randn(problem.n_meta, probes, generator=generator, dtype=torch.float64)
+    v = torch.randn(problem.n_meta, probes, generator=generator, dtype=torch.float64, device="cpu")
     v = v.to(problem.lam)
     residual = float(apart(v).norm() / (h @ v).norm())
     return Kept(residual, max(s.high, -s.low), low)

@@ -106,7 +106,7 @@ def attribute(
         say("scores are those of the last call, unchanged")
     seconds = {"predicted": cost.scores, "scores": time.perf_counter() - started}
     n = question.tasks.n_tasks
-    places = torch.tensor([p.task for p in tasks])
+    places = torch.tensor([p.task for p in tasks], device="cpu")
 
     def placed(rows: Tensor) -> Tensor:
         """Rows of all tasks, 0 for those of weight 0, from rows of what was asked."""

@@ -29,7 +29,7 @@ def to_confirm(found: Attribution, reruns: int, seed: int) -> tuple[list[int], l
     chosen = list(dict.fromkeys([*worst, *found.helpful(third)]))
     draw = torch.Generator().manual_seed(checked_seed(seed))
     mean = found.tasks.mean(1)
-    for k in torch.randperm(len(mean), generator=draw).tolist():
+    for k in torch.randperm(len(mean), generator=draw, device="cpu").tolist():
         if len(chosen) + bool(together) >= reruns:
             break
         if k not in chosen and mean[k] != 0:

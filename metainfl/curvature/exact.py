@@ -21,7 +21,7 @@ def exact(problem: Problem) -> SymmetricOperator:
     def sample(batch: int, generator: torch.Generator) -> SymmetricOperator:
         if batch > t.n_tasks:
             raise InvalidOption(f"a batch of {batch} tasks was asked for, there are {t.n_tasks}")
-        chosen = t.select(torch.randperm(t.n_tasks, generator=generator)[:batch])
+        chosen = t.select(torch.randperm(t.n_tasks, generator=generator, device="cpu")[:batch])
         few = chosen.reweighted(task=chosen.w * (t.n_tasks / batch))
         return exact(problem.replaced(tasks=few))
 

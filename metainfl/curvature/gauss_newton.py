@@ -70,7 +70,7 @@ def _low(problem: Problem) -> float | None:
             y, w = batch.query_y, batch.view().query_weight
             if y.is_floating_point() and bool(((mass(y) < 0) & (w != 0)).any()):
                 return None
-    return float(torch.as_tensor(problem.outer_reg).min())
+    return float(torch.as_tensor(problem.outer_reg, device="cpu").min())
 
 
 def gap(problem: Problem, lam: Tensor, task: TaskView, state: Any) -> Tensor:

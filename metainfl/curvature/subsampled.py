@@ -71,16 +71,18 @@ class Subsampled:
         generator = torch.Generator().manual_seed(self.seed)
         if self.by == "uniform":
             places = p.nonzero()[:, 0]
-            return places[torch.randperm(len(places), generator=generator)[: self.size]]
+            return places[
+                torch.randperm(len(places), generator=generator, device="cpu")[: self.size]
+            ]
         ends = p.cumsum(0)
-        at = torch.rand(self.size, generator=generator, dtype=p.dtype)
+        at = torch.rand(self.size, generator=generator, dtype=p.dtype, device="cpu")
         return torch.searchsorted(ends / ends[-1], at, right=True)  # p = 0 is an empty interval
 
     def of(self, problem: Problem, drawn: Tensor, p: Tensor) -> SymmetricOperator:
         """H_S of the tasks at the places `drawn` (n,), those drawn twice twice, for chances p (T,)."""
         t, size = problem.tasks, len(drawn)
         if self.by == "uniform" or not self.reweighted:
-            each = torch.full((size,), int((t.w > 0).sum()) / size, dtype=p.dtype)
+            each = torch.full((size,), int((t.w > 0).sum()) / size, dtype=p.dtype, device="cpu")
         else:
             each = 1 / (p[drawn] * size)
         factor = torch.zeros_like(p).index_add(0, drawn, each)

@@ -48,7 +48,7 @@ def rotated(x: Tensor, angle: float | Tensor) -> Tensor:
     h, w = x.shape[-2:]
     if not isinstance(angle, Tensor):
         angle = real(angle, "angle", ("a number of radians", math.isfinite), InvalidTasks)
-    if not bool(torch.isfinite(torch.as_tensor(angle)).all()):
+    if not bool(torch.isfinite(torch.as_tensor(angle, device="cpu")).all()):
         raise InvalidTasks(f"an angle must be a number of radians, got {angle}")
     a = torch.as_tensor(angle, dtype=x.dtype, device=x.device).expand(len(x))
     c, s, o = a.cos(), a.sin(), torch.zeros_like(a)
@@ -77,13 +77,13 @@ def rotated_copies(
             f"rotations need images (T, n, c, h, w), got {tuple(tasks.query_x.shape)}; rotate before "
             "making features (with_inputs)"
         )
-    turns = torch.empty(tasks.n_tasks, angles, dtype=torch.float64)
+    turns = torch.empty(tasks.n_tasks, angles, dtype=torch.float64, device="cpu")
     for k in range(tasks.n_tasks):
         drawn = generator(seed, "rotations", k).uniform(-largest, largest, angles)
         turns[k] = torch.from_numpy(drawn)
     if keep:
         turns[:, 0] = 0
-    group = torch.arange(tasks.n_tasks).repeat_interleave(angles)
+    group = torch.arange(tasks.n_tasks, device="cpu").repeat_interleave(angles)
     copies = tasks.select(group.to(tasks.query_x.device))
     parts = {}
     for name in ("support_x", "query_x"):

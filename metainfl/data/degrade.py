@@ -42,7 +42,7 @@ def darkened(
     masks, parts = {}, {}
     for name in ("support", "query"):
         x, weight = getattr(tasks, f"{name}_x"), getattr(tasks, f"{name}_weight")
-        mask = torch.zeros(weight.shape, dtype=torch.bool)
+        mask = torch.zeros(weight.shape, dtype=torch.bool, device="cpu")
         for k in range(tasks.n_tasks if name in sides else 0):
             real = np.flatnonzero(weight[k].cpu().numpy() > 0)
             order = generator(seed, f"darkness {name}", k).permutation(real)
@@ -89,7 +89,7 @@ def noise_tasks(
             generator(seed, f"noise {name}", k).uniform(low, high, (n, *shape))
             for k in range(n_tasks)
         ]
-        labels = torch.arange(ways).repeat_interleave(n // ways)
+        labels = torch.arange(ways, device="cpu").repeat_interleave(n // ways)
         y = one_hot(labels, ways, dtype).expand(n_tasks, -1, -1).clone()
         parts += [torch.from_numpy(np.stack(drawn)).to(dtype), y]
     return Tasks(*parts)

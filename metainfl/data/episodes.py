@@ -90,7 +90,8 @@ def draw(
         support = torch.from_numpy(np.concatenate([o[: s[k]] for o in orders]))
         query = torch.from_numpy(np.concatenate([o[s[k] : s[k] + q[k]] for o in orders]))
         targets = [
-            one_hot(torch.arange(w[k]).repeat_interleave(n), max(w), dtype) for n in (s[k], q[k])
+            one_hot(torch.arange(w[k], device="cpu").repeat_interleave(n), max(w), dtype)
+            for n in (s[k], q[k])
         ]
         x = _read(read, data.x[torch.cat([support, query])]).to(dtype)
         found.append(
@@ -99,7 +100,7 @@ def draw(
                 targets[0],
                 x[len(support) :],
                 targets[1],
-                torch.tensor(mine),
+                torch.tensor(mine, device="cpu"),
                 support,
                 query,
             )

@@ -68,8 +68,8 @@ def resized(x: Tensor, size: int) -> Tensor:
 
 def _shares(old: int, new: int) -> Tensor:
     """(new, old): the share of old pixel j in new pixel i; each row sums to 1."""
-    edges = torch.arange(new + 1, dtype=torch.float64) * old / new
-    cells = torch.arange(old, dtype=torch.float64)
+    edges = torch.arange(new + 1, dtype=torch.float64, device="cpu") * old / new
+    cells = torch.arange(old, dtype=torch.float64, device="cpu")
     upper = torch.minimum(edges[1:, None], cells + 1)
     lower = torch.maximum(edges[:-1, None], cells)
     return (upper - lower).clamp(min=0) * new / old

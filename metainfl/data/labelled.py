@@ -80,8 +80,8 @@ class LabelledData:
             raise InvalidTasks(
                 f"{self.name}: classes must be different numbers below {len(self.classes)}, got {chosen}"
             )
-        number = torch.full((len(self.classes),), -1)
-        number[torch.tensor(chosen)] = torch.arange(len(chosen))
+        number = torch.full((len(self.classes),), -1, device="cpu")
+        number[torch.tensor(chosen, device="cpu")] = torch.arange(len(chosen), device="cpu")
         labels = number[self.labels]
         keep = labels >= 0
         return LabelledData(

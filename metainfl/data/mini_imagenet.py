@@ -89,7 +89,7 @@ def _by_folder(path: Path, size: int) -> LabelledData:
 def _labelled(pictures: list[np.ndarray], names: list[str]) -> LabelledData:
     classes = tuple(sorted(set(names)))
     number = {name: k for k, name in enumerate(classes)}
-    labels = torch.tensor([number[n] for n in names])
+    labels = torch.tensor([number[n] for n in names], device="cpu")
     return LabelledData("mini-imagenet", torch.from_numpy(np.stack(pictures)), labels, classes)
 
 

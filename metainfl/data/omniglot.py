@@ -51,7 +51,7 @@ def read_omniglot(
     number = {name: k for k, name in enumerate(classes)}
     pictures = [decoded(*drawings[k], mode="L") for k in keys]
     x = stacked_pictures(pictures, [drawings[k][1] for k in keys], "Omniglot")
-    labels = torch.tensor([number[character] for character, _ in keys])
+    labels = torch.tensor([number[character] for character, _ in keys], device="cpu")
     return LabelledData("omniglot", torch.from_numpy(x), labels, classes)
 
 

@@ -32,8 +32,8 @@ def from_mapping(name: str, path: Path, content: Any) -> LabelledData:
     if all(isinstance(k, str) for k in content):
         parts = {k: _images(path, v) for k, v in sorted(content.items())}
         if len({p.shape[1:] for p in parts.values()}) == 1:
-            labels = torch.arange(len(parts)).repeat_interleave(
-                torch.tensor([len(p) for p in parts.values()])
+            labels = torch.arange(len(parts), device="cpu").repeat_interleave(
+                torch.tensor([len(p) for p in parts.values()], device="cpu")
             )
             x = np.concatenate(list(parts.values()))
             return LabelledData(name, torch.from_numpy(x), labels, tuple(parts))

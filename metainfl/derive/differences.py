@@ -88,7 +88,7 @@ def aside(problem: Derived, seed: int = 0) -> Derived:
     """The problem a little beside its lam: there a kink that lam sits on (biases at zero) is none."""
     lam = problem.lam
     draw = torch.Generator().manual_seed(seed)
-    v = torch.randn(len(lam), generator=draw, dtype=torch.float64).to(lam)
+    v = torch.randn(len(lam), generator=draw, dtype=torch.float64, device="cpu").to(lam)
     size = max(float(lam.norm()) / math.sqrt(len(lam)), 1e-3)
     return problem.replaced(lam=lam + ASIDE * size * v)
 
@@ -103,7 +103,9 @@ def check_derivatives(problem: Derived) -> DerivativeErrors:
 
 def _errors(few: Derived, kept: int, probes: int, seed: int) -> DerivativeErrors:
     lam, generator = few.lam, torch.Generator().manual_seed(seed)
-    v = torch.randn(probes, len(lam), generator=generator, dtype=torch.float64).to(lam)
+    v = torch.randn(probes, len(lam), generator=generator, dtype=torch.float64, device="cpu").to(
+        lam
+    )
     v = v / v.norm(dim=1, keepdim=True)
     size = few.task_gradients(lam).norm(dim=1)
     reg = few.prior(lam).norm()

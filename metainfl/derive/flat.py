@@ -24,8 +24,8 @@ def require_flat(problem: Problem, residual: float) -> None:
     if basis is None or not basis.shape[1]:
         return
     draw = torch.Generator().manual_seed(0)
-    mix = torch.randn(basis.shape[1], generator=draw, dtype=torch.float64).to(lam)
-    v = torch.randn(len(lam), generator=draw, dtype=torch.float64).to(lam)
+    mix = torch.randn(basis.shape[1], generator=draw, dtype=torch.float64, device="cpu").to(lam)
+    v = torch.randn(len(lam), generator=draw, dtype=torch.float64, device="cpu").to(lam)
     t, v = basis @ mix, v / v.norm()
     t = t / t.norm()
     level = float(torch.finfo(lam.dtype).eps ** LEVEL)

@@ -76,7 +76,7 @@ def _apart(model: Model, theta: Tensor, x: Tensor) -> bool:
 def _beside(model: Model, lam: Tensor) -> Tensor:
     """Parameters near lam: at zero, where many begin, nothing that is mixed is seen."""
     draw = torch.Generator().manual_seed(0)
-    noise = torch.randn(model.n_params, generator=draw, dtype=torch.float64).to(lam)
+    noise = torch.randn(model.n_params, generator=draw, dtype=torch.float64, device="cpu").to(lam)
     if lam.shape != noise.shape:
         return 0.1 * noise
     return lam.detach() + lam.detach().square().mean().sqrt().clamp(min=0.1) * noise

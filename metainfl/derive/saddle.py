@@ -22,7 +22,7 @@ LOOK = 40  # products with which negative curvature is looked for
 def lowest(products: Products, like: Tensor, run: Minimisation) -> tuple[float, float, Tensor]:
     """Smallest and largest Ritz value after `LOOK` Lanczos steps, and the vector of the smallest."""
     g = torch.Generator().manual_seed(0)
-    q = torch.randn(len(like), generator=g, dtype=torch.float64).to(like)
+    q = torch.randn(len(like), generator=g, dtype=torch.float64, device="cpu").to(like)
     basis, image = [q / q.norm()], []
     for _ in range(min(LOOK, len(like))):
         image.append(products(basis[-1]))

@@ -49,7 +49,7 @@ def slope_errors(problem: Derived, seed: int = 0) -> Tensor:
     """The relative errors above at problem.lam, the median over random directions of each task (T,)."""
     lam = problem.lam
     draw = torch.Generator().manual_seed(seed)
-    v = torch.randn(PROBES, len(lam), generator=draw, dtype=torch.float64).to(lam)
+    v = torch.randn(PROBES, len(lam), generator=draw, dtype=torch.float64, device="cpu").to(lam)
     v = v / v.norm(dim=1, keepdim=True)
 
     def along(task: TaskView, state: Any) -> Tensor:

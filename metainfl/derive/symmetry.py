@@ -75,7 +75,9 @@ def find(problem: Problem) -> Found | None:
 def _any(lam: Tensor) -> Tensor:
     """Directions (p, 4) that are nothing special: how much outputs move as a rule."""
     g = torch.Generator().manual_seed(0)
-    return torch.linalg.qr(torch.randn(len(lam), 4, generator=g, dtype=torch.float64))[0].to(lam)
+    return torch.linalg.qr(
+        torch.randn(len(lam), 4, generator=g, dtype=torch.float64, device="cpu")
+    )[0].to(lam)
 
 
 def _effect(problem: Problem, basis: Tensor) -> float:

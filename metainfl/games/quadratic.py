@@ -78,7 +78,7 @@ class _Closed:
 
     def __call__(self, mask: Masks) -> object:
         """V(S)."""
-        take = torch.tensor([True, *mask.tolist()])
+        take = torch.tensor([True, *mask.tolist()], device="cpu")
         factor, info = torch.linalg.cholesky_ex(self.a[take].sum(0))
         eps = torch.finfo(factor.dtype).eps
         low, high = factor.diagonal().min(), factor.diagonal().max()

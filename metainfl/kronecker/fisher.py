@@ -25,7 +25,7 @@ Fisher = Literal["type-2", "sampled", "empirical"]
 def draws(shape: tuple[int, ...], seed: int, like: Tensor) -> Tensor:
     """Standard normal numbers (..., c) for `sampled`, the same on every device."""
     generator = torch.Generator().manual_seed(checked_seed(seed))
-    return torch.randn(shape, generator=generator, dtype=torch.float64).to(like)
+    return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").to(like)
 
 
 def mass(targets: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class LinearLayers:
         self.modules: list[nn.Linear] = []
         self.places: list[Tensor] = []
         if isinstance(model, Linear):
-            self.places.append(torch.arange(model.n_params).reshape(model.d, model.c))
+            self.places.append(torch.arange(model.n_params, device="cpu").reshape(model.d, model.c))
         elif isinstance(model, FromModule):
             self._read(model)
         else:
@@ -36,7 +36,7 @@ class LinearLayers:
     def _read(self, model: FromModule) -> None:
         where, start = {}, 0
         for name, shape in model.shapes.items():
-            where[name] = torch.arange(start, start + shape.numel()).reshape(shape)
+            where[name] = torch.arange(start, start + shape.numel(), device="cpu").reshape(shape)
             start += shape.numel()
         for name, module in model.module.named_modules():
             prefix = f"{name}." if name else ""

@@ -65,8 +65,10 @@ def query_loss_difference(
         raise InvalidOption(f"a share of {share} of {n} tasks leaves none: name a smaller one")
     draw = torch.Generator().manual_seed(checked_seed(seed, InvalidOption))
     chosen = [sorted(found[:, t].argsort(stable=True)[:few].tolist()) for t in range(m)]
-    drawn = [sorted(torch.randperm(n, generator=draw)[:few].tolist()) for _ in range(m)]
+    drawn = [
+        sorted(torch.randperm(n, generator=draw, device="cpu")[:few].tolist()) for _ in range(m)
+    ]
     losses = losses_without(subject, [*chosen, *drawn, []], targets, jobs=jobs, store=store)
-    own = torch.arange(m)
+    own = torch.arange(m, device="cpu")
     each, random = (losses[own + a, own] - losses[-1] for a in (0, m))
     return Difference(each, random, paired(each.tolist(), random.tolist()), few)

@@ -91,7 +91,9 @@ def correlation(a: Sequence[float], b: Sequence[float]) -> Correlation:
     """
     r, n = rank_agreement(a, b), len(list(a))
     constant = any(len(set(ranks_of(side).tolist())) < 2 for side in (a, b))
-    low, high = fisher(torch.tensor([r], dtype=torch.float64), 0 if constant else n)[0].tolist()
+    low, high = fisher(torch.tensor([r], dtype=torch.float64, device="cpu"), 0 if constant else n)[
+        0
+    ].tolist()
     return Correlation(r, low, high, n)
 
 

@@ -13,9 +13,9 @@ from metainfl.errors import InvalidTasks
 def places(index: Sequence[int] | Tensor, n: int) -> list[int]:
     """Which of n tasks: places, negative ones from the end, or a mask; `InvalidTasks` for anything else."""
     try:
-        i = torch.as_tensor(index)
+        i = torch.as_tensor(index, device="cpu")
     except (TypeError, ValueError, RuntimeError):
-        i = torch.empty(0)
+        i = torch.empty(0, device="cpu")
     if i.dtype == torch.bool and i.shape == (n,):
         i = i.nonzero()[:, 0]
     if (

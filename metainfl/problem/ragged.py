@@ -30,7 +30,7 @@ class Ragged(Tasks):
         object.__setattr__(self, "_groups", list(groups))
         own = [_places(index, tasks) for index, tasks in groups]
         every = torch.cat([index.cpu() for index in own])
-        if not torch.equal(every.sort().values, torch.arange(len(every))):
+        if not torch.equal(every.sort().values, torch.arange(len(every), device="cpu")):
             raise InvalidTasks(
                 f"{len(every)} tasks have the places 0 to {len(every) - 1}, each once; got "
                 f"{every.tolist()[:20]}"

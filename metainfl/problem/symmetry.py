@@ -45,9 +45,9 @@ def last_layer(start: int, rows: int, columns: int, bias: int | None = None) -> 
                 f"symmetry last_layer({start}, {rows}, {columns}, {bias}) reads up to number {max(ends)} of "
                 f"lam, which has {len(lam)}: give where the layer's weight and bias stand in lam"
             )
-        places = [torch.arange(start, start + rows * columns).reshape(rows, columns)]
+        places = [torch.arange(start, start + rows * columns, device="cpu").reshape(rows, columns)]
         if bias is not None:
-            places.append(torch.arange(bias, bias + rows)[:, None])
+            places.append(torch.arange(bias, bias + rows, device="cpu")[:, None])
         where = torch.cat(places, dim=1).to(lam.device)
         moves = []
         for turn in turns(lam[where]):
@@ -94,7 +94,7 @@ def orthonormal(lam: Tensor, directions: Tensor) -> Tensor:
     """
     basis, eps = directions.detach().to(lam), torch.finfo(lam.dtype).eps
     gram = basis.T @ basis
-    if bool(((gram - torch.eye(len(gram)).to(gram)).abs() <= len(lam) * eps).all()):
+    if bool(((gram - torch.eye(len(gram), device="cpu").to(gram)).abs() <= len(lam) * eps).all()):
         return basis
     basis = basis / basis.abs().amax(0).clamp(min=torch.finfo(lam.dtype).tiny)
     basis = basis[:, basis.any(0)]

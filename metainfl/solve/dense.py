@@ -92,7 +92,9 @@ def _by_cholesky(a: SymmetricOperator) -> tuple[Apply, float, float]:
         matrix = matrix + (matrix.trace() / a.rank) * (a.flat @ a.flat.T)
     factor, failed = torch.linalg.cholesky_ex(matrix)
     generator = torch.Generator().manual_seed(0)
-    v = torch.randn(len(matrix), 1, generator=generator, dtype=torch.float64).to(matrix)
+    v = torch.randn(len(matrix), 1, generator=generator, dtype=torch.float64, device="cpu").to(
+        matrix
+    )
     u = v
     if not int(failed):
         for _ in range(12):

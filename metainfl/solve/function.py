@@ -132,7 +132,7 @@ class _Column:
 def _ritz(diagonal: list[float], off: list[float]) -> tuple[Tensor, Tensor]:
     """Eigenvalues (ascending) and eigenvectors of the tridiagonal T."""
     n = len(diagonal)
-    d, e = (torch.tensor(x, dtype=torch.float64) for x in (diagonal, off[: n - 1]))
+    d, e = (torch.tensor(x, dtype=torch.float64, device="cpu") for x in (diagonal, off[: n - 1]))
     values, vectors = torch.linalg.eigh(torch.diag(d) + torch.diag(e, 1) + torch.diag(e, -1))
     return values, vectors
 

@@ -43,7 +43,7 @@ def nystrom(rank: int, low: float, *, seed: int = 0) -> Preconditioner:
     def make(a: SymmetricOperator) -> Callable[[Tensor], Tensor]:
         generator = torch.Generator().manual_seed(checked_seed(seed))
         shape = (a.size, min(rank, a.rank))
-        test = torch.randn(shape, generator=generator, dtype=torch.float64).to(a.like)
+        test = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").to(a.like)
         test = torch.linalg.qr(a.off(test))[0]
         image = a @ test - low * test
         # a small shift makes the core positive definite in spite of rounding; it is taken off again

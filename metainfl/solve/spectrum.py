@@ -86,7 +86,7 @@ def _new_direction(w: Tensor, seen: list[Tensor], generator: torch.Generator) ->
                 for s in seen:  # what was left may be small: rounding is taken off it again
                     q = q - s @ (s.T @ q)
                 return q / q.norm()
-        w = torch.randn(len(w), generator=generator, dtype=torch.float64).to(w)
+        w = torch.randn(len(w), generator=generator, dtype=torch.float64, device="cpu").to(w)
 
 
 def _ritz(basis: Tensor, image: Tensor, outside: list[Tensor], whole: bool) -> Spectrum:

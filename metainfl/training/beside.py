@@ -33,7 +33,7 @@ def removed(
         return None
     removable(tasks, perturbations)
     draw = torch.Generator().manual_seed(checked_seed(seed))
-    order = torch.randperm(len(perturbations), generator=draw)[:reruns]
+    order = torch.randperm(len(perturbations), generator=draw, device="cpu")[:reruns]
     return [perturbations[i] for i in order.tolist()]
 
 

@@ -105,7 +105,7 @@ class Recipe:
         draw = torch.Generator().manual_seed(self.seed)
         drawn: list[tuple[int, ...]] = []
         while len(drawn) < self.steps:
-            order = torch.randperm(n_tasks, generator=draw).tolist()
+            order = torch.randperm(n_tasks, generator=draw, device="cpu").tolist()
             size = self.batch_size
             drawn += [tuple(order[a : a + size]) for a in range(0, n_tasks, size)]
         return tuple(drawn[: self.steps])

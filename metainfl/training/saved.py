@@ -42,7 +42,7 @@ def save(run: Run, folder: str | Path) -> None:
         )
     folder = new_folder(folder, InvalidRecipe)
     p = run.program
-    tensors = {"losses": torch.tensor(run.losses, dtype=torch.float64)}
+    tensors = {"losses": torch.tensor(run.losses, dtype=torch.float64, device="cpu")}
     states = {"start": p.start, "last": run.state}
     states |= {f"at{t}": s for t, s in run.kept.states.items() if 0 < t < run.done}
     for name, s in states.items():

@@ -81,7 +81,7 @@ def spearman(a: Tensor, b: Tensor) -> Tensor:
     x, y = (_ranks(v.detach().double().cpu()) for v in (a, b))
     x, y = x - x.mean(), y - y.mean()
     size = x.norm() * y.norm()
-    return (x @ y) / size if size > 0 else torch.tensor(math.nan, dtype=torch.float64)
+    return (x @ y) / size if size > 0 else torch.tensor(math.nan, dtype=torch.float64, device="cpu")
 
 
 def fisher(r: Tensor, k: int) -> Tensor:

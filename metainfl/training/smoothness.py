@@ -58,7 +58,7 @@ def metasmoothness(program: Program, steps: int, lam: Tensor, *, h: float, seed:
     h, seed = number(h, "h", H), checked_seed(seed, InvalidRecipe)
     tasks = program.problem.tasks
     draw = torch.Generator().manual_seed(seed)
-    v = 2.0 * torch.randint(0, 2, (tasks.n_tasks,), generator=draw).to(tasks.w) - 1
+    v = 2.0 * torch.randint(0, 2, (tasks.n_tasks,), generator=draw, device="cpu").to(tasks.w) - 1
     ends = [lam]
     for factor in (1, 2):
         other = program.with_tasks(tasks.reweighted(task=tasks.w * (1 + factor * h * v)))

@@ -47,7 +47,7 @@ class Boosted:
         self.y, self.leaves = self.targets(y), self.leaf(x)
         n = len(self.y)
         given = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        self.w = torch.tensor(given, dtype=torch.float64)
+        self.w = torch.tensor(given, dtype=torch.float64, device="cpu")
         if self.leaves.shape[0] != n or self.w.shape != (n,):
             raise InvalidOption(f"x has {self.leaves.shape[0]} rows, y {n}, weights {len(given)}")
         if not bool((torch.isfinite(self.w) & (self.w > 0)).all()):
@@ -63,16 +63,16 @@ class Boosted:
     def targets(self, y: Any) -> Tensor:
         """Targets as the loss reads them (n,): 0 and 1 for classes."""
         if not self.logistic:
-            return torch.tensor(table.numbers(y), dtype=torch.float64)
+            return torch.tensor(table.numbers(y), dtype=torch.float64, device="cpu")
         y, classes = table.column(y), self.model.classes_
         if not np.isin(y, classes).all():
             raise InvalidOption(f"classes are {list(classes)}")
-        return torch.tensor(y == classes[1], dtype=torch.float64)
+        return torch.tensor(y == classes[1], dtype=torch.float64, device="cpu")
 
     def leaf(self, x: Any) -> Tensor:
         """Which node of each tree holds each row of x (n, rounds)."""
         rows = table.inputs(x, self.model.n_features_in_)
-        return torch.tensor(np.stack([t.apply(rows) for t in self.trees], axis=1))
+        return torch.tensor(np.stack([t.apply(rows) for t in self.trees], axis=1), device="cpu")
 
     def asked(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
         """Leaves (m, rounds) and targets (m,) of what an estimator is asked about."""

@@ -30,6 +30,6 @@ def leaf_refit(boosted: Boosted, x: Any, y: Any) -> Tensor:
     before = boosted.loss(boosted.raw(boosted.w, at), target)
     out = boosted.w.new_empty(len(boosted.w), len(at))
     for i in range(len(boosted.w)):
-        w = torch.where(torch.arange(len(boosted.w)) == i, 0.0, boosted.w)
+        w = torch.where(torch.arange(len(boosted.w), device="cpu") == i, 0.0, boosted.w)
         out[i] = boosted.loss(boosted.raw(w, at), target) - before
     return out

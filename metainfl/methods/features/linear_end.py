@@ -45,6 +45,6 @@ def drawn(name: str, layer: nn.Linear, own: dict[str, Tensor]) -> dict[str, Tens
     """Other weights of the head, the same every time: at its own, 0 say, much else looks linear."""
     draw = torch.Generator().manual_seed(0)
     return {
-        n: torch.randn(own[n].shape, generator=draw, dtype=torch.float64).to(own[n])
+        n: torch.randn(own[n].shape, generator=draw, dtype=torch.float64, device="cpu").to(own[n])
         for n in names(name, layer)
     }

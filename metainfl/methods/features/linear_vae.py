@@ -60,7 +60,9 @@ def vae_problem(
         raise InvalidOption(f"rows are (n, d), got shape {tuple(x.shape)}")
     model = LinearVAE(x.shape[1], k, noise=noise, beta=beta)
     draw = torch.Generator().manual_seed(0)
-    start = 0.1 * torch.randn(model.n_params, generator=draw, dtype=torch.float64).to(x)
+    start = 0.1 * torch.randn(model.n_params, generator=draw, dtype=torch.float64, device="cpu").to(
+        x
+    )
     return Problem(
         model, rows(x), NoAdaptation(), inner_loss=elbo_loss, outer_reg=outer_reg, lam=start
     )

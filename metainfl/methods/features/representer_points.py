@@ -65,7 +65,7 @@ def slopes(problem: Problem) -> Tensor:
 
 def _regulariser(problem: Problem) -> float | Tensor:
     reg = problem.outer_reg
-    if not bool(torch.as_tensor(reg).min() > 0):
+    if not bool(torch.as_tensor(reg, device="cpu").min() > 0):
         raise InvalidProblem(
             "the representer theorem needs outer_reg > 0: without it lam is no sum of gradients; take "
             "metainfl.methods.features.rps_lje"

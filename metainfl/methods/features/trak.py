@@ -73,14 +73,18 @@ def trak(
                 target=int(bad[0]),
             )
         if dimension is not None:
-            p = torch.randn(rows.shape[1], dimension, generator=draw, dtype=torch.float64)
+            p = torch.randn(
+                rows.shape[1], dimension, generator=draw, dtype=torch.float64, device="cpu"
+            )
             p = (p / dimension**0.5).to(rows)
             rows, tested = rows @ p, tested @ p
         w = (t.w[:, None] * t.view().query_weight).flatten()
         k = rows.T @ (w[:, None] * rows)
         operator = SymmetricOperator(len(k), k.__matmul__, k[0], k).damped(damping)
-        chosen = torch.tensor([m.task * n + m.instance for m in perturbations])
-        weight = t.w[torch.tensor([m.task for m in perturbations])]  # v's derivative: w_k q phi
+        chosen = torch.tensor([m.task * n + m.instance for m in perturbations], device="cpu")
+        weight = t.w[
+            torch.tensor([m.task for m in perturbations], device="cpu")
+        ]  # v's derivative: w_k q phi
         kernels.append(rows[chosen] @ Dense()(operator, tested.T).solution)
         qs.append(weight * q[chosen])
     return -torch.stack(kernels).mean(0) * torch.stack(qs).mean(0)[:, None]

@@ -37,7 +37,7 @@ def trex(boosted: Boosted, x: Any, *, reg: float = 1e-3) -> Parts:
     f_0 = boosted.start(boosted.w)
     wanted = boosted.raw(boosted.w, own) - f_0
     k = tree_kernel(own, own)
-    eye = torch.eye(len(k), dtype=k.dtype)
+    eye = torch.eye(len(k), dtype=k.dtype, device="cpu")
     alpha = torch.linalg.solve(k + reg * eye, wanted[:, None])
     parts = alpha * tree_kernel(own, at)
     there = boosted.raw(boosted.w, at) - f_0
@@ -47,7 +47,7 @@ def trex(boosted: Boosted, x: Any, *, reg: float = 1e-3) -> Parts:
 
 def tree_kernel(own: Tensor, at: Tensor) -> Tensor:
     """K of training leaves (n, rounds) and others (m, rounds): (n, m)."""
-    k = torch.zeros(len(own), len(at), dtype=torch.float64)
+    k = torch.zeros(len(own), len(at), dtype=torch.float64, device="cpu")
     for leaf, there in zip(own.T, at.T, strict=True):
         size = (
             (leaf[:, None] == leaf).sum(1, keepdim=True).double()

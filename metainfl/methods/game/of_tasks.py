@@ -50,7 +50,7 @@ def _values(
     except InvalidProblem:  # no closed form
         game = solved(problem, targets)
     found = estimator(game).values[[players.index(p) for p in perturbations]]
-    return torch.as_tensor(found).to(problem.tasks.like)
+    return torch.as_tensor(found, device="cpu").to(problem.tasks.like)
 
 
 @claims(estimand="shapley", kinds=TASKS)

@@ -42,7 +42,9 @@ def laplace(problem: Problem, samples: int, *, seed: int = 0) -> Tensor:
             "Laplace's approximation needs a Hessian that is positive definite: more outer_reg makes it so"
         )
     draw = torch.Generator().manual_seed(checked_seed(seed))
-    noise = torch.randn(problem.n_meta, samples, generator=draw, dtype=torch.float64).to(h)
+    noise = torch.randn(
+        problem.n_meta, samples, generator=draw, dtype=torch.float64, device="cpu"
+    ).to(h)
     moved = torch.linalg.solve_triangular(factor.T, noise, upper=True)
     return problem.lam + moved.T
 

@@ -33,7 +33,7 @@ def predicted_slopes(problem: Problem, pool: Tasks) -> Tensor:
         given = pool.select([k]).view()
         counted = without_padding(given)  # query instances are all asked about
         one = given._replace(support_x=counted.support_x, support_y=counted.support_y)
-        tried = Tried(problem, lam, one, None, torch.tensor([k]), "the pool's task")
+        tried = Tried(problem, lam, one, None, torch.tensor([k], device="cpu"), "the pool's task")
         with named(tried):
             prepared = problem.adaptation.prepare(problem.setting, lam, one)
         state = tuple(s[0] for s in prepared)

@@ -104,5 +104,8 @@ def last_layer(problem: Problem) -> Tensor:
             f"a mask ({problem.n_meta},)"
         )
     layer = used_last(problem)
-    parts = [torch.full((s.numel(),), layer_of(n) == layer) for n, s in model.shapes.items()]
+    parts = [
+        torch.full((s.numel(),), layer_of(n) == layer, device="cpu")
+        for n, s in model.shapes.items()
+    ]
     return torch.cat(parts)

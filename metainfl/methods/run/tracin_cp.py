@@ -48,7 +48,7 @@ def tracin_cp(
 
 def represented(times: Sequence[int], steps: int) -> list[float]:
     """How many of the steps are nearest to each of the times."""
-    at = torch.tensor(times, dtype=torch.float64)
-    gaps = (torch.arange(steps, dtype=torch.float64)[:, None] - at).abs()
+    at = torch.tensor(times, dtype=torch.float64, device="cpu")
+    gaps = (torch.arange(steps, dtype=torch.float64, device="cpu")[:, None] - at).abs()
     nearest = gaps == gaps.min(1, keepdim=True).values
     return (nearest / nearest.sum(1, keepdim=True)).sum(0).tolist()

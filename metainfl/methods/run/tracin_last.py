@@ -33,7 +33,7 @@ def tracin_last(
     """Sums over all steps taken (n, m); `parameters` is a mask (p,), by default that of the last layer."""
     reading = Reading(run, perturbations, targets)
     problem = run.program.problem
-    mask = last_layer(problem) if parameters is None else torch.as_tensor(parameters)
+    mask = last_layer(problem) if parameters is None else torch.as_tensor(parameters, device="cpu")
     if mask.dtype != torch.bool or mask.shape != (problem.n_meta,) or not mask.any():
         raise InvalidOption(
             f"parameters must be a mask ({problem.n_meta},) of bool that keeps at least one, got "

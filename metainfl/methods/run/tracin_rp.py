@@ -47,6 +47,6 @@ def sketched(rows: Tensor, dimension: int, seed: int) -> Tensor:
     out, size = torch.zeros_like(rows), max(1, ROWS // p)
     for first in range(0, dimension, size):
         n = min(size, dimension - first)
-        g = torch.randn(n, p, generator=draw, dtype=torch.float64).to(rows)
+        g = torch.randn(n, p, generator=draw, dtype=torch.float64, device="cpu").to(rows)
         out = out + (rows @ g.T) @ g
     return out / dimension

@@ -48,4 +48,6 @@ def embedding_mask(problem: Problem, layer: str | None = None) -> Tensor:
     if not kept:
         there = [n for n, m in model.module.named_modules() if isinstance(m, nn.Embedding)]
         raise InvalidOption(f"no trained torch.nn.Embedding is called {layer!r}; there are {there}")
-    return torch.cat([torch.full((s.numel(),), n in kept) for n, s in model.shapes.items()])
+    return torch.cat(
+        [torch.full((s.numel(),), n in kept, device="cpu") for n, s in model.shapes.items()]
+    )

@@ -28,7 +28,7 @@ def started(module: nn.Module, seed: int, dtype: torch.dtype) -> nn.Module:
             if p.ndim >= 2:
                 around = math.prod(p.shape[2:])
                 bound = math.sqrt(6 / ((p.shape[0] + p.shape[1]) * around))
-                drawn = torch.rand(p.shape, generator=generator, dtype=torch.float64)
+                drawn = torch.rand(p.shape, generator=generator, dtype=torch.float64, device="cpu")
                 p.copy_((2 * drawn - 1) * bound)
             else:
                 p.fill_(0.0 if name.endswith("bias") else 1.0)
