@@ -96,13 +96,16 @@ def _dense(value: Tensor, name: str) -> Tensor:
 
 def _write(path: Path, tensors: Read, about: str) -> None:
     """The file beside its place, then at it."""
+    path = path.resolve()  # what a link points at, not the link
     half = path.with_name(path.name + ".part")
     if not path.parent.is_dir():
         raise MissingData(
             f"there is no directory {path.parent} to write {path.name} to: make it first"
         )
-    if path.is_dir():
-        raise InvalidProblem(f"{path} is a directory: give the name of a file in it")
+    if path.exists() and not path.is_file():
+        kind = "a directory" if path.is_dir() else "no file but a device or a pipe"
+        inside = " in it" if path.is_dir() else ""
+        raise InvalidProblem(f"{path} is {kind}: give the name of a file{inside}")
     try:
         save_file(tensors, half, metadata={"metainfl": about})
         half.replace(path)

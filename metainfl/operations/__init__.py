@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch.overrides import TorchFunctionMode
 
 from metainfl.operations.attention import ATTENTION
@@ -25,7 +26,7 @@ from metainfl.operations.normalisation import NORMALISATION
 from metainfl.operations.pointwise import POINTWISE
 from metainfl.operations.randomness import RANDOM
 from metainfl.operations.recurrent import RECURRENT
-from metainfl.operations.refused import REFUSED, private, refuse_private
+from metainfl.operations.refused import REFUSED, address, private, refuse_private
 
 INSTEAD: dict[Any, Callable[..., Any]] = {
     **NORMALISATION,
@@ -47,6 +48,18 @@ INSTEAD: dict[Any, Callable[..., Any]] = {
 Watch = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], None]
 
 
+def _ours(func: Any) -> Any:
+    """What is called in place of an operation: also of one that a program calls by its address, as exported
+    modules do (torch.ops.aten.layer_norm.default is torch.layer_norm).
+    """
+    if func in INSTEAD:
+        return INSTEAD[func]
+    if private(func):
+        return refuse_private(func)
+    name = address(func)
+    return func if name is None else INSTEAD.get(getattr(torch, name, None), func)
+
+
 class _Replacing(TorchFunctionMode):
     def __init__(self, watch: Watch | None) -> None:
         super().__init__()
@@ -58,8 +71,7 @@ class _Replacing(TorchFunctionMode):
         # torch leaves the mode for the length of this call: what is called may enter it again
         outside, _here.active = _here.active, False
         try:
-            ours = INSTEAD.get(func, refuse_private(func) if private(func) else func)
-            found = ours(*args, **(kwargs or {}))
+            found = _ours(func)(*args, **(kwargs or {}))
             if self.watch is not None:
                 self.watch(func, args, kwargs or {}, found)
             return found

@@ -64,9 +64,16 @@ REFUSED: dict[Any, Callable[..., Any]] = {
 }
 
 
+def address(func: Any) -> str | None:
+    """The name of an operator that is called by its address (torch.ops.aten.*); None for any other."""
+    if not isinstance(func, (OpOverload, OpOverloadPacket)):
+        return None
+    return str(func.__name__).partition(".")[0]
+
+
 def private(func: Any) -> bool:
     """Whether this is one of torch's private operators, called by its address."""
-    return isinstance(func, (OpOverload, OpOverloadPacket)) and func.__name__.startswith("_")
+    return (address(func) or "").startswith("_")
 
 
 def refuse_private(func: Any) -> Callable[..., Any]:

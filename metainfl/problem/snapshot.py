@@ -118,6 +118,11 @@ def _refuse(module: nn.Module) -> None:
                 ".double()"
             )
     for name, m in module.named_modules():
+        if m._backward_hooks or m._backward_pre_hooks:
+            raise InvalidProblem(
+                f"layer {name!r} has a backward hook, which torch.func cannot run, and which may change "
+                "gradients: remove it (the handle that register_full_backward_hook returned, .remove())"
+            )
         if isinstance(m, nn.modules.dropout._DropoutNd) and m.training and m.p > 0:
             raise InvalidProblem(f"dropout layer {name!r} is in training mode; call .eval()")
         if m.training and _power_iteration(m):
