@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem
+from metainfl.problem.dense import dense
 from metainfl.problem.model import Model
 
 Rate = float | Tensor | Mapping[str, "float | Tensor"]
@@ -33,7 +34,7 @@ def _one(rate: float | Tensor, what: str) -> Tensor:
     )
     if value.is_complex():
         raise InvalidProblem(f"{what} must be real, got {value.dtype}: give its real part")
-    if not torch.isfinite(value).all():
+    if not torch.isfinite(dense(what, value)).all():
         raise InvalidProblem(f"{what} is not finite")
     return value
 

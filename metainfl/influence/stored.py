@@ -16,6 +16,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.influence.compressed import Compressed, compressed
 from metainfl.influence.explained import slopes_of
+from metainfl.problem.dense import dense
 from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
@@ -41,7 +42,7 @@ class Stored:
             t = getattr(self, name)
             if not isinstance(t, Tensor) or not t.is_floating_point() or t.ndim != axes:
                 raise InvalidProblem(f"{name} must be a tensor {shape} of floats, got {said(t)}")
-            object.__setattr__(self, name, t.detach().clone())
+            object.__setattr__(self, name, dense(name, t).detach().clone())
         wanted = (len(self.perturbations), len(self.lam))
         if self.value.shape != wanted:
             raise InvalidProblem(

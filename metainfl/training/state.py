@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
+from metainfl.problem.dense import dense
 from metainfl.problem.given import said
 from metainfl.training.given import whole
 from metainfl.training.optimisers import Optimiser
@@ -44,6 +45,7 @@ def fresh(start: Tensor | State, optimiser: Optimiser, like: Tensor, n_meta: int
         if not isinstance(t, Tensor) or t.is_complex():
             kind = t.dtype if isinstance(t, Tensor) else said(t)
             raise InvalidRecipe(f"{name} of the start must be a real tensor, got {kind}")
+        dense(f"{name} of the start", t, InvalidRecipe)
         if t.shape != (n_meta,):
             raise InvalidRecipe(f"{name} of the start must be ({n_meta},), got {tuple(t.shape)}")
         if not torch.isfinite(t).all():

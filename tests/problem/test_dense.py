@@ -7,6 +7,7 @@ import torch
 
 import metainfl as mi
 from metainfl.advice import advise
+from metainfl.training import Recipe, train
 
 D = torch.float64
 
@@ -23,6 +24,10 @@ def problem(**changes):
     )
 
 
+def trained(p, start=None):
+    return train(p, Recipe(rate=0.1, steps=1), start=start, progress=False)
+
+
 def asked(p, odd):
     vector = odd(torch.ones(6, dtype=D))
     matrix = odd(torch.ones(1, 6, dtype=D))
@@ -37,6 +42,10 @@ def asked(p, odd):
         "product": lambda: p.hessian_product(p.lam, vector),
         "products": lambda: p.products(p.lam)(vector),
         "symmetry": lambda: problem(lam=p.lam, symmetry=lambda lam: matrix.mT).tangent(),
+        "stored": lambda: mi.Stored(matrix, [mi.task(0)], p.lam),
+        "seeds": lambda: trained(p).sensitivities(matrix),
+        "start of a run": lambda: trained(p, vector),
+        "rates": lambda: mi.Unrolled(1, vector),
         "edits": lambda: mi.removal.target_losses(p, matrix, p.tasks),
     }
 
@@ -45,7 +54,7 @@ def asked(p, odd):
 @pytest.mark.parametrize("name", list(asked(problem(lam=torch.ones(6)), lambda t: t)))
 def test_a_tensor_without_values_is_named(odd, name):
     """Guards torch's own errors from comparisons and copies of what has no values, or not all of them."""
-    with pytest.raises(mi.InvalidProblem, match=r"give (a tensor that has values|.*to_dense)"):
+    with pytest.raises(mi.MetainflError, match=r"give (a tensor that has values|.*to_dense)"):
         asked(problem(lam=torch.ones(6)), odd)[name]()
 
 
