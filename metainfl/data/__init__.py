@@ -16,6 +16,7 @@ from metainfl.data.mini_imagenet import read_mini_imagenet
 from metainfl.data.mnist import read_emnist, read_mnist
 from metainfl.data.omniglot import read_omniglot
 from metainfl.data.readers import read
+from metainfl.data.tabular import read_tabular
 
 __all__ = [
     "LabelledData",
@@ -37,6 +38,7 @@ __all__ = [
     "read_mnist",
     "read_omniglot",
     "read_table",
+    "read_tabular",
     "resized",
     "rotated",
     "rotated_copies",

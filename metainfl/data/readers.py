@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from metainfl.data.labelled import LabelledData
 from metainfl.data.mini_imagenet import read_mini_imagenet
 from metainfl.data.mnist import read_emnist, read_mnist
 from metainfl.data.omniglot import read_omniglot
+from metainfl.data.tabular import read_tabular
 from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks, MissingData
 
@@ -29,6 +30,7 @@ ON_DISK: dict[str, Callable[..., LabelledData]] = {
     "mini-imagenet": read_mini_imagenet,
     "fc100": read_fc100,
     "cifar10": read_cifar10,
+    "tabular": read_tabular,
 }
 
 
@@ -36,18 +38,22 @@ ON_DISK: dict[str, Callable[..., LabelledData]] = {
 def read(name: str, directory: str | Path | None = None, **options: Any) -> LabelledData:
     """The data set of that name, from `directory` or the folder that METAINFL_DATA names.
 
-    `options` go to its reader (`split`, `parts`, `size`, `kind`). The bundled ones (digits and tables)
-    need no directory. Raises `MissingData`, `BrokenData`.
+    `options` go to its reader (`split`, `parts`, `size`, `kind`; "tabular" needs `table`). The bundled ones
+    (digits and tables) need no directory. Raises `MissingData`, `BrokenData`.
     """
     reader = ON_DISK.get(name) or BUNDLED.get(name)
     if reader is not None:
-        takes = set(signature(reader).parameters) - {"directory", "name"}
+        asked = {n: p for n, p in signature(reader).parameters.items() if n != "directory"}
+        takes = set(asked) - {"name"}
         unknown = sorted(set(options) - takes)
         if unknown:
             raise InvalidTasks(
                 f"the reader of {name} has no option {', '.join(unknown)}: it takes "
                 f"{', '.join(sorted(takes)) or 'none'}"
             )
+        needed = [n for n in asked if name in ON_DISK and asked[n].default is Parameter.empty]
+        if absent := [n for n in needed if n not in options]:
+            raise InvalidTasks(f"the reader of {name} needs {', '.join(absent)}=...")
         return reader(directory, **options) if name in ON_DISK else reader()
     raise MissingData(
         f"no data set is called {name!r}; there are {', '.join(sorted({**BUNDLED, **ON_DISK}))}"

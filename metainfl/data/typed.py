@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, wraps
 from inspect import Parameter, signature
-from typing import Any, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
@@ -65,7 +66,7 @@ def _wrong(value: Any, hint: Any) -> str:
     if get_origin(hint) is Callable or any(get_origin(k) is Callable for k in kinds):
         optional = value is None and type(None) in get_args(hint)
         return "" if callable(value) or optional else "a function of a tensor"
-    if len(kinds) != 1 or get_origin(hint) in (list, tuple, dict):
+    if len(kinds) != 1 or get_origin(hint) not in (None, Union, UnionType):
         return ""
     kind = kinds[0]
     if kind is Any or not isinstance(kind, type) or isinstance(value, kind):
