@@ -6,7 +6,13 @@ from metainfl.errors import InvalidOption
 from metainfl.experiments.experiment import Experiment
 from metainfl.experiments.paper_001 import figure1, figure2, pictures, table1
 from metainfl.experiments.paper_002 import convolution, degraded, gauss_newton, noise, self_rank
-from metainfl.experiments.paper_004 import active, images, shortcuts, trimming
+from metainfl.experiments.paper_004 import (
+    active,
+    errata,
+    images,
+    shortcuts,
+    trimming,
+)
 from metainfl.experiments.trained import gaps
 from metainfl.numbers import said
 
@@ -23,6 +29,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         noise.EXPERIMENT,
         convolution.EXPERIMENT,
         trimming.EXPERIMENT,
+        errata.EXPERIMENT,
         active.EXPERIMENT,
         images.EXPERIMENT,
         shortcuts.EXPERIMENT,

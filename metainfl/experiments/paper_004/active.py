@@ -49,10 +49,11 @@ def drawn(seed: int) -> Parts:
 def cell(size: str, seed: int, data: Path | None) -> Cell:
     """Accuracy after each round (6,), by way of choosing."""
     made = {"rounds": ROUNDS, "bought": BOUGHT, "seed": seed}
-    return {way: curve(way, drawn(seed), _trained, **made) for way in WAYS}
+    return {way: curve(way, drawn(seed), trained, **made) for way in WAYS}
 
 
-def _trained(x: Tensor, y: Tensor) -> tuple[Problem, Callable[[Tensor], Tensor]]:
+def trained(x: Tensor, y: Tensor) -> tuple[Problem, Callable[[Tensor], Tensor]]:
+    """The softmax regression at its minimum, and what it reads of inputs: the inputs."""
     problem = Problem(
         Linear(COMPONENTS, CLASSES), single(x, y), NoAdaptation(), inner_loss=cross_entropy,
         outer_reg=0.1,
