@@ -12,6 +12,7 @@ squared. Cost: one right-hand side a feature of each datum, and a derivative of 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Unpack
 
 import torch
@@ -33,6 +34,7 @@ from metainfl.problem.weights import check
 
 #: shifts of all data, features a datum, how -> d lam/d omega (d, p) of each
 Turn = Callable[[Problem, Sequence[Perturbation], Sequence[int], How], Sequence[Tensor]]
+BLOCK = 2**27  # numbers of d lam/d omega that are held at once: a gigabyte
 RCOND = 1e-10  # G has rank K - 1 at most: what is below this share of its largest eigenvalue is rounding
 
 
@@ -98,13 +100,27 @@ def measured(
         for p, d in zip(instances, widths, strict=True)
         for a in range(d)
     ]
-    turned = turn(problem, moves, widths, how)
-    with named():
-        rows = [
-            _one(problem, p, moved, moved @ slopes.T, rcond)
-            for p, moved in zip(instances, turned, strict=True)
-        ]
+    rows, first = [], 0
+    for part in _blocks(widths, problem.lam.numel()):
+        count = sum(widths[part])
+        turned = turn(problem, moves[first : first + count], widths[part], how)
+        first += count
+        with named():
+            rows += [
+                _one(problem, p, moved, moved @ slopes.T, rcond)
+                for p, moved in zip(instances[part], turned, strict=True)
+            ]
     return finite(torch.stack(rows), instances, "FI")
+
+
+def _blocks(widths: Sequence[int], params: int) -> list[slice]:
+    """Data whose d lam/d omega are held at once: as many as BLOCK numbers take, one at least."""
+    ends, held = [0], 0
+    for k, width in enumerate(widths):
+        if held and (held + width) * params > BLOCK:
+            ends, held = [*ends, k], 0
+        held += width
+    return [slice(a, b) for a, b in pairwise([*ends, len(widths)])]
 
 
 def _one(problem: Problem, p: Perturbation, moved: Tensor, b: Tensor, rcond: float) -> Tensor:

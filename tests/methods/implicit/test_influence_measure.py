@@ -8,6 +8,7 @@ import torch
 
 import metainfl as mi
 from metainfl.errors import InvalidOption, InvalidProblem
+from metainfl.methods.implicit import influence_measure as module
 from metainfl.methods.implicit.influence_measure import fi_util, influence_measure
 from metainfl.oracle import small_case
 from metainfl_reference.estimands import input_shift
@@ -44,6 +45,17 @@ def test_util_is_of_the_mean_slope():
     assert_close(fi_util(problem, asked, one), influence_measure(problem, asked, one)[:, 0], 1e-12)
     both = problem.tasks.select([0, 0])
     assert_close(fi_util(problem, asked, both), fi_util(problem, asked, one), 1e-12)
+
+
+@pytest.mark.parametrize("block", [1, 30, 10**9])
+def test_a_block_of_memory_changes_nothing(monkeypatch, block):
+    """Guards a datum that is left out between two blocks, or taken for its neighbour."""
+    problem = small_case("single_softmax").problem()
+    asked = [mi.query(k, j) for k, j in ((2, 1), (0, 0), (1, 1), (0, 1))]
+    whole = influence_measure(problem, asked, problem.tasks)
+    monkeypatch.setattr(module, "BLOCK", block)
+    assert_close(influence_measure(problem, asked, problem.tasks), whole, 1e-12)
+    assert len(whole.unique(dim=0)) == len(asked)
 
 
 def test_units_of_the_inputs_do_not_matter():
