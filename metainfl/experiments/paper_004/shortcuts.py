@@ -17,7 +17,8 @@ import torch
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.paper_004.buying import curve, mean_after, values
-from metainfl.experiments.paper_004.pools import drawn, images, sizes_of, trained_on
+from metainfl.experiments.paper_004.nets import trained_with
+from metainfl.experiments.paper_004.pools import drawn, images, sizes_of
 from metainfl.metrics.intervals import interval, paired, rank_agreement
 
 WAYS = ("FI", "KFSVD", "forest", "IV", "BALD")
@@ -28,7 +29,7 @@ AGREE = 0.9
 def cell(size: str, seed: int, data: Path | None) -> Cell:
     """By way: accuracy after each round; seconds, and agreement with FI, of the first purchase."""
     sizes, parts = sizes_of(size), drawn("balanced", seed, size, data)
-    trained = trained_on(sizes["steps"], seed, size)
+    trained = trained_with(sizes, seed)
     problem, read = trained(*parts["labelled"])
     pool, valid = read(parts["pool"][0]), (read(parts["valid"][0]), parts["valid"][1])
     rounds = {"rounds": sizes["rounds"], "bought": sizes["bought"], "seed": seed}
