@@ -10,6 +10,7 @@ from metainfl.experiments.paper_004 import (
     active,
     errata,
     images,
+    one_dimension,
     shortcuts,
     trimming,
 )
@@ -30,6 +31,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         convolution.EXPERIMENT,
         trimming.EXPERIMENT,
         errata.EXPERIMENT,
+        one_dimension.EXPERIMENT,
         active.EXPERIMENT,
         images.EXPERIMENT,
         shortcuts.EXPERIMENT,

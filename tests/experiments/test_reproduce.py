@@ -184,6 +184,8 @@ def test_each_runs_through(name, tmp_path, monkeypatch):
 
         few = {"pool": 40, "test": 40, "rounds": 1, "steps": 4}
         monkeypatch.setattr(pools, "SIZES", {**pools.SIZES, **few})
+    elif name == "004-one-dimension":
+        monkeypatch.setattr(module, "SIZES", {"train": 60, "valid": 10, "test": 20})
     elif "linear" in module.SIZES:
         monkeypatch.setattr(module, "SIZES", {"linear": (40, 10, 20), "nonlinear": (40, 10, 20)})
     else:
