@@ -13,7 +13,9 @@ from metainfl.data.locate import first_of, folders
 from metainfl.data.table_files import ENDS, Column, columns_of
 from metainfl.data.typed import typed
 from metainfl.errors import BrokenData, InvalidTasks, MissingData
+from metainfl.numbers import said
 
+LONGEST = 200  # of a file's name
 MOST = 200  # different words of a column that are made into features
 
 
@@ -38,8 +40,10 @@ def read_tabular(
         raise InvalidTasks(f'missing is "refuse" or "drop", not {missing!r}')
     if isinstance(leave_out, str):
         raise InvalidTasks(f"leave_out is a list of names of columns, not the word {leave_out!r}")
-    if Path(table).name != table:
-        raise MissingData(f"a table is a file's name without its end, such as adult, not {table!r}")
+    if not table or Path(table).name != table or len(table) > LONGEST or "\0" in table:
+        raise MissingData(
+            f"a table is a file's name without its end, such as adult, not {said(table)}"
+        )
     source = (
         f"the table {table}: {table}.arff, as OpenML publishes tables, or {table}.csv with the names of its "
         "columns in the first line, gzipped or not, in a folder tables"

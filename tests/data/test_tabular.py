@@ -95,8 +95,9 @@ def test_missing(tmp_path):
         MissingData, match=r"none of bank.arff, .*bank.csv.gz lies .*as OpenML publishes"
     ):
         read_tabular(tmp_path, table="bank")
-    with pytest.raises(MissingData, match="file's name without its end"):
-        read_tabular(tmp_path, table="../bank")
+    for wrong in ("../bank", "", "a\0b", "a" * 5000):
+        with pytest.raises(MissingData, match="file's name without its end"):
+            read_tabular(tmp_path, table=wrong)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import metainfl as mi
 from metainfl import training
 from metainfl.attribution import attribute, example
 from metainfl.attribution.edit import without
-from metainfl.data import read, read_cifar10, read_mnist, read_omniglot
+from metainfl.data import read, read_cifar10, read_mnist, read_omniglot, read_tabular
 from metainfl.errors import MetainflError
 from metainfl.experiments.reproduce import reproduce, results
 from metainfl.games import Utility
@@ -63,6 +63,7 @@ def takers(run, tmp_path):
         "read_omniglot": read_omniglot,
         "read_mnist": read_mnist,
         "read_cifar10": read_cifar10,
+        "read_tabular": lambda o: read_tabular(o, table="adult"),
         "write_tasks": lambda o: write_tasks(o, [tasks]),
         "open_tasks": open_tasks,
         "streamed": lambda o: streamed(run, [mi.task(0)], tasks, o),
