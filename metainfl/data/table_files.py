@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import math
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from scipy.io import arff
 from metainfl.errors import BrokenData
 
 ENDS = (".arff", ".arff.gz", ".csv", ".csv.gz")
+_PARTS = re.compile(r"(.*?^[ \t]*@data[^\n]*\n)(.*)", re.IGNORECASE | re.MULTILINE | re.DOTALL)
+_DOUBLE = re.compile(r"('[^'\n]*')|\"([^\"'\n]*)\"")
+_SPACES = re.compile(r"('[^'\n]*'|\"[^\"\n]*\")|[ \t]*,[ \t]*")
 MISSING = frozenset(("", "?", "na", "nan"))
 
 
@@ -64,6 +68,10 @@ def _text(path: Path) -> str:
 
 
 def _arff(path: Path, text: str) -> list[Column]:
+    # scipy knows single quotes in the head alone, and takes " 'a'" for another word than 'a'
+    text = _DOUBLE.sub(lambda found: found[1] or f"'{found[2]}'", text)
+    if parts := _PARTS.match(text):
+        text = parts[1] + _SPACES.sub(lambda found: found[1] or ",", parts[2])
     try:
         rows, about = arff.loadarff(io.StringIO(text))
     except (arff.ArffError, NotImplementedError, ValueError, LookupError, StopIteration) as e:

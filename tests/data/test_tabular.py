@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from metainfl.data import read, read_tabular
+from metainfl.data.table_files import columns_of
 from metainfl.errors import BrokenData, InvalidTasks, MissingData
 
 ROWS = [
@@ -52,6 +53,29 @@ def test_each_form_is_the_same_table(tmp_path, form):
     x = np.column_stack([(age - age.mean()) / age.std(), work, [1, 0, 1, 1]])
     assert np.abs(found.x.numpy() - x).max() < 1e-12 and found.labels.tolist() == [0, 1, 0, 1]
     assert found.classes == ("<=50K", ">50K") and found.name == "adult"
+
+
+QUOTED = """@relation 'bank, in part'
+@attribute 'marital, status' {'Married, civ',Never-married,"a b"}
+@attribute "capital-gain" real
+@attribute 'class label' { '<=50K', '>50K' }
+
+@data
+% a remark, and spaces
+'Married, civ',2174,'<=50K'
+Never-married, 0 , '>50K'
+"a b",1,'>50K'
+"""
+
+
+def test_quoted_words_and_spaces(tmp_path):
+    """Guards a comma within a word, and a space that makes another word of it."""
+    write(tmp_path, "bank.arff", QUOTED)
+    found = columns_of(tmp_path / "bank.arff")
+    assert [c.name for c in found] == ["marital, status", "capital-gain", "class label"]
+    assert found[0].values.tolist() == ["Married, civ", "Never-married", "a b"]
+    assert found[1].values.tolist() == [2174, 0, 1]
+    assert found[2].values.tolist() == ["<=50K", ">50K", ">50K"]
 
 
 def test_columns_are_chosen_by_name(tmp_path):
