@@ -12,6 +12,7 @@ from metainfl.experiments.paper_004 import (
     images,
     one_dimension,
     shortcuts,
+    tables,
     trimming,
 )
 from metainfl.experiments.trained import gaps
@@ -32,6 +33,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         trimming.EXPERIMENT,
         errata.EXPERIMENT,
         one_dimension.EXPERIMENT,
+        tables.EXPERIMENT,
         active.EXPERIMENT,
         images.EXPERIMENT,
         shortcuts.EXPERIMENT,

@@ -186,6 +186,10 @@ def test_each_runs_through(name, tmp_path, monkeypatch):
         monkeypatch.setattr(pools, "SIZES", {**pools.SIZES, **few})
     elif name == "004-one-dimension":
         monkeypatch.setattr(module, "SIZES", {"train": 60, "valid": 10, "test": 20})
+    elif name == "004-tables":
+        monkeypatch.setattr(module, "SMALL", {"train": 60, "valid": 20, "test": 30})
+        monkeypatch.setattr(module, "SMALL_BUYING", (10, 30, 1, 5))
+        monkeypatch.setattr(module, "ORDERS", 4)
     elif "linear" in module.SIZES:
         monkeypatch.setattr(module, "SIZES", {"linear": (40, 10, 20), "nonlinear": (40, 10, 20)})
     else:

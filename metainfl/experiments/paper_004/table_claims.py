@@ -1,0 +1,101 @@
+"""How claims on tables are judged: on every table that has what a claim asks for, and it holds on all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from metainfl.experiments import telling
+from metainfl.experiments.experiment import UNTOLD, Cell, Holds, Verdict
+from metainfl.experiments.paper_004.buying import mean_after
+from metainfl.experiments.paper_004.on_tables import COUNTS
+from metainfl.metrics.intervals import Interval, paired
+
+COUNT = 20
+NEAR = 0.005
+SPLITS = "Seeds are splits of the same rows: the interval is that of a split, not of another table."
+Part = Callable[[str], Interval | None]  # table -> what is told of it
+
+
+def on_all(
+    cells: Sequence[Cell], part: Part, tell: Callable[[Interval], Holds], why: str
+) -> Verdict:
+    """One claim on every table that has what it asks for: it holds where it holds on all."""
+    found = {name: gap for name in cells[0] if (gap := part(name)) is not None}
+    if not found:
+        return Verdict(UNTOLD, "-", "No table here has what this asks for.")
+    ours = "; ".join(f"{name} {gap}" for name, gap in found.items())
+    word = telling.all_of(*(tell(g) for g in found.values()))
+    return Verdict(word, ours, f"{why} {SPLITS}")
+
+
+def trims_better(kind: str, way: str, other: str) -> Callable[[Sequence[Cell]], Verdict]:
+    """Whether accuracy after trimming by one way is above that after another ("none": no trimming)."""
+
+    def judge(cells: Sequence[Cell]) -> Verdict:
+        names = [f"{w} {COUNT}" if w != "none" else w for w in (way, other)]
+
+        def part(table: str) -> Interval | None:
+            own = [c[table][kind] for c in cells]
+            return paired(*([c[n] for c in own] for n in names)) if names[1] in own[0] else None
+
+        rest = [_gaps(cells, kind, way, other, n) for n in COUNTS if n != COUNT]
+        return on_all(cells, part, telling.above, f"{COUNT} rows. " + " ".join(rest))
+
+    return judge
+
+
+def _gaps(cells: Sequence[Cell], kind: str, way: str, other: str, count: int) -> str:
+    there = f"{other} {count}" if other != "none" else other
+    gaps = [
+        str(
+            paired(
+                [c[t][kind][f"{way} {count}"] for c in cells], [c[t][kind][there] for c in cells]
+            )
+        )
+        for t in cells[0]
+        if there in cells[0][t][kind]
+    ]
+    return f"{count} rows: {'; '.join(gaps)}."
+
+
+def no_gain(cells: Sequence[Cell]) -> Verdict:
+    """Whether trimming at random gains less than NEAR."""
+
+    def part(table: str) -> Interval:
+        own = [c[table]["clean"] for c in cells]
+        return paired([c[f"random {COUNT}"] for c in own], [c["none"] for c in own])
+
+    why = f"{COUNT} rows. No improvement is taken as less than {NEAR}."
+    return on_all(cells, part, lambda gap: telling.below(gap, NEAR), why)
+
+
+def buys_better(other: str) -> Callable[[Sequence[Cell]], Verdict]:
+    """Whether FI-active is above another way of buying, over all rounds."""
+
+    def judge(cells: Sequence[Cell]) -> Verdict:
+        return on_all(
+            cells,
+            lambda t: _bought(cells, t, "FI", other),
+            telling.above,
+            "Mean accuracy over the rounds.",
+        )
+
+    return judge
+
+
+def alike(cells: Sequence[Cell]) -> Verdict:
+    """Whether BALD is as good as chance, to NEAR."""
+
+    def tell(gap: Interval) -> Holds:
+        near, away = gap.low >= -NEAR and gap.high <= NEAR, gap.low > NEAR or gap.high < -NEAR
+        return telling.told(near, away)
+
+    why = f"Mean accuracy over the rounds; comparable is taken as within {NEAR}."
+    return on_all(cells, lambda t: _bought(cells, t, "BALD", "random"), tell, why)
+
+
+def _bought(cells: Sequence[Cell], table: str, way: str, other: str) -> Interval | None:
+    if "buying" not in cells[0][table]:
+        return None
+    own = [c[table]["buying"] for c in cells]
+    return paired(mean_after(own, way), mean_after(own, other))
