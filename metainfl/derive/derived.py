@@ -21,7 +21,6 @@ from metainfl.derive.finite import finite_rows, finite_vector
 from metainfl.derive.linear_model import applies, linear_hessian
 from metainfl.derive.loop import Stack, each, total
 from metainfl.derive.measure import measured, weight_of_a_graph, works
-from metainfl.derive.modes import require_plain
 from metainfl.derive.plan import SMALL, Plan, unmeasured
 from metainfl.derive.product import Tape, fresh, stack_gradient
 from metainfl.derive.stationary import require_stationary, terms
@@ -126,7 +125,6 @@ class Derived(Definition):
         For many products at problem.lam take `metainfl.curvature.exact`, which keeps what they share.
         """
         lam = self.place(lam)
-        require_plain(lam)  # before the vectors take after it
         vectors = multiplied(vectors, lam)
         found = fresh(self, lam, vectors, self.settled(lam))
         return finite_vector(self, lam, found, "Hessian product")

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metainfl.derive.modes import require_constant
+from metainfl.derive.modes import require_constant, require_plain
 from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.problem.dense import dense
 
@@ -29,6 +29,7 @@ def multiplied(vectors: Any, lam: Tensor) -> Tensor:
             f"{NAME} must be real, got {vectors.dtype}: multiply real and imaginary parts"
         )
     require_constant(vectors)
+    require_plain(lam)  # before the vectors take after it
     own = dense(NAME, vectors).to(lam)
     if not torch.isfinite(own).all():
         raise NotFinite("the vector to be multiplied by H is not finite", quantity="vector")
