@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from metainfl.errors import InvalidOption
 
 Cell = dict[str, Any]
+Plot = Callable[[Any, Sequence[Cell]], None]
 Holds = Literal["holds", "does not hold", "cannot be told here"]
 UNTOLD: Literal["cannot be told here"] = "cannot be told here"
 #: fewer say too little about noise
@@ -59,6 +60,7 @@ class Experiment:
     figure    (axes, cells) draws the picture
     sizes     those that differ; at "medium" and "paper" it reads real data, from the data folder
     version   changes where cells of an older one mean something else
+    figures   more of them by name, as the paper draws its own
     """
 
     name: str
@@ -68,10 +70,11 @@ class Experiment:
     cell: Callable[[str, int, Path | None], Cell]
     claims: tuple[Claim, ...]
     tables: Callable[[Sequence[Cell]], list[Table]]
-    figure: Callable[[Any, Sequence[Cell]], None] | None = None
+    figure: Plot | None = None
     seeds: Mapping[str, int] | None = None
     version: int = 1
     sizes: tuple[str, ...] = ("small", "paper")
+    figures: Mapping[str, Plot] = field(default_factory=dict)
 
     def at(self, size: str) -> None:
         """`InvalidOption` where there is no such size."""

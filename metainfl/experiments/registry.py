@@ -5,7 +5,16 @@ from __future__ import annotations
 from metainfl.errors import InvalidOption
 from metainfl.experiments.experiment import Experiment
 from metainfl.experiments.paper_001 import figure1, figure2, pictures, table1
-from metainfl.experiments.paper_002 import convolution, degraded, gauss_newton, noise, self_rank
+from metainfl.experiments.paper_002 import (
+    amounts,
+    convolution,
+    degraded,
+    gauss_newton,
+    groups,
+    noise,
+    self_rank,
+    stored,
+)
 from metainfl.experiments.paper_004 import (
     active,
     errata,
@@ -29,7 +38,10 @@ EXPERIMENTS: dict[str, Experiment] = {
         degraded.EXPERIMENT,
         gauss_newton.EXPERIMENT,
         noise.EXPERIMENT,
+        amounts.EXPERIMENT,
+        groups.EXPERIMENT,
         convolution.EXPERIMENT,
+        stored.EXPERIMENT,
         trimming.EXPERIMENT,
         errata.EXPERIMENT,
         one_dimension.EXPERIMENT,

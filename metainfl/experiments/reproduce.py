@@ -9,7 +9,7 @@ from typing import Any
 from metainfl.data.locate import root_of
 from metainfl.errors import InvalidOption
 from metainfl.experiments.cells import Tell, cells
-from metainfl.experiments.experiment import FEWEST_SEEDS, UNTOLD
+from metainfl.experiments.experiment import FEWEST_SEEDS, UNTOLD, Cell, Experiment
 from metainfl.experiments.registry import EXPERIMENTS, find
 from metainfl.numbers import whole
 from metainfl.plain import from_json, write_json
@@ -62,11 +62,19 @@ def reproduce(
         "environment": environment(),
     }
     write_json(folder / "result.json", result)
-    if experiment.figure is not None:
+    _draw(experiment, done, folder)
+    return result
+
+
+def _draw(experiment: Experiment, done: list[Cell], folder: Path) -> None:
+    """Its figures, the named ones as figure-NAME."""
+    plots = {"figure": experiment.figure} if experiment.figure is not None else {}
+    plots |= {f"figure-{name}": plot for name, plot in experiment.figures.items()}
+    if plots:
         from metainfl.report.figures import draw
 
-        draw("figure", experiment.figure, done, folder)
-    return result
+        for name, plot in plots.items():
+            draw(name, plot, done, folder)
 
 
 def results(out: str | Path) -> list[Result]:

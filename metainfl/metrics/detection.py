@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,15 +38,18 @@ def area(scores: Sequence[float], wrong: Sequence[bool]) -> float:
     return float((a < b).mean() + 0.5 * (a == b).mean())
 
 
-def proper_order(first: Sequence[float], second: Sequence[float]) -> bool:
-    """Whether the first group's mean is above the second's (002, section 5.2)."""
-    means = []
+def proper_order(first: Sequence[float], second: Sequence[float], *, by: str = "mean") -> bool:
+    """Whether the first group's mean is above the second's (002, section 5.2); or median, as `by` says."""
+    centres: dict[str, Callable[[np.ndarray], Any]] = {"mean": np.mean, "median": np.median}
+    if not isinstance(by, str) or by not in centres:
+        raise InvalidOption(f"groups are ordered by {' or '.join(centres)}, not by {by!r}")
+    found = []
     for name, group in (("first", first), ("second", second)):
         values = numbers(group, f"the {name} group")
         if len(values) == 0 or not np.isfinite(values).all():
-            raise InvalidOption(f"the {name} group has no mean: got {list(group)[:5]}")
-        means.append(float(np.mean(values)))
-    return means[0] > means[1]
+            raise InvalidOption(f"the {name} group has no {by}: got {list(group)[:5]}")
+        found.append(float(centres[by](values)))
+    return found[0] > found[1]
 
 
 def self_rank(scores: Sequence[float], own: int) -> int:

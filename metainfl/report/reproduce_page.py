@@ -36,11 +36,13 @@ def _one(result: Mapping[str, Any], folder: Path) -> str:
             f"Paper: {escape(c['paper'])}. Here: {escape(c['ours'])}. {escape(c['why'])}{beside}</li>"
         )
     out.append("</ul>")
-    svg = folder / f"{result['name']}-{result['size']}" / "figure.svg"
-    if svg.exists():
+    own = folder / f"{result['name']}-{result['size']}"
+    for svg in sorted(own.glob("figure*.svg"), key=lambda path: path.stem):
         text = svg.read_text()
         drawn = text[text.index("<svg") :].replace("#262626", "currentColor")
-        out.append(f"<figure role='img' aria-label='{escape(result['about'])}'>{drawn}</figure>")
+        named = svg.stem.removeprefix("figure").replace("-", " ")
+        label = escape(f"{result['about']}{named}")
+        out.append(f"<figure role='img' aria-label='{label}'>{drawn}</figure>")
     for t in result["tables"]:
         columns = list(t["rows"][0]) if t["rows"] else []
         name = f"{result['name']} {t['name']}"

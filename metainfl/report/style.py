@@ -64,3 +64,11 @@ def series(
     for n, name in enumerate(dict.fromkeys(r[by] for r in rows)):
         own = [r for r in rows if r[by] == name]
         line(axes, [r[x] for r in own], [r.get(y) for r in own], str(name), start + n)
+
+
+def panels(axes: Axes, count: int) -> list[Axes]:
+    """That many axes side by side, in place of one."""
+    figure = axes.get_figure()
+    assert figure is not None
+    axes.remove()
+    return list(figure.subplots(1, count, squeeze=False)[0])

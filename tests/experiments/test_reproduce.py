@@ -82,6 +82,17 @@ def test_the_page_has_claims_numbers_and_figures(toy, tmp_path):
     assert "1.01 +- 0.025 (3 seeds)" in text
 
 
+def test_figures_by_name_are_drawn_and_shown(toy, tmp_path, monkeypatch):
+    """Guards a picture of the paper that is drawn, and that the page leaves out."""
+    named = {"3": lambda axes, cells: axes.set_xlabel("of the third")}
+    monkeypatch.setitem(EXPERIMENTS, "toy", replace(TOY, figures=named))
+    reproduce("toy", out=tmp_path, seeds=3)
+    text = page(results(tmp_path), tmp_path, {})
+    assert (tmp_path / "toy-small" / "figure-3.png").exists()
+    assert text.count("<figure") == 2 and "of the third" in text and "A toy. 3" in text
+    assert text.index("A toy.'") < text.index("A toy. 3'")
+
+
 @needs_browser
 def test_the_page_in_a_browser(toy, tmp_path):
     reproduce("toy", out=tmp_path, seeds=3)
@@ -190,6 +201,10 @@ def test_each_runs_through(name, tmp_path, monkeypatch):
         monkeypatch.setattr(module, "SMALL", {"train": 60, "valid": 20, "test": 30})
         monkeypatch.setattr(module, "SMALL_BUYING", (10, 30, 1, 5))
         monkeypatch.setattr(module, "ORDERS", 4)
+    elif name == "002-amounts":
+        pairs = {"fixed noise": ((4, 4), (8, 4)), "fixed ratio": ((7, 1), (14, 2))}
+        monkeypatch.setattr(module, "STEPS", {"tests": 8, "hidden": 4, "steps": 6})
+        monkeypatch.setattr(module, "AMOUNTS", {"small": pairs})
     elif "linear" in module.SIZES:
         monkeypatch.setattr(module, "SIZES", {"linear": (40, 10, 20), "nonlinear": (40, 10, 20)})
     else:
@@ -199,7 +214,8 @@ def test_each_runs_through(name, tmp_path, monkeypatch):
     assert len(found["claims"]) == len(experiment.claims) and all(
         t["rows"] for t in found["tables"]
     )
-    assert (tmp_path / f"{name}-small" / "figure.svg").exists()
+    drawn = {p.stem for p in (tmp_path / f"{name}-small").glob("*.svg")}
+    assert drawn == {"figure", *(f"figure-{n}" for n in experiment.figures)}
     json.dumps(found, allow_nan=False)
 
 

@@ -67,6 +67,9 @@ NAN = float("nan")
         (lambda: found([0.0, 1.0], [True, False], [NAN]), "shares lie between 0 and 1"),
         (lambda: proper_order([1.0, NAN], [0.0]), "the first group has no mean"),
         (lambda: proper_order([1.0], []), "the second group has no mean"),
+        (lambda: proper_order([1.0], [], by="median"), "the second group has no median"),
+        (lambda: proper_order([1.0], [0.0], by="mode"), "by mean or median, not by 'mode'"),
+        (lambda: proper_order([1.0], [0.0], by=["mean"]), "by mean or median, not by"),
         (lambda: self_rank([0.0, NAN], 0), "score 1 is NaN"),
         (lambda: self_rank([0.0, 1.0], -1), "own is a place from 0 to 1, got -1"),
         (lambda: rank_agreement([1.0, 2.0, NAN], [1.0, 2.0, 3.0]), "score 2 is NaN"),
@@ -114,6 +117,7 @@ def test_an_infinite_score_has_a_rank():
 def test_ranks_and_orders():
     assert self_rank([0.1, 0.9, 0.5], 2) == 1 and self_rank([1, 1, 1], 0) == 0
     assert proper_order([1, 2], [0, 1]) and not proper_order([0], [0])
+    assert proper_order([9, 0, 0], [1]) and not proper_order([9, 0, 0], [1], by="median")
     assert rank_agreement([1, 2, 3], [3, 5, 9]) == pytest.approx(1)
     assert rank_agreement([1, 2, 3], [4, 4, 4]) == 0
     assert rank_agreement([1, 2], [3, 5]) == 1 and rank_agreement([1, 2], [5, 3]) == -1

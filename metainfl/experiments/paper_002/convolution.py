@@ -3,102 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from metainfl.adaptation import Prototypes, Unrolled
-from metainfl.curvature.gauss_newton import factors
-from metainfl.derive.problem import Problem
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import UNTOLD, Cell, Claim, Experiment, Table, Verdict
-from metainfl.experiments.paper_002.mixed import LEARNERS, Mixed, mixed
-from metainfl.metrics.detection import self_rank
-from metainfl.metrics.intervals import interval, rank_agreement
-from metainfl.problem.losses import cross_entropy
-from metainfl.solve.factored import buffered, pseudo_inverse
-from metainfl.training import Adam, Recipe, Run, train
-from metainfl.training.networks import conv4
-
-BUFFERS = (256, 64, 16)
-WIDE = 1024  # columns at the paper's size, where all of them fit nowhere
-SIZES: dict[str, int] = {"steps": 200}
-DOT, WHOLE = "dot product", "Gauss-Newton, all columns"
-
-
-def cell(size: str, seed: int, data: Path | None) -> Cell:
-    """By learner: mean self-rank by score, and how scores from a buffer agree with those it stands for."""
-    m = mixed(size, seed, data, **SIZES)
-    out: Cell = {"tasks": m.normal}
-    for learner in LEARNERS:
-        run = _trained(m, learner)
-        end = run.problem()
-        own = end.task_gradients(end.lam)
-        slopes = own[: 128 if m.wide else 16].T
-        scores = {DOT: own @ slopes, **(_wide if m.wide else _buffers)(end, own, slopes)}
-        out[learner] = {
-            "parameters": end.n_meta,
-            "ranks": {n: _self_ranks(v) for n, v in scores.items()},
-            "agreement": {
-                str(n): _agreement(scores[f"buffer of {n}"], scores[f"leading {n}"])
-                for n in (() if m.wide else BUFFERS)
-            },
-        }
-    return out
+from metainfl.experiments.paper_002.convolution_scores import BUFFERS, DOT, RUN, WIDE, cell
+from metainfl.experiments.paper_002.mixed import LEARNERS
+from metainfl.metrics.intervals import interval
 
 
 def buffer_of(cells: Sequence[Cell]) -> str:
     """The score that stands for the paper's: from the middle buffer, or its 1,024 columns."""
     wide = f"buffer of {WIDE}"
     return wide if wide in cells[0][LEARNERS[0]]["ranks"] else f"buffer of {BUFFERS[1]}"
-
-
-def _trained(m: Mixed, learner: str) -> Run:
-    """Convolutions on the real tasks alone, by MAML or as a prototypical network: two blocks, or four."""
-    proto, side = learner == "prototypes", m.mean.shape[-1]
-    hidden, blocks = (64, 4) if m.wide else (m.hidden // 2, 2)
-    net = conv4(
-        None if proto else 5, size=side, hidden=hidden, blocks=blocks, normalisation="none",
-        activation="tanh", downsample="mean", seed=m.seed,
-    )  # fmt: skip
-    tasks = m.tasks.select(range(m.normal))
-    way = Prototypes() if proto else Unrolled(1, 0.1)
-    problem = Problem(net, tasks, way, inner_loss=cross_entropy, outer_reg=0.0)
-    rate = 0.001 if m.wide else 0.01
-    recipe = Recipe(optimiser=Adam(), rate=rate, steps=m.steps, batch_size=m.batch, seed=m.seed)
-    return train(problem, recipe, progress=False)
-
-
-def _wide(end: Problem, own: Tensor, slopes: Tensor) -> dict[str, Tensor]:
-    """Scores from a buffer that saw the columns of one task after another, and held no others."""
-    return {f"buffer of {WIDE}": own @ pseudo_inverse(buffered(factors(end), WIDE), slopes)}
-
-
-def _buffers(end: Problem, own: Tensor, slopes: Tensor) -> dict[str, Tensor]:
-    """Scores from all columns of V, from its n leading directions, and from a buffer that saw them pass."""
-    every = list(factors(end))
-    values, vectors = torch.linalg.eigh(
-        sum((v @ v.T for v in every), torch.zeros(len(slopes)).diag().to(own))
-    )
-    some = (values > 1e-12 * values[-1]).nonzero()[:, 0].flip(0)
-    whole = vectors[:, some] * values[some].sqrt()  # orthogonal columns with the same V V'
-    out = {WHOLE: own @ pseudo_inverse(whole, slopes)}
-    for n in BUFFERS:
-        out[f"leading {n}"] = own @ pseudo_inverse(whole[:, :n], slopes)
-        out[f"buffer of {n}"] = own @ pseudo_inverse(buffered(every, n), slopes)
-    return out
-
-
-def _self_ranks(scores: Tensor) -> float:
-    return float(np.mean([self_rank(c, t) for t, c in enumerate(scores.T.tolist())]))
-
-
-def _agreement(a: Tensor, b: Tensor) -> float:
-    columns = zip(a.T.tolist(), b.T.tolist(), strict=True)
-    return float(np.mean([rank_agreement(x, y) for x, y in columns]))
 
 
 def _ranks(cells: Sequence[Cell], learner: str, name: str) -> list[float]:
@@ -161,6 +78,23 @@ def tables(cells: Sequence[Cell]) -> list[Table]:
     ]
 
 
+def distribution(axes: Any, cells: Sequence[Cell]) -> None:
+    """Figure 8: how many tests have which self-rank, over all seeds."""
+    from metainfl.report.style import COLOURS, panels
+
+    names = (buffer_of(cells), DOT, RUN)
+    for side, learner in zip(panels(axes, len(LEARNERS)), LEARNERS, strict=True):
+        for i, name in enumerate(names):
+            places = [p for c in cells for p in c[learner]["places"][name]]
+            values = sorted(set(places))
+            shares = [places.count(v) / len(places) for v in values]
+            side.scatter(values, shares, color=COLOURS[i], marker="os^"[i], label=name)
+        side.set_title(learner)
+        side.set_xlabel("self-rank")
+        side.set_ylabel("share of tests")
+        side.legend(fontsize=7)
+
+
 def figure(axes: Any, cells: Sequence[Cell]) -> None:
     """Self-ranks by score and learner."""
     names = list(cells[0][LEARNERS[0]]["ranks"])
@@ -175,24 +109,32 @@ def figure(axes: Any, cells: Sequence[Cell]) -> None:
     axes.legend()
 
 
+BESIDE = "dot product, the run, all columns"
 EXPERIMENT = Experiment(
     "002-convolution",
     "002",
-    "Figure 8, appendix B.3, Tables 11 to 16",
+    "Figure 8, appendix B.3",
     "Self-ranks of a convolutional network from a buffer of columns, and what the buffer can express.",
     cell,
     (
         Claim("Figure 8, Tables 11 and 12", "with a buffer of columns the identical task is first (MAML)",
-              "0.00 to 10.73 of 2,048, 1,024 columns of 121,093", first("MAML"),
-              "dot product, all columns"),
+              "0.00 to 10.73 of 2,048, 1,024 columns of 121,093", first("MAML"), BESIDE),
         Claim("Tables 13 to 16", "with a buffer of columns the identical task is first (prototypes)",
               "0.00 (Mini-ImageNet); 0.00 to 120.10 of 2,024 (Omniglot)",
               first("prototypes"), "dot product, all columns"),
         Claim("appendix B.3", "a buffer that sees tasks pass is expressive enough", "no comparison",
               expressive, "leading directions"),
         Claim("not in the paper", "the dot product of gradients, without any matrix, ranks it first (MAML)",
-              "not compared", first("MAML", DOT)),
+              "not compared", first("MAML", DOT), "the run, buffers"),
+        Claim("not in the paper", "the dot product of gradients, without any matrix, ranks it first "
+              "(prototypes)", "not compared", first("prototypes", DOT), "the run, buffers"),
+        Claim("not in the paper", "the exact derivative of the run ranks it first (MAML)", "not compared",
+              first("MAML", RUN), "dot product, buffers"),
+        Claim("not in the paper", "the exact derivative of the run ranks it first (prototypes)",
+              "not compared", first("prototypes", RUN), "dot product, buffers"),
     ),
     tables,
     figure,
+    version=2,
+    figures={"8": distribution},
 )  # fmt: skip

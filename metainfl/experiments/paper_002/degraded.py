@@ -3,59 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from metainfl.data import darkened
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
-from metainfl.experiments.networks import Setting
-from metainfl.experiments.paper_002.treatments import Treatments
-from metainfl.experiments.settings import SPECTRUM, setting
-from metainfl.metrics.detection import self_rank
-from metainfl.metrics.intervals import interval, paired, rank_agreement
-from metainfl.problem.tasks import Tasks
-
-TASKS, HIDDEN = 64, 8
-LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
-KINDS = ("darkness", "ratio")
-WHAT = ("rank", "score")
-
-
-def cell(size: str, seed: int, data: Path | None) -> Cell:
-    """Mean correlations of darkness, and of the share darkened, with self-rank and self-score."""
-    s = setting(size, seed, data, paper=SPECTRUM, tasks=TASKS, hidden=HIDDEN)
-    treated, tests = Treatments(s.trained()), s.images.select(range(s.tests))
-    out: Cell = {}
-    for kind in KINDS:
-        seen = [treated.scores(_dark(s, tests, kind, level, seed)) for level in LEVELS]
-        out[kind] = {}
-        for name in seen[0]:
-            ranks, scores = [], []
-            for t in range(s.tests):
-                columns = [v[name][:, t].tolist() for v in seen]
-                places = [self_rank(c, t) for c in columns]
-                if len(set(places)) > 1:  # no correlation is defined where the rank never moves
-                    ranks.append(rank_agreement(LEVELS, places))
-                scores.append(rank_agreement(LEVELS, [c[t] for c in columns]))
-            out[kind][name] = {
-                "rank": float(np.mean(ranks)) if ranks else 0.0,
-                "moved": len(ranks),
-                "score": float(np.mean(scores)),
-            }
-    return out
-
-
-def _dark(s: Setting, tests: Tasks, kind: str, level: float, seed: int) -> Tasks:
-    """Darkened as images, then read as the network reads them."""
-    amounts = (level, 0.5) if kind == "darkness" else (0.5, level)
-    return s.features(darkened(tests, *amounts, seed=seed).tasks)
-
-
-def _of(cells: Sequence[Cell], kind: str, name: str, what: str) -> list[float]:
-    return [c[kind][name][what] for c in cells]
+from metainfl.experiments.paper_002.degraded_scores import (
+    DOT,
+    KINDS,
+    LEVELS,
+    RUN,
+    SHOWN,
+    WHAT,
+    cell,
+    values,
+)
+from metainfl.metrics.intervals import interval, paired
 
 
 def worse(kind: str, what: str, name: str) -> Callable[[Sequence[Cell]], Verdict]:
@@ -63,14 +25,16 @@ def worse(kind: str, what: str, name: str) -> Callable[[Sequence[Cell]], Verdict
     sign = 1 if what == "rank" else -1
 
     def judge(cells: Sequence[Cell]) -> Verdict:
-        got = interval([sign * v for v in _of(cells, kind, name, what)])
-        dot = interval([sign * v for v in _of(cells, kind, "dot product", what)])
-        moved = interval(_of(cells, kind, name, "moved"))
-        why = f"Counted so that positive is as claimed. The plain dot product has {dot}."
+        got = interval([sign * v for v in values(cells, kind, name, what)])
+        why = "Counted so that positive is as claimed."
+        for n, words in ((DOT, "plain dot product"), (RUN, "derivative of the run")):
+            if n != name:
+                beside = interval([sign * v for v in values(cells, kind, n, what)])
+                why += f" The {words} has {beside}."
         if what == "rank":
+            moved = interval(values(cells, kind, name, "moved"))
             why += f" Ranks moved at all in {moved} tests."
-        word = telling.above(got)
-        return Verdict(word, f"correlation {got}", why)
+        return Verdict(telling.above(got), f"correlation {got}", why)
 
     return judge
 
@@ -80,7 +44,10 @@ def pruning_helps(cells: Sequence[Cell]) -> Verdict:
     signs = {"rank": 1, "score": -1}
     gaps = {
         f"{what} with {kind}": paired(
-            *([signs[what] * v for v in _of(cells, kind, n, what)] for n in ("pruned, 64", "exact"))
+            *(
+                [signs[what] * v for v in values(cells, kind, n, what)]
+                for n in ("pruned, 64", "exact")
+            )
         )
         for kind in KINDS
         for what in WHAT
@@ -89,6 +56,13 @@ def pruning_helps(cells: Sequence[Cell]) -> Verdict:
         "Counted so that positive is stronger: 64 eigenvalues kept, minus all of them. It holds where all "
         "four columns do."
     )
+    for n, words in ((DOT, "plain dot product"), (RUN, "derivative of the run")):
+        beside = (
+            f"{what} {interval([signs[what] * v for v in values(cells, kind, n, what)])}"
+            for kind in KINDS
+            for what in WHAT
+        )
+        why += f" In that order the {words} has {'; '.join(beside)}."
     ours = "; ".join(f"{n} {g}" for n, g in gaps.items())
     return Verdict(telling.all_of(*(telling.above(g) for g in gaps.values())), ours, why)
 
@@ -100,17 +74,32 @@ def tables(cells: Sequence[Cell]) -> list[Table]:
         row: dict[str, Any] = {"treatment": name}
         for kind in KINDS:
             for what in WHAT:
-                row[f"{what} with {kind}"] = str(interval(_of(cells, kind, name, what)))
+                row[f"{what} with {kind}"] = str(interval(values(cells, kind, name, what)))
         rows.append(row)
     return [Table("degraded", "Mean rank correlations over test tasks (rank: positive, score: negative as "
                   "claimed)", rows)]  # fmt: skip
+
+
+def example(axes: Any, cells: Sequence[Cell]) -> None:
+    """Figure 4: one test's twin, its rank and its score as the test is darkened."""
+    from metainfl.report.style import line, panels
+
+    for side, kind in zip(panels(axes, 2), KINDS, strict=True):
+        shown, right = cells[0]["example"][kind], side.twinx()
+        line(side, LEVELS, shown["rank"], "rank (left)", 0)
+        line(right, LEVELS, shown["score"], "score (right)", 1)
+        right.grid(False)
+        side.set_xlabel(kind)
+        side.set_ylim(-0.5, max(shown["rank"]) + 1.5)
+        side.set_title(f"{SHOWN}: {kind}")
+        side.legend(handles=[side.lines[0], right.lines[0]], fontsize=7)
 
 
 def figure(axes: Any, cells: Sequence[Cell]) -> None:
     """Correlation of self-scores with darkness and ratio."""
     names = list(cells[0]["darkness"])
     for i, kind in enumerate(KINDS):
-        mean = [interval(_of(cells, kind, n, "score")) for n in names]
+        mean = [interval(values(cells, kind, n, "score")) for n in names]
         y = [k + 0.2 * i for k in range(len(names))]
         axes.errorbar(
             [m.mean for m in mean], y, xerr=[m.half for m in mean], fmt="os"[i], label=kind
@@ -121,6 +110,7 @@ def figure(axes: Any, cells: Sequence[Cell]) -> None:
     axes.legend()
 
 
+BESIDE = "dot product, the run"
 EXPERIMENT = Experiment(
     "002-degraded",
     "002",
@@ -129,13 +119,22 @@ EXPERIMENT = Experiment(
     cell,
     (
         Claim("Table 1", "scores of the twin fall with darkness (64 eigenvalues)", "a correlation",
-              worse("darkness", "score", "pruned, 64"), "dot product"),
+              worse("darkness", "score", "pruned, 64"), BESIDE),
         Claim("Table 1", "scores of the twin fall with the share of dark images (64 eigenvalues)",
-              "a correlation", worse("ratio", "score", "pruned, 64"), "dot product"),
+              "a correlation", worse("ratio", "score", "pruned, 64"), BESIDE),
         Claim("Table 1", "ranks of the twin get worse with darkness (64 eigenvalues)", "a correlation",
-              worse("darkness", "rank", "pruned, 64"), "dot product"),
-        Claim("section 5.1", "pruning makes these correlations stronger", "in all columns", pruning_helps),
+              worse("darkness", "rank", "pruned, 64"), BESIDE),
+        Claim("Table 1", "ranks of the twin get worse with the share of dark images (64 eigenvalues)",
+              "a correlation", worse("ratio", "rank", "pruned, 64"), BESIDE),
+        Claim("section 5.1", "pruning makes these correlations stronger", "in all columns", pruning_helps,
+              BESIDE),
+        Claim("not in the paper", "the run's derivative gives the twin a score that falls with darkness",
+              "not compared", worse("darkness", "score", RUN), "dot product"),
+        Claim("not in the paper", "the dot product gives the twin a score that falls with darkness",
+              "not compared", worse("darkness", "score", DOT), "the run"),
     ),
     tables,
     figure,
+    version=2,
+    figures={"4": example},
 )  # fmt: skip

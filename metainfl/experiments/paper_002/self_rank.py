@@ -10,6 +10,7 @@ import numpy as np
 
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
+from metainfl.experiments.paper_002.self_rank_figures import SHOWN, distribution, eigenvalues
 from metainfl.experiments.paper_002.treatments import Treatments
 from metainfl.experiments.settings import SPECTRUM, setting
 from metainfl.metrics.detection import self_rank
@@ -17,7 +18,7 @@ from metainfl.metrics.intervals import interval, paired
 from metainfl.problem.perturbation import task
 
 TASKS, HIDDEN = 64, 8
-RUN = "derivative of the run"
+DOT, RUN = SHOWN[-2:]
 
 
 def cell(size: str, seed: int, data: Path | None) -> Cell:
@@ -28,15 +29,20 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
     scores = {n: v.T.tolist() for n, v in treated.scores(tests).items()}
     asked = [task(k) for k in range(s.tasks.n_tasks)]
     scores[RUN] = (-run.scores(tests, asked).value).T.tolist()
+    places = {n: [self_rank(column, t) for t, column in enumerate(v)] for n, v in scores.items()}
     return {
         "tasks": s.tasks.n_tasks,
         "parameters": run.program.problem.n_meta,
         "negative": treated.negative,
-        "ranks": {
-            n: float(np.mean([self_rank(column, t) for t, column in enumerate(v)]))
-            for n, v in scores.items()
-        },
+        "ranks": {n: float(np.mean(v)) for n, v in places.items()},
+        "places": {n: places[n] for n in SHOWN},
+        "example": {n: _short(scores[n][0]) for n in SHOWN},  # of the first test, its twin first
+        "eigenvalues": _short(treated.spectrum[0].flip(0).tolist()),
     }
+
+
+def _short(values: Sequence[float]) -> list[float]:
+    return [float(f"{v:.4g}") for v in values]
 
 
 def _ranks(cells: Sequence[Cell], name: str) -> list[float]:
@@ -47,9 +53,12 @@ def first(name: str) -> Callable[[Sequence[Cell]], Verdict]:
     """Whether the mean self-rank is below half a place."""
 
     def judge(cells: Sequence[Cell]) -> Verdict:
-        got, dot = interval(_ranks(cells, name)), interval(_ranks(cells, "dot product"))
-        n = cells[0]["tasks"]
-        why = f"Chance is {(n - 1) / 2:g} of {n}. The plain dot product of gradients has {dot}."
+        got, n = interval(_ranks(cells, name)), cells[0]["tasks"]
+        dot, run = (interval(_ranks(cells, beside)) for beside in (DOT, RUN))
+        why = (
+            f"Chance is {(n - 1) / 2:g} of {n}. The plain dot product of gradients has {dot}, the derivative "
+            f"of the run {run}."
+        )
         word = telling.below(got, 0.5)
         return Verdict(word, f"self-rank {got}", why)
 
@@ -98,7 +107,7 @@ def figure(axes: Any, cells: Sequence[Cell]) -> None:
 EXPERIMENT = Experiment(
     "002-self-rank",
     "002",
-    "Tables 1 and 3, Figure 3, section 5.1",
+    "Tables 1 and 3, Figures 3 and 7, section 5.1",
     "Whether the training task that is the test task ranks first, by treatment of the Hessian.",
     cell,
     (
@@ -115,4 +124,6 @@ EXPERIMENT = Experiment(
     ),
     tables,
     figure,
+    version=2,
+    figures={"3": distribution, "7": eigenvalues},
 )  # fmt: skip

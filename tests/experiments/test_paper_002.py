@@ -1,0 +1,143 @@
+"""Paper 002's experiments: what their cells hold is what they say, and verdicts follow from it."""
+
+import pytest
+import torch
+
+from metainfl.experiments.paper_002 import amounts_claims, amounts_scores, noise_claims
+from metainfl.experiments.paper_002.mixed import REGIMES, mixed, trained
+from metainfl.experiments.paper_002.noise_scores import (
+    DOT,
+    GN,
+    RUN,
+    at_the_end,
+    by_the_run,
+    in_order,
+    summed,
+)
+from metainfl.experiments.registry import EXPERIMENTS
+from metainfl.problem.perturbation import task
+
+FEW = {"tests": 6, "hidden": 4, "steps": 6}
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return mixed("small", 0, None, tasks=10, noise=3, **FEW)
+
+
+def test_counts_of_tasks_are_those_asked_for(drawn):
+    assert (drawn.tasks.n_tasks, drawn.normal, drawn.tests.n_tasks) == (10, 7, 6)
+    more = mixed("small", 0, None, tasks=16, **FEW)
+    assert more.normal == 14  # one in eight is noise
+    assert torch.equal(more.tasks.query_x[:7], drawn.tasks.query_x[:7])  # more of the same tasks
+
+
+@pytest.mark.parametrize("regime", ["plain", "2 angles", "decay 0.005"])
+def test_two_directions_order_means_as_all_tasks_do(drawn, regime):
+    """Guards a mean over a group by the wrong count, or with the wrong sign."""
+    from metainfl.experiments.paper_002.mixed import flat
+
+    run, copies = trained(drawn, "MAML", regime)
+    tests = flat(drawn, drawn.tests)
+    each = summed(-run.scores(tests, [task(k) for k in range(len(copies))]).value, copies)
+    want = each[: drawn.normal].mean(0) > each[drawn.normal :].mean(0)
+    assert by_the_run(run, tests, copies, drawn.normal) == want.tolist()
+    angles, decay = REGIMES[regime]
+    assert len(copies) == 10 * angles
+    assert run.program.problem.outer_reg == pytest.approx(20 * decay)  # 20 query instances
+    found = at_the_end(run.problem(), tests)
+    assert all(s.shape == (10 * angles, 6) and torch.isfinite(s).all() for s in found.values())
+
+
+def test_copies_add_up():
+    scores = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    assert summed(scores, torch.tensor([0, 1, 0])).tolist() == [[6.0, 8.0], [3.0, 4.0]]
+
+
+def test_order_by_means_and_by_medians():
+    scores = torch.tensor([[9.0], [0.0], [0.0], [1.0]])  # one high score moves the mean alone
+    assert in_order(scores, 3) == {"mean": 1.0, "median": 0.0}
+
+
+def plain(share):
+    by = {n: {"mean": share, "median": share} for n in (GN, DOT)} | {RUN: {"mean": share}}
+    return {"train": 1 - share, "test": share, "proper": by}
+
+
+def noise_cells(shares, seeds=5):
+    return [
+        {"tests": 32} | {r: plain(v + 0.001 * s) for r, v in zip(REGIMES, shares, strict=True)}
+        for s in range(seeds)
+    ]
+
+
+RISING = noise_cells([0.1, 0.2, 0.3, 0.6, 0.7, 0.2, 0.3, 0.8])
+FLAT = noise_cells([0.5] * 8)
+FALLING = noise_cells([0.9, 0.5, 0.4, 0.3, 0.2, 0.8, 0.7, 0.1])
+
+
+@pytest.mark.parametrize(
+    "judge, yes, no",
+    [
+        (noise_claims.most("8 angles"), RISING, FALLING),
+        (noise_claims.most("plain", -1), RISING, FALLING),
+        (noise_claims.rises("8 angles"), RISING, FALLING),
+        (noise_claims.trend("angles"), RISING, FALLING),
+        (noise_claims.trend("decay", "median"), RISING, FALLING),
+        (noise_claims.fitted, RISING, FLAT),
+    ],
+)
+def test_noise_is_judged(judge, yes, no):
+    assert judge(yes).holds == "holds" and judge(no).holds == "does not hold"
+    assert "5 seeds" in judge(yes).ours and DOT in judge(yes).why
+
+
+STEPS = ["4 and 4", "8 and 4", "16 and 4"]
+
+
+def amounts_cells(shares, ranks):
+    def one(share, rank):
+        by = {n: {"mean": share, "median": 0.5} for n in (GN, DOT)} | {RUN: {"mean": share}}
+        own = {n: rank for n in (GN, DOT, RUN)}
+        return {"train": 1.0, "test": share, "new": by, "own": by, "self-rank": own}
+
+    steps = dict(zip(STEPS, zip(shares, ranks, strict=True), strict=True))
+    maml = {a: one(*v) for a, v in steps.items()}
+    proto = {a: one(0.5 + v[0] / 10, v[1]) for a, v in steps.items()}
+    sweeps = {"fixed noise": STEPS, "fixed ratio": STEPS}
+    return [{"sweeps": sweeps, "MAML": maml, "prototypes": proto} for _ in range(5)]
+
+
+GOOD, BAD = amounts_cells([0.1, 0.5, 0.9], [0, 0, 0]), amounts_cells([0.9, 0.5, 0.1], [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "judge, yes, no",
+    [
+        (amounts_claims.order("MAML", "fixed noise", "new", 1), GOOD, BAD),
+        (amounts_claims.order("MAML", "fixed ratio", "own", -1), BAD, GOOD),
+        (amounts_claims.self_ranked("MAML"), GOOD, BAD),
+        (amounts_claims.self_rank_rises("prototypes"), BAD, GOOD),
+        (amounts_claims.less_severe, GOOD, BAD),
+    ],
+)
+def test_amounts_are_judged(judge, yes, no):
+    assert judge(yes).holds == "holds" and judge(no).holds == "does not hold"
+
+
+def test_means_move_more_than_medians():
+    judge = amounts_claims.means_more("fixed ratio", "MAML")
+    assert judge(GOOD).holds == "holds"  # medians stay at a half
+    assert judge(amounts_cells([0.5] * 3, [0] * 3)).holds == "does not hold"
+
+
+def test_places_are_spread():
+    assert amounts_scores._spread(10, 4) == [0, 3, 6, 9]
+    assert amounts_scores._spread(3, 8) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", [n for n in EXPERIMENTS if n.startswith("002-")])
+def test_each_claim_has_dot_product_and_run_beside(name):
+    """Each experiment of 002 names what the paper left out: no matrix at all, and the run itself."""
+    beside = " ".join(c.against + c.text for c in EXPERIMENTS[name].claims)
+    assert "dot product" in beside and "the run" in beside
