@@ -6,6 +6,7 @@ from metainfl.errors import InvalidOption
 from metainfl.experiments.experiment import Experiment
 from metainfl.experiments.paper_001 import figure1, figure2, pictures, table1
 from metainfl.experiments.paper_002 import (
+    alike,
     amounts,
     convolution,
     degraded,
@@ -40,6 +41,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         noise.EXPERIMENT,
         amounts.EXPERIMENT,
         groups.EXPERIMENT,
+        alike.EXPERIMENT,
         convolution.EXPERIMENT,
         stored.EXPERIMENT,
         trimming.EXPERIMENT,
