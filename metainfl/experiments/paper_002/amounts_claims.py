@@ -24,13 +24,14 @@ def order(learner: str, sweep: str, tests: str, sign: int, what: str = "mean") -
 
     def judge(cells: Sequence[Cell]) -> Verdict:
         steps = cells[0]["sweeps"][sweep]
-        got = _along(cells, steps, sign, lambda a: shares(cells, learner, a, tests, GN, what))
+
+        def along(by: str) -> Interval:
+            return _along(cells, steps, sign, lambda a: shares(cells, learner, a, tests, by, what))
+
+        got = along(GN)
         least, most = (interval(shares(cells, learner, a, tests, GN, what)) for a in _ends(steps))
-        others = ", ".join(
-            f"{by}: {_along(cells, steps, sign, lambda a, by=by: shares(cells, learner, a, tests, by, what))}"
-            for by in (DOT, RUN)
-            if what == "mean" or by != RUN
-        )
+        beside = (DOT, RUN) if what == "mean" else (DOT,)  # the run's is known of means alone
+        others = ", ".join(f"{by}: {along(by)}" for by in beside)
         counted = "" if sign > 0 else "; counted so that positive is as claimed"
         why = (
             f"One correlation a seed over {', '.join(steps)} tasks{counted}. The share: {least} with fewest, "
