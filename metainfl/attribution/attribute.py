@@ -19,12 +19,12 @@ from metainfl.attribution.of_problem import OfProblem
 from metainfl.attribution.of_run import OfRun
 from metainfl.attribution.question import Question
 from metainfl.attribution.result import Attribution
-from metainfl.attribution.trained import trained
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.numbers import POSITIVE, real, said, whole
 from metainfl.problem.files import new_folder
 from metainfl.training import Run
+from metainfl.training.kept import trained
 from metainfl.training.seeds import must_draw
 
 #: told (stages done, stages, what is next)

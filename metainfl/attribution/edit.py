@@ -11,7 +11,6 @@ from torch import Tensor
 from metainfl.attribution.asked import something
 from metainfl.attribution.fits import fits
 from metainfl.attribution.question import Question
-from metainfl.attribution.trained import trained
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.removal import resolved
@@ -20,6 +19,7 @@ from metainfl.problem.files import new_folder
 from metainfl.problem.perturbation import Perturbation, group, parts
 from metainfl.problem.weights import check, weight
 from metainfl.problem.weights import without as remaining
+from metainfl.training.kept import trained
 
 
 @dataclass(frozen=True)

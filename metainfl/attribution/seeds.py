@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from metainfl.attribution.trained import keepable, trained
 from metainfl.training import Run
+from metainfl.training.kept import keepable, trained
 from metainfl.training.seeds import must_draw
 
 

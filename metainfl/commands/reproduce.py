@@ -44,7 +44,7 @@ def reproduce(
 ) -> None:
     """Try what the papers claim: each claim holds, does not hold, or cannot be told here, and why.
 
-    Every seed is kept as it ends: killed at any point, the same command goes on. Writes a result and a
+    Every step of a seed is kept: killed at any point, the same command goes on. Writes a result and a
     figure an experiment, and index.html with all that the folder holds. Exit status: 0, or 2 when it
     cannot be done as given.
     """
@@ -82,8 +82,16 @@ def reproduce(
     writable_folder(out, "--out")
     done = []
     for name in chosen:
-        with bar(progress, f"seeds of {name}") as show, pool(backend, jobs):
-            done.append(run(name, size=size, out=out, seeds=seeds, data=data, jobs=jobs, tell=show))
+        watch = None
+        try:
+            with bar(progress, f"seeds of {name}") as watch, pool(backend, jobs):
+                found = run(name, size=size, out=out, seeds=seeds, data=data, jobs=jobs, tell=watch)
+                done.append(found)
+        except KeyboardInterrupt as error:
+            left = "nothing was finished yet" if watch is None else watch.left()
+            raise KeyboardInterrupt(
+                f"{left}. What was done of them is kept in {out}: the same command goes on"
+            ) from error
         (out / "index.html").write_text(page(results(out), out, environment()), encoding="utf-8")
     _verdicts(done, markdown)
     print(f"page with tables and figures: {out / 'index.html'}")
@@ -92,8 +100,11 @@ def reproduce(
 def _listed(experiments: Mapping[str, Any]) -> None:
     from metainfl.report.tables import Grid, show
 
-    rows = [[e.name, e.place, str(len(e.claims)), e.about] for e in experiments.values()]
-    show(Grid(("experiment", "place", "claims", "what"), rows, ("claims",)))
+    rows = [
+        [e.name, e.place, str(len(e.claims)), ", ".join(e.sizes), e.about]
+        for e in experiments.values()
+    ]
+    show(Grid(("experiment", "place", "claims", "sizes", "what"), rows, ("claims",)))
     print("metainfl reproduce NAME runs one, metainfl reproduce all runs all of them")
 
 

@@ -10,12 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from metainfl.adaptation import Unrolled
-from metainfl.curvature import exact
+from metainfl.curvature import Curvature, exact
 from metainfl.derive.problem import Problem
+from metainfl.experiments import kept
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.tasks import Tasks
 from metainfl.solve.spectrum import lanczos
-from metainfl.training import Recipe, Run, train
+from metainfl.training import Recipe, Run
+
+LOOKED = 20  # steps of Lanczos for the lowest eigenvalue, and twice as many to see whether they were enough
 
 
 @dataclass(frozen=True)
@@ -59,19 +62,28 @@ class Setting:
         )
 
     def trained(self, tasks: Tasks | None = None) -> Run:
-        """The run."""
-        return train(self.problem(tasks), self.recipe, progress=False)
+        """The run, kept on its way."""
+        return kept.trained(self.problem(tasks), self.recipe)
 
 
-def damping(run: Run) -> float:
+def damping(run: Run, curvature: Curvature = exact) -> float:
     """What makes the Hessian of the sum at the run's end definite, and leaves out what the run could not
 
-    reach: T / (sum of rates), a step's gradient being a mean over tasks.
+    reach: T / (sum of rates), a step's gradient being a mean over tasks. Of `curvature` in its place. Lanczos
+    sees the lowest eigenvalue from above: what it gives is used where twice the steps have settled, and find
+    it enough.
     """
     end = run.problem()
-    low = lanczos(exact(end), 20).low
+    matrix = curvature(end)
     reach = end.tasks.n_tasks / sum(run.program.rates[: run.done])
-    return float(reach + 2 * max(0.0, -float(low)))
+    steps, seen = LOOKED, lanczos(matrix, LOOKED)
+    while True:
+        found = float(reach + 2 * max(0.0, -seen.low))
+        steps *= 2
+        seen = lanczos(matrix, steps)
+        settled = float(seen.residuals[0]) < reach / 4
+        if settled and seen.low + found > reach / 2:
+            return found
 
 
 def accuracy(problem: Problem, lam: Tensor, tasks: Tasks) -> float:

@@ -102,7 +102,7 @@ def test_it_goes_on_from_what_is_kept(asked, tmp_path):
 
 def test_training_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     """Guards Ctrl-C during training: what was done is kept, and the rest gives the same run."""
-    from metainfl.attribution.trained import trained
+    from metainfl.training.kept import trained
     from metainfl.training.program import Program
 
     problem, whole = network(), train(network(), RECIPE, progress=False)

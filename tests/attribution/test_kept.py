@@ -7,9 +7,9 @@ import torch
 
 import metainfl as mi
 from metainfl.attribution import Question, attribute
-from metainfl.attribution.trained import trained
 from metainfl.errors import InvalidOption, InvalidRecipe, SetAside
 from metainfl.training import SGD, Adam, Recipe, train
+from metainfl.training.kept import trained
 from metainfl.training.program import Program
 from tests.training.helpers import network
 

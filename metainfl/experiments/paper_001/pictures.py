@@ -10,88 +10,24 @@ there, nearness alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import UNTOLD, Cell, Claim, Experiment, Table, Verdict
-from metainfl.experiments.networks import Setting, damping
-from metainfl.experiments.settings import setting
-from metainfl.influence.scores import scores
+from metainfl.experiments.paper_001.pictures_cell import (
+    IMPLICIT,
+    MOST,
+    NEAR,
+    RUN,
+    SHOWN,
+    TARGETS,
+    cell,
+)
 from metainfl.metrics.intervals import interval, paired
-from metainfl.problem.perturbation import query
-from metainfl.problem.tasks import Tasks
-from metainfl.solve import CG
-from metainfl.training import Run
 
-TARGETS, MOST, SHOWN = 20, 10, 5
 MARGIN = 1  # pixels around a picture
-RUN, IMPLICIT, NEAR = "derivative of the run", "instance-IF", "distance of images"
-
-
-def cell(size: str, seed: int, data: Path | None) -> Cell:
-    """Shares of the target's class and mean distances, by ranking; the pictures of the first targets."""
-    s = setting(size, seed, data)
-    run = s.trained()
-    targets = _single(s.new.select(range(min(TARGETS, s.new.n_tasks))))
-    images, classes = s.tasks.query_x.flatten(0, 1), _classes(s.tasks, s.classes)
-    own, own_class = targets.query_x[:, 0], _classes(targets, s.new_classes)
-    apart = torch.cdist(own, images) / images.std()
-    ranked = {n: v.T for n, v in _scores(run, targets).items()} | {NEAR: -apart}
-    out: Cell = {"rankings": {}, "pictures": []}
-    for name, each in ranked.items():
-        order = each.argsort(dim=1, descending=True, stable=True)
-        rows = {"helpful": order[:, :MOST], "harmful": order[:, -MOST:], "all": order}
-        out["rankings"][name] = {
-            end: {
-                "distance": float(apart.gather(1, chosen).mean()),
-                "same class": float((classes[chosen] == own_class[:, None]).double().mean()),
-            }
-            for end, chosen in rows.items()
-        }
-        if name == RUN:
-            ends = torch.cat([order[:, :SHOWN], order[:, -SHOWN:].flip(1)], 1)
-            out["pictures"] = [_strip(s, own[i], images[ends[i]]) for i in range(SHOWN)]
-    return out
-
-
-def _scores(run: Run, targets: Tasks) -> dict[str, Tensor]:
-    """By ranking (instances, targets): positive = the instance's removal raises the target's loss."""
-    tasks = run.program.problem.tasks
-    asked = [query(k, j) for k in range(tasks.n_tasks) for j in range(tasks.query_x.shape[1])]
-    end = scores(
-        run.problem(),
-        asked,
-        targets,
-        solver=CG(rtol=1e-4),
-        damping=damping(run),
-        allow_nonstationary=True,
-    )
-    return {RUN: -run.scores(targets, asked).value, IMPLICIT: -end.value}
-
-
-def _single(new: Tasks) -> Tasks:
-    """Each task with its first query instance alone."""
-    return Tasks(new.support_x, new.support_y, new.query_x[:, :1], new.query_y[:, :1])
-
-
-def _classes(tasks: Tasks, classes: Sequence[Sequence[int]]) -> Tensor:
-    """The class of every query instance, in the data set's numbers: flat, task by task."""
-    ways = tasks.query_y.argmax(-1)
-    numbers = torch.tensor(list(classes)[: tasks.n_tasks])
-    return numbers.gather(1, ways).flatten()
-
-
-def _strip(s: Setting, target: Tensor, chosen: Tensor) -> list[list[float]]:
-    """The target's picture and the chosen ones side by side: rows of grey from 0 to 1."""
-    side = round(len(s.mean) ** 0.5)
-    grey = (torch.cat([target[None], chosen]) + s.mean).clamp(0, 1)
-    wide = grey.reshape(-1, side, side).permute(1, 0, 2).reshape(side, -1)
-    return [[round(v, 3) for v in row] for row in wide.tolist()]
 
 
 def _of(cells: Sequence[Cell], name: str, end: str, what: str) -> list[float]:

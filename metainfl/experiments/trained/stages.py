@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from torch import Tensor
 from metainfl.curvature import gauss_newton
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
+from metainfl.experiments.kept import reruns, step
 from metainfl.experiments.networks import damping
 from metainfl.experiments.settings import BAE, setting
 from metainfl.influence.implicit import influence
@@ -35,6 +38,7 @@ from metainfl.solve import CG
 STAGES = ("cold", "warm", "proximal", "PBRF", "linear", "solver")
 GAPS = ("warm start", "proximity", "non-convergence", "linearisation", "solver")
 TASKS, REMOVED, DESCENT, ITERATIONS = 60, 10, 300, 5
+Solved = tuple[Tensor, float]  # lam, and what certifies it
 
 
 def cell(size: str, seed: int, data: Path | None) -> Cell:
@@ -53,19 +57,24 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
         "curvature": gauss_newton, "damping": extra, "allow_nonstationary": True,
     }  # fmt: skip
     cut = CG(max_iterations=ITERATIONS, rtol=0.0, allow_unconverged=True)
-    solved = [pbrf(end, p, damping=d) for p in what]
-    warm, near = ([_without(end, p, more) for p in what] for more in (0.0, extra))
+
+    def each(stage: str, solve: Callable[[Perturbation], Solved]) -> list[Solved]:
+        return [_kept(f"{stage} without {p}", partial(solve, p), end.lam) for p in what]
+
+    solved = each("PBRF", lambda p: _response(end, p, d))
+    warm = each("warm", lambda p: _without(end, p, 0.0))
+    near = each("proximal", lambda p: _without(end, p, extra))
     edits = {
-        "cold": run.replay_many(what),
+        "cold": reruns(run, what),
         "warm": torch.stack([lam for lam, _ in warm]),
         "proximal": torch.stack([lam for lam, _ in near]),
-        "PBRF": torch.stack([r.lam for r in solved]),
+        "PBRF": torch.stack([lam for lam, _ in solved]),
         "linear": end.lam - influence(end, what, **how).value,
         "solver": end.lam - influence(end, what, **how, solver=cut).value,
     }
     out: Cell = {stage: effect(edits[stage]) for stage in STAGES}
     out["certificates"] = {
-        "PBRF": max(r.bound / max(float((r.lam - end.lam).norm()), 1e-300) for r in solved),
+        "PBRF": max(b / max(float((lam - end.lam).norm()), 1e-300) for lam, b in solved),
         "proximal": max(s / extra / float((lam - end.lam).norm()) for lam, s in near),
         "warm": max(s for _, s in warm) / float(end.gradient(end.lam).norm()),
     }
@@ -73,7 +82,23 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
     return out
 
 
-def _without(problem: Problem, removed: Perturbation, extra: float) -> tuple[Tensor, float]:
+def _kept(name: str, solve: Callable[[], Solved], like: Tensor) -> Solved:
+    """A minimisation as a step of the cell."""
+
+    def made() -> list[Any]:
+        lam, size = solve()
+        return [lam.tolist(), size]
+
+    found, size = step(name, made)
+    return torch.tensor(found, dtype=like.dtype).to(like), size
+
+
+def _response(problem: Problem, removed: Perturbation, damping: float) -> Solved:
+    found = pbrf(problem, removed, damping=damping)
+    return found.lam, found.bound
+
+
+def _without(problem: Problem, removed: Perturbation, extra: float) -> Solved:
     """F without a task, and `extra`/2 |lam - lam_s|^2, minimised from lam_s as far as L-BFGS goes.
 
     With the size of the gradient where it ends.

@@ -1,0 +1,54 @@
+"""Files of an experiment's numbers: whole or not there, and read only where they answer what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from metainfl.data.looked import contents
+from metainfl.experiments.experiment import Cell
+from metainfl.plain import as_json, from_json
+
+
+class Known:
+    """What makes a number the one that is asked for: its experiment's version and the data it read."""
+
+    def __init__(self, version: int, size: str, root: Path | None) -> None:
+        self.version, self.size, self.root = version, size, root
+        self.digests: dict[str, str] = {}
+
+    def write(self, path: Path, cell: Any, looked: Sequence[Sequence[str]], **more: Any) -> None:
+        """The file that `read` reads; `data` is null where no data set was looked for."""
+        data = {"looked": looked, "digest": self._digest(looked)} if looked else None
+        half = path.with_suffix(".part")
+        half.write_text(
+            as_json({"version": self.version, "data": data, "cell": cell, **more}) + "\n"
+        )
+        half.replace(path)
+
+    def read(self, path: Path, **more: Any) -> dict[str, Any] | None:
+        """What was written there, if it answers; `more` must be as it was."""
+        try:
+            kept: dict[str, Any] = from_json(path.read_text())
+            if kept["version"] != self.version or any(kept[k] != v for k, v in more.items()):
+                return None
+            kept["cell"]
+            if "data" not in kept:  # of an earlier version: small ones read no data
+                return kept if self.size == "small" or self.root is None else None
+            data = kept["data"]
+            same = data is None or data["digest"] == self._digest(data["looked"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return None  # not there, cut short, or something else
+        return kept if same else None
+
+    def cell(self, path: Path) -> Cell | None:
+        """The cell in the file, if it answers."""
+        kept = self.read(path)
+        return None if kept is None else kept["cell"]
+
+    def _digest(self, looked: Sequence[Sequence[str]]) -> str:
+        key = as_json(looked)
+        if key not in self.digests:
+            self.digests[key] = contents(self.root, looked)
+        return self.digests[key]
