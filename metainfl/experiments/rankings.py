@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -43,7 +44,8 @@ def _random(run: Run, targets: Tasks) -> Tensor:
     return torch.randn(run.program.problem.tasks.n_tasks, 1, generator=draw)
 
 
-#: name -> (T, m); "as printed" ranks by the influence score as 001 prints it, the largest IS first
+PRINTED = "task-IF, IS as printed"
+#: name -> (T, m); IS as 001 prints it (Def. 5.2) is positive for harm (A.9): its removal score is minus that
 RANKINGS: dict[str, Callable[[Run, Tasks], Tensor]] = {
     "random": _random,
     "training loss": _of(methods.training_loss),
@@ -51,14 +53,19 @@ RANKINGS: dict[str, Callable[[Run, Tasks], Tensor]] = {
     "gradient dot product": _of(methods.gradient_dot),
     "TracIn": _of(methods.tracin),
     "task-IF": _if,
-    "task-IF, IS as printed": lambda run, targets: -_if(run, targets, total=False),
+    PRINTED: lambda run, targets: _if(run, targets, total=False),
     "derivative of the run": lambda run, targets: (
         -run.scores(targets, [task(k) for k in range(run.program.problem.tasks.n_tasks)]).value
     ),
 }
 
 
-def ranked(run: Run, targets: Tasks, names: list[str] | None = None) -> dict[str, list[float]]:
-    """Mean scores over targets, one a training task, by ranking."""
-    chosen = names or list(RANKINGS)
-    return {n: RANKINGS[n](run, targets).double().mean(1).tolist() for n in chosen}
+def ranked(run: Run, targets: Tasks) -> dict[str, Callable[[], list[float]]]:
+    """What gives mean scores over targets, one a training task, by ranking."""
+    return {n: partial(means, partial(rank, run, targets)) for n, rank in RANKINGS.items()}
+
+
+def means(scores: Callable[[], Tensor]) -> list[float]:
+    """Of scores (n, m) over targets, one a datum."""
+    found: list[float] = scores().double().mean(1).tolist()
+    return found

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
+from metainfl.experiments.kept import reruns, step
 from metainfl.experiments.networks import accuracy, damping, loss
-from metainfl.experiments.rankings import ranked
+from metainfl.experiments.rankings import means, ranked
 from metainfl.experiments.settings import MNIST, setting
 from metainfl.influence.scores import scores as scores_of
-from metainfl.methods.run import gradient_dot
+from metainfl.methods.run import gradient_dot, gradient_norm, tracin, training_loss
 from metainfl.problem.perturbation import Perturbation, group, query, task
 from metainfl.problem.tasks import Tasks
 from metainfl.solve import CG
@@ -22,6 +25,7 @@ from metainfl.training import Run
 SHARES = (0.1, 0.2, 0.4)
 MIDDLE = SHARES.index(0.2)
 EXACT, RUN, IMPLICIT = "exact removal, one by one", "derivative of the run", "instance-IF"
+IMPLICIT_PRINTED = "instance-IF, IS as printed"
 ENDS = ("helpful", "harmful")
 
 
@@ -34,45 +38,80 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
     run = s.trained()
     half = s.new.n_tasks // 2
     targets, held = s.new.select(range(half)), s.new.select(range(half, 2 * half))
-    end = run.problem()
-
-    def told(lam: Tensor) -> dict[str, float]:
-        return {"loss": loss(end, lam, held), "accuracy": accuracy(end, lam, held)}
-
-    tasks = {task(k): k for k in range(s.tasks.n_tasks)}
-    rankings = {n: dict(zip(tasks, v, strict=True)) for n, v in ranked(run, targets).items()}
-    each, base = run.replay_many(list(tasks)), loss(end, run.lam, targets)
-    rankings[EXACT] = {
-        p: loss(end, lam, targets) - base for p, lam in zip(tasks, each, strict=True)
+    asked = {
+        "task": [task(k) for k in range(s.tasks.n_tasks)],
+        "instance": [
+            query(k, j) for k in range(s.tasks.n_tasks) for j in range(s.tasks.query_x.shape[1])
+        ],
     }
-    levels = {"task": rankings, "instance": _instances(run, targets, seed)}
-    out: Cell = {"before": told(run.lam)}
-    for level, found in levels.items():
-        out[level] = {}
-        for name, scores in found.items():
-            order = sorted(scores, key=lambda p: scores[p])  # harm first
-            counts = [round(share * len(order)) for share in SHARES]
-            ends = {"helpful": [order[-n:] for n in counts], "harmful": [order[:n] for n in counts]}
-            out[level][name] = {
-                e: [told(run.replay({group(c): 0.0}).lam) for c in chosen]
-                for e, chosen in ends.items()
-            }
+    levels = {
+        "task": ranked(run, targets) | {EXACT: partial(_exact, run, targets, asked["task"])},
+        "instance": _instances(run, targets, asked["instance"], seed),
+    }
+    out: Cell = {"before": _told(run.problem(), run.lam, held)}
+    for level, rankings in levels.items():
+        out[level] = {
+            n: step(f"{level}, {n}", partial(_ends, run, held, asked[level], scores))
+            for n, scores in rankings.items()
+        }
     return out
 
 
-def _instances(run: Run, targets: Tasks, seed: int) -> dict[str, dict[Perturbation, float]]:
-    """Scores of all query instances, by ranking: positive = removal hurts the targets."""
-    end, tasks = run.problem(), run.program.problem.tasks
-    asked = [query(k, j) for k in range(tasks.n_tasks) for j in range(tasks.query_x.shape[1])]
-    damped = {"solver": CG(rtol=1e-4), "damping": damping(run), "allow_nonstationary": True}
-    found = {
-        "random": torch.randn(len(asked), 1, generator=torch.Generator().manual_seed(seed)),
-        "gradient dot product": -gradient_dot(run, asked, targets),
-        IMPLICIT: -scores_of(end, asked, targets, **damped).value,  # type: ignore[arg-type]
-        RUN: -run.scores(targets, asked).value,
+def _told(end: Problem, lam: Tensor, held: Tasks) -> dict[str, float]:
+    return {"loss": loss(end, lam, held), "accuracy": accuracy(end, lam, held)}
+
+
+def _ends(
+    run: Run, held: Tasks, asked: list[Perturbation], scores: Callable[[], list[float]]
+) -> dict[str, list[dict[str, float]]]:
+    """After training again without the first shares of a ranking, from either end."""
+    found = dict(zip(asked, scores(), strict=True))
+    order = sorted(found, key=lambda p: found[p])  # harm first
+    counts = [round(share * len(order)) for share in SHARES]
+    ends = {"helpful": [order[-n:] for n in counts], "harmful": [order[:n] for n in counts]}
+    return {
+        e: [_told(run.problem(), lam, held) for lam in reruns(run, [group(c) for c in chosen])]
+        for e, chosen in ends.items()
     }
-    means = {n: v.double().mean(1).tolist() for n, v in found.items()}
-    return {n: dict(zip(asked, v, strict=True)) for n, v in means.items()}
+
+
+def _exact(run: Run, targets: Tasks, tasks: list[Perturbation]) -> list[float]:
+    """Each task removed alone and the network trained again."""
+    end = run.problem()
+    base = loss(end, run.lam, targets)
+    return [loss(end, lam, targets) - base for lam in reruns(run, tasks)]
+
+
+def _instances(
+    run: Run, targets: Tasks, asked: list[Perturbation], seed: int
+) -> dict[str, Callable[[], list[float]]]:
+    """What gives scores of all query instances, by ranking: positive = removal hurts the targets."""
+    end = run.problem()
+    drawn = torch.randn(len(asked), 1, generator=torch.Generator().manual_seed(seed))
+
+    def implicit(total: bool) -> Tensor:
+        found = scores_of(
+            end,
+            asked,
+            targets,
+            solver=CG(rtol=1e-4),
+            damping=damping(run),
+            allow_nonstationary=True,
+            through_adaptation=total,
+        )
+        return -found.value
+
+    ways: dict[str, Callable[[], Tensor]] = {
+        "random": lambda: drawn,
+        "training loss": lambda: -training_loss(run, asked, targets),
+        "gradient norm": lambda: -gradient_norm(run, asked, targets),
+        "gradient dot product": lambda: -gradient_dot(run, asked, targets),
+        "TracIn": lambda: -tracin(run, asked, targets),
+        IMPLICIT: partial(implicit, True),
+        IMPLICIT_PRINTED: partial(implicit, False),
+        RUN: lambda: -run.scores(targets, asked).value,
+    }
+    return {n: partial(means, way) for n, way in ways.items()}
 
 
 def change(
