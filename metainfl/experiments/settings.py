@@ -2,6 +2,8 @@
 
     OMNIGLOT   001, Table 1: 10,000 tasks, 5,000 steps. The paper names neither network nor shots: here pixels
                at 14 x 14, 196-32-5, two shots, four queries; new tasks of characters never seen
+    IMAGENET   the same of mini-ImageNet in colour, 588-32-5; new tasks of the classes of its test split
+    TABLE1     the data sets of 001's Table 1 by size; medium: 120 tasks, 400 steps
     MNIST      001, Figures 1 to 3: 252 tasks, one for each five of the ten digits, and 5,000 steps
     SPECTRUM   002, appendix B.2: Omniglot's 36 Fourier sizes, 128 tasks of five shots, 32-5 with batch
                normalisation (1,413 parameters), 1,000 steps of Adam in batches of 32, 128 tests. Smooth: tanh
@@ -25,6 +27,7 @@ from metainfl.data import (
     draw,
     pixels,
     read_digits,
+    read_mini_imagenet,
     read_mnist,
     read_omniglot,
     spectrum,
@@ -55,6 +58,15 @@ OMNIGLOT = Paper("omniglot", tasks=10_000, steps=5000)
 MNIST = Paper("mnist", tasks=252, steps=5000)
 SPECTRUM = Paper("spectrum", tasks=128, steps=1000, new=128, shots=5, queries=5, batch=32)
 BAE = Paper("omniglot", tasks=600, steps=2000, new=200)
+IMAGENET = replace(OMNIGLOT, data="mini-imagenet")
+TABLE1 = {
+    "paper": (OMNIGLOT, MNIST, IMAGENET),
+    "medium": (
+        replace(OMNIGLOT, tasks=120, steps=400, new=100),
+        replace(MNIST, tasks=120, steps=400, new=100),
+        replace(IMAGENET, tasks=120, steps=400, new=100),
+    ),
+}
 Inputs = Callable[[Tensor], Tensor]
 
 
@@ -73,8 +85,9 @@ def setting(
     at = Paper("digits", tasks, 200, tests, new, hidden=hidden) if size == "small" else paper
     known, unknown, seen = _of(at.data, seed, data)
     episode: dict[str, Any] = {"ways": 5, "shots": at.shots, "queries": at.queries, "inputs": seen}
-    fives = list(combinations(range(10), 5)) if at is MNIST else None
-    drawn = draw(known, at.tasks, seed=seed, classes=fives, **episode)
+    fives = list(combinations(range(10), 5)) if at.data == "mnist" else []
+    every = fives if len(fives) == at.tasks else None
+    drawn = draw(known, at.tasks, seed=seed, classes=every, **episode)
     fresh = draw(unknown, at.new, seed=100_000 + seed, **episode)
     recipe, network = _trained_as(at, seed)
     mean = seen(known.x).mean(0)
@@ -100,6 +113,9 @@ def _of(name: str, seed: int, data: Path | None) -> tuple[LabelledData, Labelled
         return read, read, pixels
     if name == "mnist":
         return read_mnist(data), read_mnist(data, split="test"), partial(pixels, size=14)
+    if name == "mini-imagenet":
+        read = read_mini_imagenet(data, size=14)
+        return read, read_mini_imagenet(data, split="test", size=14), pixels
     known, unknown = split_classes(read_omniglot(data), (0.8, 0.2), seed=seed)
     side = None if name == "spectrum" else 14
     return known, unknown, partial(pixels, size=side, invert=True)
@@ -110,7 +126,8 @@ def _trained_as(paper: Paper, seed: int) -> tuple[Recipe, Callable[[], nn.Module
     if paper.data == "spectrum":
         adam = replace(plain, optimiser=Adam(), rate=1e-3)
         return adam, partial(tlxml_mlp, activation="tanh", seed=seed)
-    widths = (64 if paper.data == "digits" else 196, paper.hidden, 5)
+    inputs = {"digits": 64, "mini-imagenet": 3 * 196}.get(paper.data, 196)
+    widths = (inputs, paper.hidden, 5)
     return plain, partial(mlp, widths, activation="tanh", seed=seed)
 
 
