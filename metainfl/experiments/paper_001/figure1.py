@@ -70,11 +70,15 @@ def figure(axes: Any, cells: Sequence[Cell]) -> None:
     grid = whole.subplots(2, 2, sharex=True, sharey="row")
     for (top, low), share in zip(grid.T, CORRUPTED, strict=True):
         start = float(np.mean(accuracies(cells, share, "no removal", 0)))
-        for i, n in enumerate(m for m in cells[0][share] if m != "no removal"):
+        others = [n for n in cells[0][share] if n not in ("no removal", "random")]
+        for i, n in enumerate([*others, "random"]):
             own = [float(np.mean(accuracies(cells, share, n, k))) for k in range(len(CHECKED))]
-            line(top, [0, *CHECKED], [start, *own], n, i)
             curve = np.mean(values(cells, share, n, "found"), axis=0).tolist()
-            line(low, [0, *SHARES], [0, *curve], n, i)
+            for axes, x, y in ((top, CHECKED, [start, *own]), (low, SHARES, [0, *curve])):
+                if n == "random":
+                    axes.plot([0, *x], y, color="0.3", linestyle=":", marker=".", label=n)
+                else:
+                    line(axes, [0, *x], y, n, i)
         low.plot([0, float(share), 1], [0, 1, 1], color="0.6", linewidth=1)  # all there is
         low.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":")  # chance
         low.set_xlabel(f"share of tasks checked ({float(share):.0%} mislabelled)")
