@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -61,8 +62,9 @@ def _one(
 ) -> tuple[Cell, list[Names]]:
     from metainfl.experiments.registry import find
 
-    if alone:
+    if alone:  # a process of its own: one core, and its warnings are nobody's
         torch.set_num_threads(1)
+        warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
     experiment = find(name)
     known = Known(experiment.version, size, root_of(data))
     with looking() as looked:
