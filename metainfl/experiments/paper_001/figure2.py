@@ -55,9 +55,9 @@ def descending(level: str, printed: str, own: str) -> Callable[[Sequence[Cell]],
         )
         why = (
             "Loss without a fifth, over random removal. The score of A.9 is positive for harm, so the "
-            "largest first removes what hurts; performance cannot fall by it more than by a random choice if "
-            f"the score is right (erratum E2). With the derivative in its place: {with_sign}; the smallest "
-            f"printed score first: {other}."
+            "largest first removes what hurts: to first order performance cannot fall by it more than by a "
+            f"random choice (erratum E2). By the derivative in its place: {with_sign}; the smallest printed "
+            f"score first: {other}. Where all of them are above 0, a fifth is more than first order tells."
         )
         return Verdict(telling.above(gap), f"difference {gap}", why)
 
