@@ -12,13 +12,14 @@ from metainfl.adaptation import Prototypes, Unrolled
 from metainfl.curvature.gauss_newton import factors
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
+from metainfl.experiments.kept import trained
 from metainfl.experiments.paper_002.mixed import LEARNERS, Mixed, mixed
 from metainfl.metrics.detection import self_rank
 from metainfl.metrics.intervals import rank_agreement
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import task
 from metainfl.solve.factored import buffered, pseudo_inverse
-from metainfl.training import Adam, Recipe, Run, train
+from metainfl.training import Adam, Recipe, Run
 from metainfl.training.networks import conv4
 
 BUFFERS = (256, 64, 16)
@@ -66,7 +67,7 @@ def _trained(m: Mixed, learner: str) -> Run:
     problem = Problem(net, tasks, way, inner_loss=cross_entropy, outer_reg=0.0)
     rate = 0.001 if m.wide else 0.01
     recipe = Recipe(optimiser=Adam(), rate=rate, steps=m.steps, batch_size=m.batch, seed=m.seed)
-    return train(problem, recipe, progress=False)
+    return trained(problem, recipe)
 
 
 def _wide(end: Problem, own: Tensor, slopes: Tensor) -> dict[str, Tensor]:

@@ -20,9 +20,10 @@ from metainfl.data import episodes, pixels, read_digits, read_omniglot, split_cl
 from metainfl.data.augment import rotated_copies
 from metainfl.data.degrade import concatenated, noise_tasks
 from metainfl.derive.problem import Problem
+from metainfl.experiments import kept
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.tasks import Tasks
-from metainfl.training import Adam, Recipe, Run, train
+from metainfl.training import Adam, Recipe, Run
 from metainfl.training.networks import conv4, mlp
 
 LEARNERS = ("MAML", "prototypes")
@@ -100,7 +101,7 @@ def trained(m: Mixed, learner: str, regime: str = "plain") -> tuple[Run, Tensor]
     rate = 0.001 if m.wide else 0.01
     batch = min(m.batch, tasks.n_tasks)
     recipe = Recipe(optimiser=Adam(), rate=rate, steps=m.steps, batch_size=batch, seed=m.seed)
-    return train(problem, recipe, progress=False), group
+    return kept.trained(problem, recipe), group
 
 
 def _network(m: Mixed, proto: bool) -> nn.Module:

@@ -7,11 +7,13 @@ and IV are those of the head, as the paper has it. Pools, network and sizes: `po
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import UNTOLD, Cell, Claim, Experiment, Table, Verdict
+from metainfl.experiments.kept import step
 from metainfl.experiments.paper_004.buying import WAYS, curve, later, mean_after
 from metainfl.experiments.paper_004.nets import trained_with
 from metainfl.experiments.paper_004.pools import MORE, POOLS, drawn, images, kinds_of, sizes_of
@@ -35,7 +37,9 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
         parts, sizes = drawn(kind, seed, size, data), sizes_of(size, kind)
         made = {"rounds": sizes["rounds"], "bought": sizes["bought"], "seed": seed}
         trained = trained_with(sizes, seed)
-        out[kind] = {way: curve(way, parts, trained, **made) for way in WAYS}
+        out[kind] = {
+            way: step(f"{kind}, {way}", partial(curve, way, parts, trained, **made)) for way in WAYS
+        }
         if kind in MORE:
             out[f"{kind}, sizes"] = {n: sizes[n] for n in ("labelled", "bought")}
     return out

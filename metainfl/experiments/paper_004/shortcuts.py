@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
+from metainfl.experiments.kept import step
 from metainfl.experiments.paper_004.buying import curve, mean_after, values
 from metainfl.experiments.paper_004.nets import trained_with
 from metainfl.experiments.paper_004.pools import drawn, images, sizes_of
@@ -44,7 +46,7 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
         out[way] = {
             "seconds": seconds,
             "agreement": rank_agreement(found, first),
-            "accuracy": curve(way, parts, trained, **rounds),
+            "accuracy": step(way, partial(curve, way, parts, trained, **rounds)),
         }
     return out
 
