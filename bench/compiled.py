@@ -25,7 +25,7 @@ from bench.minimiser import features, images
 from metainfl.derive.loop import stacks
 from metainfl.derive.product import Graph, forward_product
 from metainfl.report.environment import environment
-from metainfl.training.networks import conv4, mlp, tlxml_mlp
+from metainfl.training.networks import conv4, tlxml_mlp
 
 RESULT = Path(__file__).parent / "results" / "compiled.json"
 
@@ -33,7 +33,6 @@ RESULT = Path(__file__).parent / "results" / "compiled.json"
 def cases():
     """Name, problem, tasks of a stack, vectors of a pass."""
     tasks, _ = features(16)
-    yield "mlp", problem_of(mlp((36, 16, 5)), tasks), 16, 64
     smooth = tlxml_mlp(activation="tanh", normalisation="layer")
     yield "TLXML's network", problem_of(smooth, tasks), 16, 64
     pictures, _ = images(4)
