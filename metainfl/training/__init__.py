@@ -1,5 +1,6 @@
 """Training runs as values: recipes, pure optimiser steps, exact derivatives, reruns."""
 
+from metainfl.training.augmentation import Flips, Noise, Shifts, Turns
 from metainfl.training.optimisers import SGD, Adam, AdamW
 from metainfl.training.recipe import Recipe
 from metainfl.training.recorder import Recorder
@@ -14,14 +15,18 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Flips",
+    "Noise",
     "Recipe",
     "Recorder",
     "Reruns",
     "Run",
     "RunInfluence",
     "RunScores",
+    "Shifts",
     "Smoothness",
     "State",
+    "Turns",
     "load",
     "save",
     "train",

@@ -55,6 +55,7 @@ def adjoint(
 ) -> Sensitivities:
     """Sensitivities of seeds (m, p) . lam_last in the variables `read`."""
     program = kept.program
+    program.require_in_place(read)
     problem, update, m = program.problem, program.update, len(seeds)
     out = {n: places.zeros(problem.tasks, n, m) for n in read}
     lam_bar = seeds.detach().clone()

@@ -73,6 +73,15 @@ def optimiser(value: Any) -> None:
         )
 
 
+def augmentation(value: Any) -> None:
+    """Refuse what draws no inputs: a class instead of an object, or a transform of another library."""
+    if isinstance(value, type) or not callable(value) or not hasattr(value, "moves"):
+        raise InvalidRecipe(
+            "augmentation is an object of metainfl.training.augmentation, Noise(0.1) say, or one of your "
+            f"own with `moves` and __call__(support, query, draw); got {said(value)}"
+        )
+
+
 def vectors(value: Any, like: Tensor) -> Tensor:
     """Seeds of an adjoint (m, p), one a row, as `like` (p,) has them."""
     n = len(like)

@@ -12,6 +12,7 @@ from pathlib import Path
 from metainfl.derive.problem import Problem
 from metainfl.errors import BrokenRun, Interrupted, InvalidRecipe
 from metainfl.pools.aside import set_aside
+from metainfl.training import augmentation
 from metainfl.training.begin import begin
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.fingerprint import fingerprint
@@ -38,7 +39,7 @@ def trained(
     """The run, gone on with where `folder` holds its beginning; kept there, finished or interrupted."""
     if folder is not None and not keepable(recipe):
         raise InvalidRecipe(
-            f"{type(recipe.optimiser).__name__} is an optimiser of your own, so the run cannot be kept in "
+            f"{_own(recipe)} of your own, so the run cannot be kept in "
             f"{folder}: train it yourself and ask about the run (return run, targets), or give no store"
         )
     if folder is None:
@@ -79,8 +80,18 @@ def _saving(run: Run, folder: Path, shown: Watch | None) -> Watch:
 
 
 def keepable(recipe: Recipe) -> bool:
-    """Whether a run of it can be written: its optimiser is one of ours."""
-    return KNOWN.get(type(recipe.optimiser).__name__) is type(recipe.optimiser)
+    """Whether a run of it can be written: its optimiser, and its augmentation, are of ours."""
+    return not _own(recipe)
+
+
+def _own(recipe: Recipe) -> str:
+    """What of a recipe is nobody's but the caller's; empty where nothing is."""
+    way, drawn = type(recipe.optimiser), type(recipe.augmentation)
+    if KNOWN.get(way.__name__) is not way:
+        return f"{way.__name__} is an optimiser"
+    if recipe.augmentation is not None and augmentation.KNOWN.get(drawn.__name__) is not drawn:
+        return f"{drawn.__name__} is an augmentation"
+    return ""
 
 
 def _begun(folder: Path, problem: Problem, recipe: Recipe, start: State | None) -> Run | None:

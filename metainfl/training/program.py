@@ -7,6 +7,7 @@ with c_t = 1/|B_t| (or 1 for sums). A program copies all that it reads: model, a
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from metainfl.problem.snapshot import in_precision
 from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
 from metainfl.training import joint
+from metainfl.training.augmented import augmented
 from metainfl.training.recipe import DTYPES, Recipe
 from metainfl.training.state import State, fresh
 from metainfl.training.update import Update
@@ -73,10 +75,23 @@ class Program:
         return [(s, places[s.places]) for s in found]
 
     def batch(self, t: int) -> Tasks:
-        """The tasks of step t."""
+        """The tasks of step t, their inputs as they are drawn there."""
         if self._batch is None or self._batch[0] != t:
-            self._batch = t, self.problem.tasks.select(list(self.batches[t]))
+            tasks, own = self.problem.tasks.select(list(self.batches[t])), self.recipe.augmentation
+            if own is not None:
+                key = self.recipe.seed, self.recipe.begins + t
+                tasks = augmented(tasks, own, key, self.batches[t])
+            self._batch = t, tasks
         return self._batch[1]
+
+    def require_in_place(self, names: Iterable[str]) -> None:
+        """`InvalidRecipe` where derivatives in inputs are asked of a program that moves them about."""
+        own = self.recipe.augmentation
+        if own is not None and own.moves and any(n.endswith("_x") for n in names):
+            raise InvalidRecipe(
+                f"inputs are moved about by {type(own).__name__} at every step, so the derivative in one of "
+                "them is not taken; take run.replay({shift: value}), or a recipe without it"
+            )
 
     def gradient(self, t: int, lam: Tensor) -> tuple[Tensor, Tensor]:
         """c_t times the batch's loss, and g_t (p,)."""

@@ -16,7 +16,8 @@ import torch
 from metainfl.errors import InvalidRecipe
 from metainfl.numbers import POSITIVE, seed
 from metainfl.plain import as_json, from_json
-from metainfl.training import given
+from metainfl.training import augmentation, given
+from metainfl.training.augmentation import Augmentation
 from metainfl.training.optimisers import KNOWN, SGD, Optimiser
 
 Rates = float | Sequence[float] | Callable[[int], float]
@@ -34,6 +35,8 @@ class Recipe:
     batches     the tasks of every step, instead of the two
     reduction   "mean" divides a batch's loss by its number of tasks (not by their weights), "sum" does not
     clip        the largest norm of a gradient; the optimiser's weight decay comes after it
+    augmentation   what is drawn anew of the inputs at every step, and alike in replays: Noise, Flips, ...
+    begins      the number of the first step, for what is drawn; a phase of a run goes on counting
     dtype, device  where to compute; None: where the tasks are
     """
 
@@ -45,6 +48,8 @@ class Recipe:
     seed: int = 0
     reduction: Literal["mean", "sum"] = "mean"
     clip: float | None = None
+    augmentation: Augmentation | None = None
+    begins: int = 0
     dtype: str | None = None
     device: str | None = None
 
@@ -76,6 +81,9 @@ class Recipe:
         if self.clip is not None:
             wish = "a number above 0, or None for no clipping", POSITIVE[1]
             put(self, "clip", given.number(self.clip, "clip", wish))
+        if self.augmentation is not None:
+            given.augmentation(self.augmentation)
+        put(self, "begins", given.whole(self.begins, "begins", 0))
         if self.dtype is not None and self.dtype not in DTYPES:
             raise InvalidRecipe(f"dtype is one of {sorted(DTYPES)}, got {self.dtype!r}")
         if self.device is not None:
@@ -112,8 +120,13 @@ class Recipe:
 
     def from_step(self, first: int, n_tasks: int, last: int | None = None) -> Recipe:
         """The same steps without the first few, and before `last`; batches written out."""
-        rest = {"batches": self.batches_of(n_tasks)[first:last], "rate": self.rates()[first:last]}
-        return replace(self, steps=None, batch_size=None, **rest)  # type: ignore[arg-type]
+        rest: dict[str, Any] = {
+            "batches": self.batches_of(n_tasks)[first:last],
+            "rate": self.rates()[first:last],
+        }
+        if self.augmentation is not None:
+            rest["begins"] = self.begins + first
+        return replace(self, steps=None, batch_size=None, **rest)
 
     def to_json(self) -> str:
         """Text that `from_json` reads back to an equal recipe."""
@@ -124,6 +137,14 @@ class Recipe:
             )
         own: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         own["optimiser"] = {"name": name, **asdict(self.optimiser)}
+        if self.augmentation is not None:
+            name = type(self.augmentation).__name__
+            if augmentation.KNOWN.get(name) is not type(self.augmentation):
+                raise InvalidRecipe(
+                    f"augmentation {name} is your own and cannot be written as JSON; known: "
+                    f"{sorted(augmentation.KNOWN)}"
+                )
+            own["augmentation"] = {"name": name, **asdict(self.augmentation)}
         return as_json(own)
 
     @classmethod
@@ -133,6 +154,9 @@ class Recipe:
             own = from_json(text)
             optimiser = own.pop("optimiser")
             made = KNOWN[optimiser.pop("name")](**optimiser)
-            return cls(optimiser=made, **own)
+            drawn = own.pop("augmentation", None)
+            if drawn is not None:
+                drawn = augmentation.KNOWN[drawn.pop("name")](**drawn)
+            return cls(optimiser=made, augmentation=drawn, **own)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidRecipe(f"this is not a recipe: {error!r}") from error

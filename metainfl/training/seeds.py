@@ -8,6 +8,8 @@ from metainfl.training.recipe import Recipe
 
 def must_draw(recipe: Recipe, n_tasks: int) -> None:
     """`InvalidRecipe` for a recipe whose runs on `n_tasks` differ between seeds by rounding at most."""
+    if recipe.augmentation is not None:
+        return
     if recipe.batches is not None or recipe.batch_size is None:
         why = "all tasks at every step, or batches given"
     elif recipe.batch_size >= n_tasks:

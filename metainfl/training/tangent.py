@@ -30,6 +30,7 @@ def tangent(
     program = kept.program
     problem, n = program.problem, len(perturbations)
     names = places.needed(perturbations)
+    program.require_in_place(names)
     rows = (program.start.lam.new_zeros(n, problem.n_meta),) * (
         1 + program.recipe.optimiser.n_moments
     )
