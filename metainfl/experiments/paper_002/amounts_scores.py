@@ -7,6 +7,7 @@ Tests are new tasks (Tables 5 to 10), and training tasks spread over real ones a
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 from metainfl.data.degrade import concatenated
 from metainfl.experiments.experiment import Cell
+from metainfl.experiments.kept import step
 from metainfl.experiments.networks import accuracy
 from metainfl.experiments.paper_002.mixed import LEARNERS, Mixed, flat, mixed, trained
 from metainfl.experiments.paper_002.noise_scores import RUN, at_the_end, by_the_run, in_order
@@ -47,7 +49,8 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
     for normal, noise in sorted({pair for pairs in sweeps.values() for pair in pairs}):
         m = mixed(size, seed, data, tasks=normal + noise, noise=noise, **STEPS)
         for learner in LEARNERS:
-            out[learner][named(normal, noise)] = _one(m, learner)
+            name = named(normal, noise)
+            out[learner][name] = step(f"{learner}, {name}", partial(_one, m, learner))
     return out
 
 
