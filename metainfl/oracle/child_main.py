@@ -25,6 +25,9 @@ from metainfl.oracle.returned import Raised, Returned, explained
 from metainfl.oracle.shipping import Files, dumped
 from metainfl.oracle.watched import watched
 
+MOST_KEPT = 2**20  # bytes of output that are kept from call to call
+LONGEST_FILE = 2**32  # bytes of a file that a method may write
+
 
 def main() -> None:
     """Serve until the other end is closed."""
@@ -34,6 +37,7 @@ def main() -> None:
     nothing, printed = os.open(os.devnull, os.O_RDONLY), int(sys.argv[1])
     os.dup2(nothing, 0)
     os.dup2(printed, 1)
+    errors = os.dup(2)
     with contextlib.suppress(Exception):  # Linux: end with the parent, however it ends
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     method: Any = None
@@ -53,6 +57,9 @@ def main() -> None:
         _, problem, pis, targets, options = message
         # a method that seeds with the same number each time must not find its own state here
         torch.rand(1), np.random.rand(), random.random()
+        for number, kept in ((1, printed), (2, errors)):
+            _opened(number, kept)
+            _emptied(kept)
         start = os.fstat(printed).st_size
         found = watched(method, problem, pis, *targets, **options)
         found.printed = _printed(printed, start)
@@ -79,6 +86,27 @@ def _settle(how: dict[str, Any]) -> None:
                 now = int(file.read().split()[0]) * resource.getpagesize()
             most = now + int(how["memory"] * 2**30)
             resource.setrlimit(resource.RLIMIT_AS, (most, most))
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            longest = LONGEST_FILE if hard == resource.RLIM_INFINITY else min(hard, LONGEST_FILE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (longest, hard))
+
+
+def _opened(number: int, kept: int) -> None:
+    """A standard stream that a call closed, open again: the next call is not to answer for it."""
+    name = {1: "__stdout__", 2: "__stderr__"}[number]
+    if getattr(getattr(sys, name), "closed", True):
+        os.dup2(kept, number)
+        stream = os.fdopen(number, "w", closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, name.strip("_"), stream)
+
+
+def _emptied(descriptor: int) -> None:
+    """A file of what was printed, from its beginning again: what is printed on and on fills no disk."""
+    with contextlib.suppress(OSError):
+        if os.fstat(descriptor).st_size > MOST_KEPT:
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
 
 
 def _printed(descriptor: int, start: int) -> str:

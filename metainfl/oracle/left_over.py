@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import math
 import os
 import signal
 import threading
@@ -17,6 +18,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+
+import metainfl
+from metainfl.derive.problem import Problem
+from metainfl.problem.definition import Definition
+from metainfl.problem.tasks import Tasks
 
 #: whose names belong to everyone
 SHARED = (
@@ -29,6 +35,11 @@ SHARED = (
     nn.functional,
     np,
     np.linalg,
+    math,
+    metainfl,
+    Definition,
+    Problem,
+    Tasks,
 )
 LIBRARIES = tuple(os.path.dirname(str(m.__file__)) + os.sep for m in (torch, np))
 HANDLED = tuple(getattr(signal, n) for n in ("SIGALRM", "SIGINT", "SIGTERM") if hasattr(signal, n))

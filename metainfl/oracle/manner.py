@@ -47,9 +47,11 @@ BY_IMPORTS = (
     "environment variables",
     "warning filters",
     "threads left at work",
-    "functions of torch, numpy or Python",
+    "functions of torch, numpy, Python or metainfl",
     "functions called at exit",
     "module search path",
+    "logging",
+    "open file descriptors",
 )
 
 
@@ -98,7 +100,7 @@ PROCESS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "a timer left running": (ticking, stop_ticking),
     "signal handlers": (handlers, handle),
     "threads left at work": (Threads, lambda value: None),
-    "functions of torch, numpy or Python": (Functions, lambda value: value.put()),
+    "functions of torch, numpy, Python or metainfl": (Functions, lambda value: value.put()),
     "sys.stdout": (lambda: sys.stdout, _stdout),
     "working directory": (os.getcwd, os.chdir),
     "environment variables": (lambda: dict(os.environ), _environment),
@@ -167,6 +169,8 @@ def _collect(name: str, value: Any, out: dict[str, Any], depth: int) -> None:
         for key, t in value.state_dict().items():
             out[f"{name}.{key}"] = t.detach().clone()
         out[f"{name} (training mode)"] = [m.training for m in value.modules()]
+        out[f"{name} (hooks)"] = [_hooks(m) for m in value.modules()]
+        out[f"{name} (requires_grad)"] = [t.requires_grad for t in value.parameters()]
     elif isinstance(value, dict):
         for key, item in value.items():
             _collect(f"{name}[{key!r}]", item, out, depth + 1)
@@ -181,6 +185,12 @@ def _collect(name: str, value: Any, out: dict[str, Any], depth: int) -> None:
                 _collect(f"{name}.{key}", item, out, depth + 1)
     else:
         out[name] = value
+
+
+def _hooks(module: nn.Module) -> list[str]:
+    """The hooks that a module has, by kind and number."""
+    own = ((k, v) for k, v in vars(module).items() if k.endswith("_hooks") and isinstance(v, dict))
+    return [f"{k} {i}" for k, hooks in own for i in hooks]
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -13,11 +13,14 @@ from typing import Any
 
 import torch
 
+from metainfl.oracle.settings_of_libraries import LIBRARIES
+
 try:
     import resource
 except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
+FOLDER = "/proc/self/fd"
 LIMITS = (
     "RLIMIT_NOFILE",
     "RLIMIT_NPROC",
@@ -48,6 +51,29 @@ def mask() -> int:
     now = os.umask(0o077)
     os.umask(now)
     return now
+
+
+def closed() -> list[bool]:
+    """Of the three streams, which are closed."""
+    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    return [bool(getattr(s, "closed", False)) for s in streams]
+
+
+class Descriptors:
+    """The file descriptors that are open, where the system tells; equal where none of them is new."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, str] = {}
+        with contextlib.suppress(OSError):
+            for number in os.listdir(FOLDER):
+                with contextlib.suppress(OSError):  # the one that lists the folder
+                    self.open[number] = os.readlink(f"{FOLDER}/{number}")
+
+    def __eq__(self, other: object) -> bool:
+        """Nothing new; `other` came first."""
+        return isinstance(other, Descriptors) and not (set(self.open) - set(other.open))
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def _path(value: list[str]) -> None:
@@ -85,4 +111,7 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         ),
         _convolutions,
     ),
+    "standard streams, which it closed": (closed, lambda value: None),
+    "open file descriptors": (Descriptors, lambda value: None),
+    **LIBRARIES,
 }  # fmt: skip

@@ -34,6 +34,11 @@ def watched(
     parts, states = manner.contents(problem), manner.random_states()
     seen = [manner.contents(t) for t in targets]
     settings = manner.process()
+    put_back, moved, changed = (
+        manner.put_back,
+        manner.moved,
+        manner.changed,
+    )  # not what it may put there
     started = time.perf_counter()
     found: Returned | Raised
     try:
@@ -47,15 +52,15 @@ def watched(
         array, dtype, complaint = described(value)
         found = Returned(array, dtype, complaint, seconds=seconds)
     except (TimedOut, *fatal):  # type: ignore[misc]
-        manner.put_back(settings)
+        put_back(settings)
         raise
     except BaseException as error:
         found = explained(error)
-    found.process = manner.put_back(settings)
-    found.moved = manner.moved(states)
-    found.changed = manner.changed(parts, problem)
+    found.process = put_back(settings)
+    found.moved = moved(states)
+    found.changed = changed(parts, problem)
     for before, t in zip(seen, targets, strict=True):
-        found.changed += [f"targets.{name}" for name in manner.changed(before, t)]
+        found.changed += [f"targets.{name}" for name in changed(before, t)]
     if perturbations != asked:
         found.changed.append("the list of perturbations")
     return found

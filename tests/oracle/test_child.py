@@ -5,6 +5,7 @@ to its process for somebody else's.
 """
 
 import os
+import sys
 import threading
 import time
 
@@ -18,6 +19,7 @@ from metainfl.oracle.child import Child
 from metainfl.oracle.context import Context
 from metainfl.oracle.judging import run_one
 from metainfl.oracle.mutants import MUTANTS
+from metainfl.oracle.mutants.parts import truth
 from metainfl.oracle.outcome import Failed
 
 
@@ -67,6 +69,12 @@ KINDS = {
     "leaves_the_folder": ("leaves_the_process_alone", "working directory"),
     "sets_the_environment": ("leaves_the_process_alone", "environment variables"),
     "silences_warnings": ("leaves_the_process_alone", "warning filters"),
+    "leaves_autocast_on": ("leaves_the_process_alone", "autocast"),
+    "turns_logging_off": ("leaves_the_process_alone", "logging"),
+    "opens_descriptors": ("leaves_the_process_alone", "open file descriptors"),
+    "closes_standard_output": ("leaves_the_process_alone", "streams, which it closed"),
+    "replaces_a_method_of_the_problem": ("leaves_the_process_alone", "or metainfl"),
+    "turns_off_the_watch": ("leaves_its_inputs_alone", "lam"),
     "leaves_a_thread": ("is_quiet", "printed 'started"),
     "forks": ("agrees_with_the_truth", "not d lam*/d weight"),
 }
@@ -104,6 +112,23 @@ def test_a_method_that_evades_timers_is_ended_from_outside(child):
     assert time.perf_counter() - started < 20
     with pytest.raises(Failed, match="not asked again"):
         child.call(small_case("single_ridge").problem(), [mi.task(0)])
+
+
+def shouts(problem, pis):
+    print("x" * 2**22)
+    sys.stderr.write("x" * 2**22)
+    return truth(problem, pis)
+
+
+def test_what_is_printed_does_not_fill_the_disk(child):
+    """Guards a folder of temporary files that grows with every call."""
+    case = small_case("single_ridge")
+    child.load(shouts)
+    for _ in range(3):
+        printed = child.call(case.problem(), case.perturbations(["task"])).printed
+        assert printed.startswith("xxx")
+    for file in (child._printed, child._errors):
+        assert os.fstat(file.fileno()).st_size < 3 * 2**22
 
 
 def test_half_of_an_answer_is_not_waited_for(child):

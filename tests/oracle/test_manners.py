@@ -9,6 +9,7 @@ import torch
 
 import metainfl as mi
 from metainfl.oracle import check_method, small_case
+from metainfl.oracle.manner import changed, contents
 from metainfl.oracle.mutants import MUTANTS
 from metainfl.oracle.outcome import Failed
 from metainfl.oracle.runner import InProcess
@@ -64,7 +65,7 @@ import torch
 from metainfl.oracle import manner
 before = manner.process()
 import torch._dynamo
-assert "functions of torch, numpy or Python" not in manner.put_back(before)
+assert "functions of torch, numpy, Python or metainfl" not in manner.put_back(before)
 table = torch.jit._builtins._builtin_table
 seeds = {number for number, name in table.items() if name == "aten::manual_seed"}
 assert seeds <= {id(torch.manual_seed), id(torch.random.manual_seed)}
@@ -75,3 +76,16 @@ def test_what_torch_replaces_by_itself_is_left_there():
     """Guards a right method: put back, the number that torch.jit knew was taken by another function."""
     done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_hook_that_is_left_on_a_module_is_seen():
+    """Guards a module whose parameters are as they were, and which answers otherwise."""
+    x, y = torch.ones(2, 3, 4), torch.ones(2, 3, 1)
+    tasks = mi.Tasks(x[:, :0], y[:, :0], x, y)
+    problem = mi.Problem(
+        torch.nn.Linear(4, 1), tasks, mi.NoAdaptation(), inner_loss=mi.squared, outer_reg=1.0
+    )
+    before = contents(problem)
+    assert not changed(before, problem)
+    problem.setting.model.module.register_forward_hook(lambda *_: None)
+    assert any("hooks" in name for name in changed(before, problem))
