@@ -36,20 +36,21 @@ def opens_descriptors(problem, pis):
 
 @mutant("closes standard output", apart=True)
 def closes_standard_output(problem, pis):
-    sys.__stdout__.close()
+    sys.stdout.close()
     return truth(problem, pis)
 
 
 @mutant("replaces a method of the problem's class", apart=True)
 def replaces_a_method_of_the_problem(problem, pis):
-    own = Problem.losses
-    Problem.losses = lambda self, *a, **k: own(self, *a, **k)
+    own, name = Problem.losses, "losses"
+    setattr(Problem, name, lambda self, *a, **k: own(self, *a, **k))
     return truth(problem, pis)
 
 
 @mutant("turns off what watches it, and moves lam", apart=True)
 def turns_off_the_watch(problem, pis):
     out = truth(problem, pis)
-    manner.changed = manner.put_back = lambda *_: []
+    for name in ("changed", "put_back"):
+        setattr(manner, name, lambda *_: [])
     problem.lam.add_(1e-3)
     return out

@@ -56,6 +56,14 @@ def ranks_backwards(problem, pis, targets):
     return -scored(problem, pis, targets)
 
 
+@mutant("a ranking of which the supports go the other way", estimand="score", accuracy="rank",
+        kinds=("task", "query", "support"))  # fmt: skip
+def ranks_supports_backwards(problem, pis, targets):
+    turned = torch.tensor([-1.0 if p.kind == "support" else 1.0 for p in pis])
+    found = scored(problem, pis, targets)
+    return turned.to(found)[:, None] * found
+
+
 @mutant("a ranking that never looks at the targets", estimand="score", accuracy="rank", kinds=DATA)
 def ranks_without_targets(problem, pis, targets):
     return truth(problem, pis).norm(dim=1, keepdim=True).expand(-1, targets.n_tasks).clone()
