@@ -13,6 +13,8 @@ from metainfl_reference.episodes import Weights
 from metainfl_reference.family import Family
 from metainfl_reference.generators import CLASSIFICATION
 
+FEW = 8  # tasks of a game: more are in groups of more members than anyone would cut off
+
 
 def perturbations(
     family: Family, weights: Weights | None, kinds: Sequence[str], limit: int | None = None
@@ -37,7 +39,8 @@ def perturbations(
         if f"{side}_input" in kinds:
             out += [truth_of.shift(side, k, j, a) for k, j in here[side] for a in range(d)]  # type: ignore[arg-type]
     if "group" in kinds and t > 2:
-        whole = [truth_of.task(k) for k in (0, 2, 3, 4) if k < t and w.task[k]]
+        some = (0, 2, 3, 4) if t <= FEW else (0, *range(2, t, 2))
+        whole = [truth_of.task(k) for k in some if k < t and w.task[k]]
         out += [
             truth_of.group(whole if t > len(whole) else whole[:2]),
             _mixed(family, here, single),

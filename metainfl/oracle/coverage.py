@@ -44,7 +44,7 @@ def _part(name: str) -> Probe:
 
 PROBLEM = {
     "model": Field("linear, and linear embeddings of ranks 1 to 3", lambda p: p.n_meta),
-    "tasks": Field("1, and 3 to 67; see TASKS", lambda p: p.tasks.n_tasks),
+    "tasks": Field("1, 3 to 67, and 131; see TASKS", lambda p: p.tasks.n_tasks),
     "adaptation": Field("one a family", lambda p: type(p.adaptation).__name__),
     "inner_loss": Field("squared, cross-entropy", lambda p: p.setting.inner_loss.__name__),
     "outer_loss": Field(
@@ -67,10 +67,10 @@ TASKS = {
         "one output and several; classes in an order of each task's own", _shape("support_y")
     ),
     "query_x": Field("fewer and more queries than supports", _shape("query_x")),
-    "query_y": Field("one output and several", _shape("query_y")),
-    "task_weight": Field("wide: 1/2 to 3/2; laws: 0 and 2", _levels("task_weight")),
-    "support_weight": Field("wide: 1/2 to 3/2, padding of weight 0", _levels("support_weight")),
-    "query_weight": Field("wide: 1/2 to 3/2, padding of weight 0", _levels("query_weight")),
+    "query_y": Field("one to six outputs; wide: probabilities of classes", _shape("query_y")),
+    "task_weight": Field("wide: 0.04 to 2.6; laws: 0 and 2", _levels("task_weight")),
+    "support_weight": Field("wide: 0.04 to 2.6, padding of weight 0", _levels("support_weight")),
+    "query_weight": Field("wide: 0.04 to 2.6, padding of weight 0", _levels("query_weight")),
 }
 ADAPTATIONS: dict[str, dict[str, Field]] = {
     "NoAdaptation": {},
@@ -83,7 +83,7 @@ ADAPTATIONS: dict[str, dict[str, Field]] = {
     "ProximalRidge": {"inner_reg": Field("drawn", _part("inner_reg"))},
     "RidgeHead": {"inner_reg": Field("drawn", _part("inner_reg"))},
     "Unrolled": {
-        "steps": Field("1 to 7", _part("steps")),
+        "steps": Field("1 to 12", _part("steps")),
         "rate": Field("a number, and one a parameter", lambda p: type(p.adaptation.rate).__name__),  # type: ignore[attr-defined]
         "inner_reg": Field("0, and 0.4", _part("inner_reg")),
     },

@@ -8,6 +8,7 @@ from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.response import borne_out, parts, response
 
 Array = np.ndarray
+CHANGING = "the truth with a damping that changes from problem to problem"
 UNREGULARISED = "equals the truth without the outer regulariser in the inverse"
 
 
@@ -71,4 +72,4 @@ def _damping_words(wrong: list[Evidence], d: Array) -> list[str]:
         return [f"the truth with an extra damping of {np.median(d):.3g}"]
     if _same(d / mean):
         return [f"the truth with a damping of {np.median(d / mean):.3g} times the mean eigenvalue"]
-    return ["the truth with a damping that changes from problem to problem"]
+    return [CHANGING]

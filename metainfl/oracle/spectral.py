@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metainfl.oracle.dampings import damping_words
+from metainfl.oracle.dampings import CHANGING, damping_words
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.response import borne_out, distinct, parts, response
 from metainfl.oracle.unfinished import is_power, is_rising, krylov, krylov_words
@@ -34,6 +34,9 @@ def solver_words(wrong: list[Evidence], right: list[Evidence]) -> list[str]:
     kinder = max(map(_condition, right)) < min(map(_condition, told))
     higher = min(map(_lowest, right)) > max(map(_lowest, told))
     if all(f is not None for f in found) and (kinder or higher):
+        damped = damping_words(told)
+        if damped:  # of none where it is right: one that is the same everywhere is denied there
+            return [words for words in damped if words == CHANGING]
         return [words for words in _responses(found) if words in OF_THE_SPECTRUM]
     return krylov_words(wrong, right)
 

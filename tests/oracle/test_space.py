@@ -70,7 +70,7 @@ def test_no_two_sizes_are_alike(name, design):
     square = design == "narrow" and e.query_x.shape[2] == e.query_y.shape[2]
     assert len(set(sizes)) >= (3 if square else 5), sizes
     if design == "many":
-        assert 17 <= e.n_tasks <= 67
+        assert 17 <= e.n_tasks <= 131
     if name in EMBEDDED and design == "wide":
         assert drawn_case(name, design).family.rank == 3
 
@@ -79,7 +79,7 @@ def test_no_two_sizes_are_alike(name, design):
 def test_targets_are_as_varied_as_tasks(name):
     """Guards methods that look at two targets, at weight 1, of one length: they once passed everything."""
     every = {d: drawn_case(name, d).target_tasks(drawn_case(name, d).problem()) for d in PLAIN}
-    assert [len(every[d]) for d in PLAIN] == [3, 1, 5]
+    assert [len(every[d]) for d in PLAIN] == [3, 1, 17]
     ragged = every["wide"]
     for side in ("support", "query"):
         w = getattr(ragged, f"{side}_weight")
@@ -125,6 +125,39 @@ def test_a_group_has_members_that_share_a_task():
         assert (
             name.startswith("single") or sum({"support", "query"} <= k for k in kinds.values()) == 2
         )
+
+
+def test_no_usual_bound_is_above_every_case():
+    """Guards batches of 128, ranks of 32, 16 instances, rows, targets or members, 10 steps, 5 outputs."""
+    cases = [drawn_case(n, d) for n in FAMILIES for d in LOOKED_AT]
+    episodes = [c.family.episodes for c in cases]
+    most = {
+        "tasks": (128, [e.n_tasks for e in episodes]),
+        "parameters": (32, [c.family.n_meta for c in cases]),
+        "supports": (16, [e.support_x.shape[1] for e in episodes]),
+        "queries": (16, [e.query_x.shape[1] for e in episodes]),
+        "outputs": (5, [e.query_y.shape[2] for e in episodes]),
+        "targets": (16, [len(c.targets) for c in cases]),
+        "members": (32, [len(p.members) for c in cases for p in c.perturbations(["group"])]),
+        "steps": (10, [getattr(c.family, "steps", 0) for c in cases]),
+    }
+    assert not {n: max(own) for n, (bound, own) in most.items() if max(own) <= bound}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_weights_lie_beyond_masks_and_clamps(name):
+    """Guards weights that are taken for a mask above 0.1, or cut at 2."""
+    t = drawn_case(name, "wide").problem().tasks
+    for w in (t.w, t.support_weight, t.query_weight):
+        assert not w.numel() or (float(w[w > 0].min()) < 0.1 and float(w.max()) > 2)
+
+
+@pytest.mark.parametrize("name", sorted(CLASSIFICATION))
+def test_labels_are_probabilities_somewhere(name):
+    """Guards labels that are read by their argmax."""
+    e = drawn_case(name, "wide").family.episodes
+    assert ((e.query_y > 0) & (e.query_y < 1)).any() and np.allclose(e.query_y.sum(2), 1)
+    assert name == "prototypes" or ((e.support_y > 0) & (e.support_y < 1)).any()
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -7,18 +7,21 @@ import copy
 import numpy as np
 import torch
 
+from metainfl.derive.problem import Problem
+from metainfl.oracle.case import Case
 from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context
 from metainfl.oracle.outcome import Skipped
-from metainfl.problem.perturbation import Perturbation
 from metainfl_reference.episodes import Weights
 
-FACTOR = 3.0
+#: powers of two change no digit: what they show is a threshold that does not go with the problem's size
+FACTORS = (3.0, 2.0**-30, 2.0**30)
 
 
 @check(
     "laws",
-    "query weights and outer_reg times 3 leave lam*, divide query influences by 3, and no other",
+    "query weights and outer_reg times c leave lam*, divide query influences by c, and no other; weights "
+    "that leave lam* and outer_reg move H",
 )
 def scaling_what_is_outside(ctx: Context) -> None:
     case, pis = ctx.usable(limit=3)[0]
@@ -27,19 +30,48 @@ def scaling_what_is_outside(ctx: Context) -> None:
     if not linear or not kinds or ctx.claim.accuracy == "rank":
         raise Skipped("needs values that are linear in d lam*/d weight, of single data")
     pis = [p for p in pis if p.kind != "group"]
-    ones = Weights.ones(f.episodes)
-    other, scaled = copy.copy(case), copy.copy(f)
-    scaled.d_out = FACTOR * f.d_out
-    other.__dict__.update(family=scaled)
-    problem = other.problem(weights=Weights(ones.task, ones.support, FACTOR * ones.query))
-    problem.lam = torch.tensor(case.solution.lam)
     before = ctx.ask(case, pis)
     tolerance, source = ctx.tolerance(case)
-    want = before / np.array([_share(p) for p in pis])[:, None]
-    ctx.compare(case, pis, ctx.ask(case, pis, problem), want, "answers for another problem with the same lam",
+    for c in FACTORS:
+        shares = np.array([c if p.kind == "query" else 1.0 for p in pis])[:, None]
+        words = "answers for another problem with the same lam"
+        if c != FACTORS[0]:
+            words = (
+                f"another answer where F is {c:.2g} times as large: a threshold that is no ratio"
+            )
+        ctx.compare(case, pis, shares * ctx.ask(case, pis, _scaled(case, c)), before, words,
+                    allowed=(20 * tolerance, f"20 times {source}"))  # fmt: skip
+    weights = _another_hessian(case, ctx.seed)
+    at = f.solve(weights, start=case.solution.lam)
+    problem = case.problem(weights=weights)
+    problem.lam = torch.tensor(case.solution.lam)
+    moved = ctx.estimand.project(case.known, case.influence(pis, at))
+    assert moved is not None
+    want = ctx.factor(case) * moved.reshape(len(pis), -1)
+    ctx.compare(case, pis, ctx.ask(case, pis, problem), want,
+                "answers for other query weights, of which lam* and outer_reg are the same",
                 allowed=(20 * tolerance, f"20 times {source}"))  # fmt: skip
 
 
-def _share(p: Perturbation) -> float:
-    """What the influence is divided by."""
-    return FACTOR if p.kind == "query" else 1.0
+def _another_hessian(case: Case, seed: int) -> Weights:
+    """Query weights under which grad F at lam* is still 0: moved by what their gradients cancel in."""
+    pis = case.perturbations(["query"])
+    slopes = case.cross_derivatives(pis)
+    _, sizes, v = np.linalg.svd(slopes)
+    free = v[int((sizes > 1e-9 * sizes[0]).sum()) :]
+    move = free.T @ free @ np.random.default_rng(seed).standard_normal(len(pis))
+    weights = Weights.ones(case.family.episodes)
+    for p, step in zip(pis, 0.4 * move / max(float(np.abs(move).max()), 1e-300), strict=True):
+        weights.query[p.task, p.instance] += step
+    return weights
+
+
+def _scaled(case: Case, c: float) -> Problem:
+    """F times c, and adaptation as it was."""
+    ones = Weights.ones(case.family.episodes)
+    other, scaled = copy.copy(case), copy.copy(case.family)
+    scaled.d_out = c * case.family.d_out
+    other.__dict__.update(family=scaled)
+    problem = other.problem(weights=Weights(ones.task, ones.support, c * ones.query))
+    problem.lam = torch.tensor(case.solution.lam)
+    return problem

@@ -1,4 +1,4 @@
-"""Specimens: some 280 wrong methods, each with its defect, and right ones that look different."""
+"""Specimens: some 300 wrong methods, each with its defect, and right ones that look different."""
 
 from metainfl.oracle.mutants import (
     adaptation_slips,
@@ -23,7 +23,9 @@ from metainfl.oracle.mutants import (
     small_problems,
     spectral_filters,
     targets,
+    thresholds,
     unfinished_runs,
+    usual_bounds,
     values,
 )
 from metainfl.oracle.mutants.registry import MUTANTS, RIGHT, Specimen
@@ -54,6 +56,8 @@ __all__ = [
     "small_problems",
     "spectral_filters",
     "targets",
+    "thresholds",
     "unfinished_runs",
+    "usual_bounds",
     "values",
 ]
