@@ -1,7 +1,7 @@
 """All checks, in the order in which they run."""
 
 from metainfl.oracle.checks import contract, untouched, rows  # isort: skip
-from metainfl.oracle.checks import truth, run_truth, run_laws, run_precision  # isort: skip
+from metainfl.oracle.checks import truth, ranking, run_truth, run_laws, run_precision  # isort: skip
 from metainfl.oracle.checks import sums, resolving, tasks, symmetries, outside, options, values  # isort: skip
 from metainfl.oracle.checks.registry import CHECKS, Check, checks_for
 
@@ -12,6 +12,7 @@ __all__ = [
     "contract",
     "options",
     "outside",
+    "ranking",
     "resolving",
     "rows",
     "run_laws",

@@ -5,19 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from metainfl.methods.claim import Claim
 from metainfl.oracle.bridge import problem_of
 from metainfl.oracle.case import Case
 from metainfl.oracle.cases import cached_case
 from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
 from metainfl.oracle.gathered import beside, gathered
-from metainfl.oracle.measure import spearman
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl_reference.conditioned import conditioned
 from metainfl_reference.families import FAMILIES
-
-TOGETHER = ""  # all kinds of perturbation in one order
 
 
 @check("truth", "equals the claimed estimand, exactly known, on every family in the domain", EVERY)
@@ -62,40 +58,6 @@ def order_of_the_remainder(ctx: Context) -> None:
                     where=f"{case.name}, {p}",
                     error=gaps[-1] / max(size, 1e-300),
                 )
-
-
-@check("truth", "ranks data as the truth does, with its sign, with confidence and not by a bare threshold",
-       EVERY)  # fmt: skip
-def ranks_removals(ctx: Context) -> None:
-    if ctx.claim.accuracy != "rank":
-        raise Skipped("no rank claim")
-    found: dict[str, list[float]] = {}
-    names = ctx.families[: 2 if ctx.quick else 4]
-    for name in names:
-        for seed in range(4 if ctx.quick else 8):
-            case = type(ctx)(
-                ctx.method, _only(ctx, name), quick=True, seed=ctx.seed + 50 + seed
-            ).case
-            for of, values in ranks(ctx, case).items():
-                found.setdefault(of, []).extend(values)
-    if len(found.get(TOGETHER, [])) < 3:
-        raise Skipped("too few removals in the domain to rank")
-    what = "its own truth" if ctx.estimand.per_target else "exact removal"
-    for of, values in found.items():
-        if len(values) < 3:
-            continue
-        mean, spread = float(np.mean(values)), float(np.std(values, ddof=1)) / np.sqrt(len(values))
-        # one-sided, about 99 per cent at these sizes; a kind alone fails where it surely ranks nothing
-        side, limit = (
-            ("lower", mean - 2.5 * spread) if of == TOGETHER else ("upper", mean + 2.5 * spread)
-        )
-        if limit <= 0.2:
-            raise Failed(
-                f"mean rank correlation with {what} {mean:.2f} +- {spread:.2f} over {len(values)} "
-                f"problems{of}: its {side} confidence limit does not exceed 0.2",
-                error=1 - mean,
-                tolerance=0.8,
-            )
 
 
 @check(
@@ -154,41 +116,3 @@ def unrolled_tends_to_implicit(ctx: Context) -> None:
     ctx.compare(implicit, pis, ctx.ask(implicit, pis, problem), ctx.truth(implicit, pis),
                 "many unrolled steps do not approach the argmin",
                 code=f"# MAML with {steps} steps against proximal ridge, inner_reg {d_in:.3g}")  # fmt: skip
-
-
-def ranks(ctx: Context, case: Case) -> dict[str, list[float]]:
-    """Rank correlations of the answers on one case, of all kinds together and of each by itself: of scores
-    with the claimed estimand, target by target and with its sign; of the lengths of vectors with those of
-    exact removals, 0 where they point away.
-    """
-    chosen = {TOGETHER: case.perturbations(ctx.claim.kinds, 12)}
-    if len(ctx.claim.kinds) > 1:
-        chosen |= {f", {kind} alone": case.perturbations([kind], 12) for kind in ctx.claim.kinds}
-    every = list(dict.fromkeys(p for own in chosen.values() for p in own))
-    every = [p for p in every if not p.kind.endswith("input") and ctx._known(case, p)]
-    if not ctx.estimand.per_target:
-        shifts = {p: case.removal_shift(p) for p in every}
-        every = [p for p in every if shifts[p] is not None]
-    if not every:
-        return {}
-    got, want = ctx.ask(case, every), ctx.truth(case, every)
-    out = {}
-    for of, own in chosen.items():
-        at = [every.index(p) for p in own if p in every]
-        if len(at) < 4:
-            continue
-        if ctx.estimand.per_target:
-            found = [spearman(g, w) for g, w in zip(got[at].T, want[at].T, strict=True)]
-        else:
-            sizes = np.array([np.linalg.norm(shifts[every[i]]) for i in at])  # type: ignore[arg-type]
-            along = float(np.sum(got[at] * want[at])) if got.shape == want.shape else 1.0
-            lengths = np.linalg.norm(got[at], axis=1)
-            found = [spearman(lengths, sizes) if along > 0 else 0.0]
-        out[of] = [0.0 if np.isnan(r) else r for r in found]
-    return out
-
-
-def _only(ctx: Context, name: str) -> Claim:
-    from dataclasses import replace
-
-    return replace(ctx.claim, families=(name,))
