@@ -31,18 +31,20 @@ def inverses_of_128_tasks(problem, pis):
     return found / len(starts)
 
 
-@mutant("at most sixteen supports of a task")
+@mutant("at most sixteen supports of a task in the Hessian")
 def sixteen_supports(problem, pis):
     w = problem.tasks.support_weight.clone()
     w[:, 16:] = 0
-    return truth(problem.replaced(tasks=problem.tasks.reweighted(support=w)), pis)
+    h = problem.replaced(tasks=problem.tasks.reweighted(support=w)).hessian(problem.lam)
+    return solved(problem, h, columns(problem, pis))
 
 
-@mutant("at most sixteen queries of a task")
+@mutant("at most sixteen queries of a task in the Hessian")
 def sixteen_queries(problem, pis):
     w = problem.tasks.query_weight.clone()
     w[:, 16:] = 0
-    return truth(problem.replaced(tasks=problem.tasks.reweighted(query=w)), pis)
+    h = problem.replaced(tasks=problem.tasks.reweighted(query=w)).hessian(problem.lam)
+    return solved(problem, h, columns(problem, pis))
 
 
 @mutant("five outputs at most")
