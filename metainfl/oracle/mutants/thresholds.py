@@ -61,3 +61,12 @@ def cache_by_lam_and_regulariser(problem, pis, _kept={}):  # noqa: B006
     if key not in _kept:
         _kept[key] = problem.hessian(problem.lam)
     return solved(problem, _kept[key], columns(problem, pis))
+
+
+@mutant("a regulariser below 0.05 taken for 0.05")
+def regulariser_at_least(problem, pis):
+    least = torch.as_tensor(problem.outer_reg, dtype=problem.lam.dtype).clamp_min(0.05)
+    h = problem.hessian(problem.lam) + torch.diag(
+        (least - problem.outer_reg).expand(len(problem.lam))
+    )
+    return solved(problem, h, columns(problem, pis))
