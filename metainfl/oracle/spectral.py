@@ -93,13 +93,20 @@ def _response_words(found: list[tuple[Array, Array]]) -> list[str]:
         return [UNFINISHED]
     exact = [np.abs(g * v - 1) <= 1e-5 for v, g in found]
     if all(x.any() and not x.all() for x in exact):
-        rest = [g[~x] for (_, g), x in zip(found, exact, strict=True)]
-        if all(
-            np.abs(r).max() <= 1e-9 * np.abs(g).max() for r, (_, g) in zip(rest, found, strict=True)
-        ):
-            return [DROPPED]
-        return [FLOORED]
+        cuts = [_cut(v, g, x) for (v, g), x in zip(found, exact, strict=True)]
+        return [DROPPED if all(cuts) and "between" in cuts else FLOORED]
     return [UNFINISHED] if every(is_rising) else []
+
+
+def _cut(values: Array, g: Array, exact: Array) -> str:
+    """Where the inverse is cut to zero: "between" eigenvalues or "inside" a repeated one; else ""."""
+    rest = ~exact & (np.abs(g) > 1e-9 * np.abs(g).max())
+    if not rest.any():
+        return "between"
+    at = values[rest].mean()
+    same = np.abs(values - at) <= 1e-6 * at
+    apart = values[exact].min() > at and (values[~exact & ~rest] < at).all()
+    return "inside" if same.sum() > 1 and same[rest].all() and apart else ""
 
 
 def _is_filter(values: Array, g: Array, size: float) -> bool:
