@@ -69,6 +69,8 @@ def seed(value: Any, error: type[MetainflError] = InvalidProblem) -> int:
 
 def said(value: Any) -> str:
     """A value in a few words."""
+    if isinstance(value, Tensor) and value.is_nested:
+        return "a nested tensor"
     if isinstance(value, Tensor) and value.numel() > 1:
         return f"a tensor {tuple(value.shape)}"
     text = repr(value).splitlines()[0]

@@ -29,10 +29,12 @@ def described(name, value):
             "metainfl"
         ):
             continue
-        if inspect.isroutine(member):
-            out.append(f"{name}.{own}{signature(member)}")
-        elif isinstance(member, (property, cached_property)):
+        if isinstance(
+            member, (property, cached_property)
+        ):  # from Python 3.13 the second is a routine
             out.append(f"{name}.{own}")
+        elif inspect.isroutine(member):
+            out.append(f"{name}.{own}{signature(member)}")
     return out
 
 

@@ -44,9 +44,9 @@ def reproduce(
 ) -> None:
     """Try what the papers claim: each claim holds, does not hold, or cannot be told here, and why.
 
-    Every step of a seed is kept: killed at any point, the same command goes on. Writes a result and a
-    figure an experiment, and index.html with all that the folder holds. Exit status: 0, or 2 when it
-    cannot be done as given.
+    Every seed is kept, and the long steps within one: killed at any point, the same command goes on.
+    Writes a result and a figure an experiment, and index.html with all that the folder holds. Exit
+    status: 0, or 2 when it cannot be done as given.
     """
     from metainfl.experiments import EXPERIMENTS, find
     from metainfl.experiments import reproduce as run

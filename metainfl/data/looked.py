@@ -42,8 +42,13 @@ def remembered(read: Callable[..., T]) -> Callable[..., T]:
     @wraps(read)
     def again(*args: Any) -> T:
         if args not in known:
-            with looking() as own:
-                known[args] = read(*args), own
+            own: list[Names] = []
+            try:
+                with looking() as own:
+                    known[args] = read(*args), own
+            finally:  # also where nothing lies there: what was looked for is part of the answer
+                for names in own:
+                    look(names)
         value, looked = known[args]
         for names in looked:
             look(names)

@@ -93,12 +93,15 @@ def _arff(path: Path, text: str) -> list[Column]:
 
 
 def _csv(path: Path, text: str) -> list[Column]:
-    lines = text.splitlines()
-    first = lines[0] if lines else ""
+    first = text.splitlines()[0] if text.strip() else ""
     cut = max(",;\t", key=first.count)
     try:
         rows = [
-            r for r in csv.reader(lines, delimiter=cut, skipinitialspace=True, strict=True) if r
+            r
+            for r in csv.reader(
+                io.StringIO(text, newline=""), delimiter=cut, skipinitialspace=True, strict=True
+            )
+            if r
         ]
     except csv.Error as e:
         raise BrokenData(f"{path} is no CSV file: {e}") from e

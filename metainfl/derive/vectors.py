@@ -22,15 +22,16 @@ def multiplied(vectors: Any, lam: Tensor) -> Tensor:
             f"{NAME} are a torch tensor ({p},) or ({p}, k), got {type(vectors).__name__}: use "
             "torch.as_tensor"
         )
-    if vectors.ndim not in (1, 2) or len(vectors) != p:
-        raise InvalidProblem(f"{NAME} are ({p},) or ({p}, k), got {tuple(vectors.shape)}")
     if vectors.is_complex():
         raise InvalidProblem(
             f"{NAME} must be real, got {vectors.dtype}: multiply real and imaginary parts"
         )
+    dense(NAME, vectors)
+    if vectors.ndim not in (1, 2) or len(vectors) != p:
+        raise InvalidProblem(f"{NAME} are ({p},) or ({p}, k), got {tuple(vectors.shape)}")
     require_constant(vectors)
     require_plain(lam)  # before the vectors take after it
-    own = dense(NAME, vectors).to(lam)
+    own = vectors.to(lam)
     if not torch.isfinite(own).all():
         raise NotFinite("the vector to be multiplied by H is not finite", quantity="vector")
     return own

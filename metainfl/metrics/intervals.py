@@ -12,6 +12,7 @@ from scipy.stats import t as student
 
 from metainfl.errors import InvalidOption
 from metainfl.metrics.detection import numbers, ranks_of
+from metainfl.numbers import NOT_NEGATIVE, real
 from metainfl.problem.magnitude import divisor
 from metainfl.training.scores import fisher
 
@@ -50,6 +51,16 @@ def interval(values: Sequence[float]) -> Interval:
     unit = float(divisor(torch.from_numpy(x)))
     half = student.ppf(0.975, len(x) - 1) * ((x / unit).std(ddof=1) * unit) / np.sqrt(len(x))
     return Interval(float((x / unit).mean() * unit), float(half), len(x))
+
+
+def resplit(gap: Interval, share: float) -> Interval:
+    """The same where the n values are of n random splits of the same data, with `share` test instances to a
+    training instance: splits overlap, so the variance of their mean is (1/n + share) s^2, not s^2/n.
+
+    Source: Nadeau and Bengio 2003, Inference for the generalization error.
+    """
+    wide = (1 + gap.n * real(share, "share", NOT_NEGATIVE, InvalidOption)) ** 0.5
+    return Interval(gap.mean, gap.half * wide, gap.n)
 
 
 def paired(a: Sequence[float], b: Sequence[float]) -> Interval:

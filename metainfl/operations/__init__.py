@@ -44,6 +44,14 @@ INSTEAD: dict[Any, Callable[..., Any]] = {
 }
 
 
+#: what is refused, by the names that operators have at their addresses (torch.linalg's with "linalg_"):
+#: arguments may stand in another order there, so nothing that is written out is looked up like that
+BY_NAME: dict[str, Callable[..., Any]] = {}
+for _func, _own in {**RANDOM, **REFUSED}.items():
+    _name = getattr(_func, "__name__", "")
+    BY_NAME.setdefault(_name if hasattr(torch.ops.aten, _name) else f"linalg_{_name}", _own)
+
+
 #: is told of every operation: function, arguments, named arguments, result
 Watch = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], None]
 
@@ -57,7 +65,9 @@ def _ours(func: Any) -> Any:
     if private(func):
         return refuse_private(func)
     name = address(func)
-    return func if name is None else INSTEAD.get(getattr(torch, name, None), func)
+    if name is None:
+        return func
+    return INSTEAD.get(getattr(torch, name, None)) or BY_NAME.get(name, func)
 
 
 class _Replacing(TorchFunctionMode):

@@ -15,7 +15,7 @@ field is varied where.
               features as ways) for classification
     many      17 to 67 tasks, 131 where they cost least: more than any batch that is hard-wired, in one
               group more than anyone cuts off; up to 36 parameters; one step; 17 targets of one shot
-    least     a single task, of one shot (a way), six outputs and 18 queries, and a single target
+    least     a single task, of one shot (a way), six outputs and 18 queries or more, and a single target
     stiff     total Hessian of condition 1e6, tasks that are not alike
 
 Classes stand in another order in every task: nothing may be read off an instance's place.

@@ -38,12 +38,13 @@ def rows(value: Any, like: Tensor, name: str) -> Tensor:
     if isinstance(value, (list, tuple)) and all(isinstance(v, Tensor) for v in value):
         same = {v.shape for v in value} <= {like.shape}
         value = torch.stack([v.to(like) for v in value] or [like])[: len(value)] if same else value
+    if isinstance(value, Tensor) and not value.is_complex():
+        dense(name, value)
     if not isinstance(value, Tensor) or value.ndim != 2 or value.shape[1:] != like.shape:
         shape = tuple(value.shape) if isinstance(value, Tensor) else said(value)
         raise InvalidProblem(f"{name} must be a tensor (n, {len(like)}), one a row, got {shape}")
     if value.is_complex():
         raise InvalidProblem(f"{name} must be real, got {value.dtype}: give the real part")
-    dense(name, value)
     bad = ~torch.isfinite(value).all(1)
     if bad.any():
         row = int(bad.nonzero()[0])

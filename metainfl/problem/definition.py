@@ -126,7 +126,7 @@ class Definition:
 
     def place(self, lam: Tensor) -> Tensor:
         """Lam (p,) of a caller, as the tasks have it and detached; itself where it is that."""
-        if not isinstance(lam, Tensor) or lam.shape != (self.n_meta,):
+        if not isinstance(lam, Tensor) or lam.is_nested or lam.shape != (self.n_meta,):
             lam = vector(lam, self.n_meta, "lam")
         if lam.is_complex():
             raise InvalidProblem(f"lam must be real, got {lam.dtype}: give its real part")

@@ -21,9 +21,9 @@ def dense(name: str, t: Any, error: type[MetainflError] = InvalidProblem) -> Ten
     elif t.is_nested:
         kind, instead = "nested", "tasks of different sizes to metainfl.Tasks.ragged"
     elif t.is_quantized:
-        kind, instead = "quantized", f"{name}.dequantize()"
+        kind, instead = "quantized", "its .dequantize()"
     elif t.layout != torch.strided:
-        kind, instead = f"{t.layout}", f"{name}.to_dense()"
+        kind, instead = f"{t.layout}", "its .to_dense()"
     elif t.is_complex():
         kind, instead = f"{t.dtype}", "real numbers, its real part or its size"
     if kind:

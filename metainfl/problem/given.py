@@ -78,6 +78,8 @@ def precision(value: Any, n: int) -> float | Tensor:
                 f"got {said(value)}"
             )
         return number(value, "outer_reg")
+    if value.is_nested:
+        dense("outer_reg", value)
     if value.shape != (n,):
         raise InvalidProblem(
             f"outer_reg is a number or one precision a meta-parameter ({n},), got shape "

@@ -128,4 +128,9 @@ def one_each(losses: Any, n: int, name: str) -> Tensor:
             f"the {name} loss returned {losses.dtype}, which is {why}: compute it in the precision of its "
             f"outputs, {losses.real.dtype if losses.is_complex() else 'float32 or float64'}"
         )
+    if not losses.is_floating_point():
+        raise InvalidProblem(
+            f"the {name} loss returned {losses.dtype}, which has no derivative: a 0-1 loss is a measure, and "
+            "influence needs a loss that is differentiable, cross-entropy say"
+        )
     return losses

@@ -8,7 +8,8 @@ are augmented as before, so removals and derivatives are those of one program.
     Flips    each image is mirrored left to right, or not
     Shifts   each image is moved by whole pixels, zeros coming in
     Turns    all images of a task are turned by the same number of right angles
-One of your own is a frozen dataclass with `moves` and a `__call__` as theirs; a run of it is not saved.
+One of your own is a frozen dataclass with a `__call__` as theirs; a run of it is not saved. Derivatives in
+inputs are taken with Noise alone, which leaves them where they are.
 """
 
 from __future__ import annotations
@@ -20,16 +21,11 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
-from metainfl.numbers import NOT_NEGATIVE, real, whole
+from metainfl.numbers import POSITIVE, real, whole
 
 
 class Augmentation(Protocol):
     """Inputs (n_s, ...) and (n_q, ...) of one task to inputs of the same shapes."""
-
-    @property
-    def moves(self) -> bool:
-        """Whether a pixel ends in another place, so that a shift of an input is another shift there."""
-        ...
 
     def __call__(
         self, support: Tensor, query: Tensor, draw: torch.Generator
@@ -43,10 +39,9 @@ class Noise:
     """Normal numbers of this standard deviation, in units of the inputs, one an input."""
 
     deviation: float
-    moves = False
 
     def __post_init__(self) -> None:
-        found = real(self.deviation, "deviation", NOT_NEGATIVE, InvalidRecipe)
+        found = real(self.deviation, "deviation", POSITIVE, InvalidRecipe)
         object.__setattr__(self, "deviation", found)
 
     def __call__(
@@ -65,8 +60,6 @@ class Noise:
 @dataclass(frozen=True)
 class Flips:
     """Images (n, ..., w) mirrored with probability 1/2, each by itself."""
-
-    moves = True
 
     def __call__(
         self, support: Tensor, query: Tensor, draw: torch.Generator
@@ -87,10 +80,9 @@ class Shifts:
     """Images (n, ..., h, w) moved by up to `pixels` in both directions, each by itself."""
 
     pixels: int
-    moves = True
 
     def __post_init__(self) -> None:
-        found = whole(self.pixels, "pixels", 0, error=InvalidRecipe)
+        found = whole(self.pixels, "pixels", 1, error=InvalidRecipe)
         object.__setattr__(self, "pixels", found)
 
     def __call__(
@@ -111,8 +103,6 @@ class Shifts:
 @dataclass(frozen=True)
 class Turns:
     """Square images (n, ..., s, s) of a task turned by 0, 90, 180 or 270 degrees, all alike."""
-
-    moves = True
 
     def __call__(
         self, support: Tensor, query: Tensor, draw: torch.Generator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import is_dataclass
 from typing import Any
 
 import torch
@@ -75,22 +76,23 @@ def optimiser(value: Any) -> None:
 
 def augmentation(value: Any) -> None:
     """Refuse what draws no inputs: a class instead of an object, or a transform of another library."""
-    if isinstance(value, type) or not callable(value) or not hasattr(value, "moves"):
+    if isinstance(value, type) or not callable(value) or not is_dataclass(value):
         raise InvalidRecipe(
             "augmentation is an object of metainfl.training.augmentation, Noise(0.1) say, or one of your "
-            f"own with `moves` and __call__(support, query, draw); got {said(value)}"
+            f"own, a frozen dataclass with __call__(support, query, draw); got {said(value)}"
         )
 
 
 def vectors(value: Any, like: Tensor) -> Tensor:
     """Seeds of an adjoint (m, p), one a row, as `like` (p,) has them."""
     n = len(like)
+    if isinstance(value, Tensor) and not value.is_complex():
+        dense("seeds", value, InvalidRecipe)
     if not isinstance(value, Tensor) or value.ndim != 2 or value.shape[1] != n or not len(value):
         shape = tuple(value.shape) if isinstance(value, Tensor) else said(value)
         raise InvalidRecipe(f"seeds must be a tensor (m, {n}), m at least 1, got {shape}")
     if value.is_complex():
         raise InvalidRecipe(f"seeds must be real, got {value.dtype}: ask for both parts")
-    dense("seeds", value, InvalidRecipe)
     if not torch.isfinite(value).all():
         row = int((~torch.isfinite(value).all(1)).nonzero()[0])
         raise InvalidRecipe(f"row {row} of the seeds is not finite: look at where it was made")

@@ -21,6 +21,7 @@ from metainfl.problem.snapshot import in_precision
 from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
 from metainfl.training import joint
+from metainfl.training.augmentation import Noise
 from metainfl.training.augmented import augmented
 from metainfl.training.recipe import DTYPES, Recipe
 from metainfl.training.state import State, fresh
@@ -87,9 +88,10 @@ class Program:
     def require_in_place(self, names: Iterable[str]) -> None:
         """`InvalidRecipe` where derivatives in inputs are asked of a program that moves them about."""
         own = self.recipe.augmentation
-        if own is not None and own.moves and any(n.endswith("_x") for n in names):
+        adds = isinstance(own, Noise) or own is None  # of others it is only said
+        if not adds and any(n.endswith("_x") for n in names):
             raise InvalidRecipe(
-                f"inputs are moved about by {type(own).__name__} at every step, so the derivative in one of "
+                f"inputs are changed by {type(own).__name__} at every step, so the derivative in one of "
                 "them is not taken; take run.replay({shift: value}), or a recipe without it"
             )
 

@@ -51,7 +51,7 @@ class Recorder:
         self.rate_dtype: torch.dtype | None = None
         #: rate, batch and parameters after it of every step, one record each: whole, or not there
         self.steps: list[tuple[float, list[int] | Tasks, Tensor]] = []
-        #: after `run`, of which parameters nothing but rounding decided the way (p,): see `agreement`
+        #: after `run`, which parameters (p,) ended elsewhere than in the loop, by rounding: see `agreement`
         self.loose: Tensor | None = None
 
     @property

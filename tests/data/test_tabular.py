@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from metainfl.data import read, read_tabular
+from metainfl.data.looked import look, looking, remembered
 from metainfl.data.table_files import columns_of
 from metainfl.errors import BrokenData, InvalidTasks, MissingData
 
@@ -156,3 +157,26 @@ def test_nothing_left(tmp_path):
         read_tabular(tmp_path, table="t", missing="drop")
     with pytest.raises(BrokenData, match="no column that tells rows apart"):
         read_tabular(tmp_path, table="t", missing="drop", leave_out=["a"])
+
+
+def test_words_keep_their_lines(tmp_path):
+    """Guards a quoted word over two lines that becomes another word, and rows cut at odd separators."""
+    text = 'age,work,income\n1,"x\ny",a\n2,xy,b\n3,x\u2028y,a\n'
+    path = tmp_path / "adult.csv"
+    path.write_text(text, encoding="utf-8")
+    words = next(c for c in columns_of(path) if c.name == "work").values.tolist()
+    assert words == ["x\ny", "xy", "x\u2028y"]
+
+
+def test_what_is_looked_for_in_vain_is_told():
+    """Guards cells that stay valid after the data arrive that they were made without."""
+
+    @remembered
+    def absent(name):
+        look((name,))
+        raise MissingData("nothing lies there")
+
+    for _ in range(2):
+        with looking() as names, pytest.raises(MissingData):
+            absent("emnist")
+        assert names == [("emnist",)]

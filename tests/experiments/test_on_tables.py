@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from metainfl.errors import MissingData
+from metainfl.errors import InvalidTasks, MissingData
 from metainfl.experiments.experiment import UNTOLD
 from metainfl.experiments.paper_004 import on_tables
 from metainfl.experiments.paper_004.on_tables import drawn, tables_of, trimming
@@ -52,3 +52,12 @@ def test_noise_is_another_training_set(monkeypatch):
     table = tables_of("small", None)["breast_cancer"]
     clean, noisy = (trimming(table, kind, "small", 0) for kind in ("clean", "noisy"))
     assert clean != noisy and clean == trimming(table, "clean", "small", 0)
+
+
+def test_a_small_table_has_fewer_test_rows_or_is_refused():
+    """Guards torch's words on sizes that do not fit."""
+    table = tables_of("small", None)["breast_cancer"]
+    sizes = {"train": 400, "valid": 100, "test": 200}
+    assert len(drawn(table, sizes, 0)["test"][0]) == 69
+    with pytest.raises(InvalidTasks, match="569 rows"):
+        drawn(table, {**sizes, "train": 469}, 0)

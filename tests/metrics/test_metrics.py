@@ -7,7 +7,7 @@ from scipy.stats import t as student
 
 from metainfl.errors import InvalidOption
 from metainfl.metrics.detection import area, found, proper_order, self_rank
-from metainfl.metrics.intervals import interval, paired, rank_agreement
+from metainfl.metrics.intervals import interval, paired, rank_agreement, resplit
 
 
 def test_an_interval_is_students():
@@ -122,3 +122,14 @@ def test_ranks_and_orders():
     assert rank_agreement([1, 2, 3], [4, 4, 4]) == 0
     assert rank_agreement([1, 2], [3, 5]) == 1 and rank_agreement([1, 2], [5, 3]) == -1
     assert rank_agreement([1], [3]) == 0 and rank_agreement([], []) == 0
+
+
+def test_splits_of_one_data_set_are_not_independent():
+    """Guards an interval over splits that shrinks as if each were new data."""
+    x = [0.1, 0.3, 0.2, 0.4]
+    plain = interval(x)
+    wide = resplit(plain, 0.5)
+    assert wide.mean == plain.mean and wide.n == 4
+    assert wide.half == pytest.approx(plain.half * 3**0.5)  # 1/4 + 1/2 in place of 1/4
+    with pytest.raises(InvalidOption, match="share"):
+        resplit(plain, -1)

@@ -45,6 +45,22 @@ def test_what_is_written_out_by_name_is_by_address(called):
     torch.testing.assert_close(by_address.hessian(by_name.lam), by_name.hessian(by_name.lam))
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: aten.uniform_(x.clone()),
+        lambda x: aten.bernoulli_(x.clone(), 0.5),
+        lambda x: torch.linalg.eigvals(x.T @ x).real.sum() * x,
+        lambda x: aten.linalg_eigvals(x.T @ x).real.sum() * x,
+    ],
+)
+def test_what_stands_elsewhere_than_in_torch_is_refused_by_its_address(f):
+    """Guards draws in place, and what is keyed by torch.linalg or torch.Tensor."""
+    p = problem(f)
+    with pytest.raises(mi.InvalidProblem):
+        p.gradient(p.lam)
+
+
 def test_a_draw_by_its_address_is_a_draw():
     """Guards random numbers that no name gives away."""
     p = problem(lambda x: x + aten.randn_like(x))

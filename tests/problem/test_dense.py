@@ -58,6 +58,14 @@ def test_a_tensor_without_values_is_named(odd, name):
         asked(problem(lam=torch.ones(6)), odd)[name]()
 
 
+@pytest.mark.filterwarnings("ignore:.*nested tensors.*")
+@pytest.mark.parametrize("name", list(asked(problem(lam=torch.ones(6)), lambda t: t)))
+def test_a_nested_tensor_is_named(name):
+    """Guards a shape that is read before it is known to be there."""
+    with pytest.raises(mi.MetainflError):
+        asked(problem(lam=torch.ones(6)), lambda t: torch.nested.nested_tensor([t, t]))[name]()
+
+
 def test_vectors_of_kept_products_are_looked_at():
     """Guards the public products, whose NaN, lists and shapes reached torch, or nobody."""
     p = problem(lam=torch.ones(6))

@@ -145,7 +145,7 @@ def test_tasks_of_any_shapes_are_augmented_as_they_are_alone():
 
 @dataclass(frozen=True)
 class Wider:
-    moves = False
+    """Changes the number of queries."""
 
     def __call__(self, support, query, draw):
         return support, torch.cat([query, query])
@@ -154,7 +154,7 @@ class Wider:
 def test_refused_by_name():
     problem = network()
     run = train(pictures(), Recipe(rate=0.1, steps=2, augmentation=Flips()), progress=False)
-    with pytest.raises(InvalidRecipe, match="moved about by Flips"):
+    with pytest.raises(InvalidRecipe, match="changed by Flips"):
         run.influence([mi.shift("query", 0, 0, 0)])
     with pytest.raises(InvalidRecipe, match="Flips takes images"):
         train(problem, Recipe(rate=0.1, steps=2, augmentation=Flips()), progress=False)
@@ -167,4 +167,4 @@ def test_refused_by_name():
         with pytest.raises(InvalidRecipe, match="augmentation is an object of"):
             Recipe(rate=0.1, steps=2, augmentation=wrong)
     with pytest.raises(InvalidRecipe, match="deviation"):
-        Noise(-1)
+        Noise(0)

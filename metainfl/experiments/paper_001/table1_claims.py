@@ -39,7 +39,7 @@ def values(cells: Sequence[Cell], level: str, edit: str, what: str) -> list[floa
 def close(level: str) -> Judge:
     """Whether the edit's accuracy is within NEAR of retraining's.
 
-    Where no edit at all is as near, nearness says nothing of the edit, and that is the verdict.
+    Unless no edit at all is further off than that, nearness says nothing of the edit: it cannot be told.
     """
 
     def judge(cells: Sequence[Cell]) -> Verdict:
@@ -51,11 +51,11 @@ def close(level: str) -> Judge:
             f"No edit at all differs from retraining by {none}; the edit's parameters are {far} of the way "
             f"off (1: as far as no edit, 0: there). Near is taken as within {NEAR}."
         )
-        near, idle = (g.low >= -NEAR and g.high <= NEAR for g in (gap, none))
-        if near and idle:
-            why = f"Near, but no edit is as near: accuracy cannot tell them apart here. {why}"
-        away = gap.high < -NEAR or gap.low > NEAR
-        return Verdict(telling.told(near and not idle, away), f"difference {gap}", why)
+        near = gap.low >= -NEAR and gap.high <= NEAR
+        away, other = (g.high < -NEAR or g.low > NEAR for g in (gap, none))
+        if near and not other:
+            why = f"Near, but no edit may be as near: accuracy cannot tell them apart here. {why}"
+        return Verdict(telling.told(near and other, away), f"difference {gap}", why)
 
     return judge
 
@@ -73,7 +73,7 @@ def above_direct(cells: Sequence[Cell]) -> Verdict:
     )
     why = (
         f"Under eq. 4 Direct-IF edits nothing, with all tasks or a quarter of them (distance 1 to within "
-        f"{zero:.1g}): a gain over no edit."
+        f"{zero:.1g}), so this is the difference from no edit."
     )
     return Verdict(telling.above(gap), f"difference {gap}", why)
 

@@ -72,6 +72,7 @@ def figure(axes: Any, cells: Sequence[Cell]) -> None:
 
 
 BESIDE = "dot product, the run"
+MEDIANS = "dot product"  # of medians the run's derivative is not known
 MAML, PROTO = LEARNERS
 EXPERIMENT = Experiment(
     "002-amounts",
@@ -83,7 +84,7 @@ EXPERIMENT = Experiment(
         Claim("Table 5", "with fewer real tasks MAML puts fewer tests in proper order, noise fixed",
               "84 of 128 with 896 real tasks, 58 with 8", order(MAML, "fixed noise", "new", 1), BESIDE),
         Claim("Table 5", "the same by medians of scores", "80 of 128 with 896 real tasks, 61 with 8",
-              order(MAML, "fixed noise", "new", 1, "median"), BESIDE),
+              order(MAML, "fixed noise", "new", 1, "median"), MEDIANS),
         Claim("Table 6", "with fewer tasks MAML puts fewer tests in proper order, ratio fixed",
               "a table whose numbers we lack", order(MAML, "fixed ratio", "new", 1), BESIDE),
         Claim("Table 7", "with fewer real tasks prototypes put fewer tests in proper order, noise fixed",

@@ -60,14 +60,16 @@ def means_more(sweep: str, learner: str) -> Judge:
             for by in (GN, DOT)
             for what in ("mean", "median")
         }
-        gap = paired([abs(v) for v in drops[GN, "mean"]], [abs(v) for v in drops[GN, "median"]])
-        dot = paired([abs(v) for v in drops[DOT, "mean"]], [abs(v) for v in drops[DOT, "median"]])
+        gap, dot = (paired(drops[by, "mean"], drops[by, "median"]) for by in (GN, DOT))
+        own = interval(drops[GN, "mean"])
         why = (
-            f"From {least} to {most} tasks the share changes by {interval([-v for v in drops[GN, 'mean']])} "
-            f"by means and by {interval([-v for v in drops[GN, 'median']])} by medians; compared are "
-            f"sizes of changes. The dot product has {dot}."
+            f"From {least} to {most} tasks the share falls by {own} by means and by "
+            f"{interval(drops[GN, 'median'])} by medians. It holds where the first is above 0, and above the "
+            f"second. The dot product has {dot}."
         )
-        return Verdict(telling.above(gap), f"difference {gap}", why)
+        return Verdict(
+            telling.all_of(telling.above(own), telling.above(gap)), f"difference {gap}", why
+        )
 
     return judge
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
+from metainfl.experiments.kept import reruns
 from metainfl.experiments.paper_002.mixed import REGIMES, flat, mixed, trained
 from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN, at_the_end, summed
 from metainfl.metrics.intervals import interval, paired, rank_agreement
@@ -41,7 +42,7 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
     end = run.problem()
     before = end.losses(end.lam, tests)
     singles = [p for own in members[:APART] for p in own]
-    lams = run.replay_many([*(group(own) for own in members), *singles])
+    lams = reruns(run, [*(group(own) for own in members), *singles])
     changes = [end.losses(lam, tests) - before for lam in lams]
     real, alone = changes[:REMOVED], changes[REMOVED:]
     n = REGIMES[REGIME][0]

@@ -68,6 +68,7 @@ def spread(axes: Any, cells: Sequence[Cell]) -> None:
 
 
 BESIDE = "dot product, the run"
+MEDIANS = "dot product"  # of medians the run's derivative is not known
 EXPERIMENT = Experiment(
     "002-noise",
     "002",
@@ -78,11 +79,11 @@ EXPERIMENT = Experiment(
         Claim("Table 2, first row", "a network that fits its training tasks puts noise above real tasks",
               "10 of 128 tests in proper order", most("plain", -1), BESIDE),
         Claim("Table 4, first row", "the same by medians of scores", "12 of 128",
-              most("plain", -1, "median"), BESIDE),
+              most("plain", -1, "median"), MEDIANS),
         Claim("Table 2", "with copies of tasks at 8 angles, real tasks score above noise", "90 of 128",
               most("8 angles"), BESIDE),
         Claim("Table 4", "the same by medians of scores (8 angles)", "91 of 128",
-              most("8 angles", 1, "median"), BESIDE),
+              most("8 angles", 1, "median"), MEDIANS),
         Claim("Table 2", "with copies of tasks at 16 angles, real tasks score above noise", "101 of 128",
               most("16 angles"), BESIDE),
         Claim("Table 2", "with weight decay 0.0001, real tasks score above noise", "89 of 128",
@@ -98,7 +99,7 @@ EXPERIMENT = Experiment(
         Claim("Table 4", "the more angles, the more tests are in proper order", "10, 42, 57, 90, 101 of 128 "
               "at 1, 2, 4, 8, 16 angles", trend("angles"), BESIDE),
         Claim("Table 4", "the same by medians of scores (angles)", "12, 25, 58, 91, 95 of 128",
-              trend("angles", "median"), BESIDE),
+              trend("angles", "median"), MEDIANS),
         Claim("Table 4", "the more weight decay, the more tests are in proper order", "10, 89, 100 of 128 at "
               "0, 0.0001, 0.001", trend("decay"), BESIDE),
         Claim("section 5.2", "the better a network fits its training tasks, the fewer tests are in proper "

@@ -22,7 +22,7 @@ from metainfl.adaptation import NoAdaptation
 from metainfl.data import LabelledData, read_table, read_tabular
 from metainfl.data.looked import remembered
 from metainfl.derive.problem import Problem
-from metainfl.errors import MissingData
+from metainfl.errors import InvalidTasks, MissingData
 from metainfl.experiments.experiment import Cell
 from metainfl.experiments.paper_004.buying import WAYS as BUYING
 from metainfl.experiments.paper_004.buying import curve
@@ -80,8 +80,21 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
     }
 
 
+def share(name: str) -> float:
+    """Test rows to a training row, of a table by name."""
+    sizes = SMALL if name == "breast_cancer" else PAPER
+    return sizes["test"] / sizes["train"]
+
+
 def drawn(table: LabelledData, sizes: dict[str, int], seed: int) -> dict[str, Labelled]:
     """Disjoint parts of a table, inputs and one-hot labels; fewer test rows where it has no more."""
+    rest = len(table) - sum(v for name, v in sizes.items() if name != "test")
+    if rest < 1:
+        raise InvalidTasks(
+            f"{table.name} has {len(table)} rows, and {sizes} take all of them before the test rows: give a "
+            "larger table"
+        )
+    sizes = {**sizes, "test": min(sizes["test"], rest)}
     order = torch.randperm(len(table), generator=torch.Generator().manual_seed(seed))
     y = nn.functional.one_hot(table.labels, len(table.classes)).double()
     parts = order.split([*sizes.values(), len(order) - sum(sizes.values())])
@@ -122,10 +135,8 @@ def buying(name: str, table: LabelledData, size: str, seed: int) -> dict[str, An
         return {}
     first, pool, rounds, bought = SMALL_BUYING if size == "small" else TABLE_4[name]
     whole = SMALL if size == "small" else PAPER
-    sizes = {"labelled": first, "pool": pool, "valid": whole["valid"]}
-    parts = drawn(
-        table, {**sizes, "test": min(whole["test"], len(table) - sum(sizes.values()))}, seed
-    )
+    sizes = {"labelled": first, "pool": pool, "valid": whole["valid"], "test": whole["test"]}
+    parts = drawn(table, sizes, seed)
     made = {"rounds": rounds, "bought": bought, "seed": seed}
     return {"buying": {way: curve(way, parts, trained, **made) for way in BUYING}}
 

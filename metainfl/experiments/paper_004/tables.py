@@ -1,9 +1,4 @@
-"""Figures 2, 3, 8 and 11 of 004 on real tables: trimming and buying labels by logistic regression.
-
-Twenty seeds at the small size were set after ten had decided nothing: a verdict close to its line may be
-luck. Of the two that then held, seeds 20 to 39 by themselves say the same of buying against chance
-(0.011 +- 0.0075), and leave open what trimming gains over no trimming (0.0043 +- 0.0073).
-"""
+"""Figures 2, 3, 8 and 11 of 004 on real tables: trimming and buying labels by logistic regression."""
 
 from __future__ import annotations
 

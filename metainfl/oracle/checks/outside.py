@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from metainfl.oracle.case import Case
 from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context
 from metainfl.oracle.outcome import Skipped
+from metainfl.problem.perturbation import Perturbation
 from metainfl_reference.episodes import Weights
 
 #: powers of two change no digit: what they show is a threshold that does not go with the problem's size
@@ -41,7 +43,16 @@ def scaling_what_is_outside(ctx: Context) -> None:
             )
         ctx.compare(case, pis, shares * ctx.ask(case, pis, _scaled(case, c)), before, words,
                     allowed=(20 * tolerance, f"20 times {source}"))  # fmt: skip
-    weights = _another_hessian(case, ctx.seed)
+    for case, own in ctx.usable(limit=3):
+        weights = _another_hessian(case, ctx.seed)
+        if weights is not None:
+            _moved(ctx, case, [p for p in own if p.kind != "group"], weights)
+            return
+
+
+def _moved(ctx: Context, case: Case, pis: Sequence[Perturbation], weights: Weights) -> None:
+    """Weights that leave lam* and outer_reg, and move H: a Hessian that was kept is another one."""
+    f, (tolerance, source) = case.family, ctx.tolerance(case)
     at = f.solve(weights, start=case.solution.lam)
     problem = case.problem(weights=weights)
     problem.lam = torch.tensor(case.solution.lam)
@@ -53,12 +64,16 @@ def scaling_what_is_outside(ctx: Context) -> None:
                 allowed=(20 * tolerance, f"20 times {source}"))  # fmt: skip
 
 
-def _another_hessian(case: Case, seed: int) -> Weights:
-    """Query weights under which grad F at lam* is still 0: moved by what their gradients cancel in."""
+def _another_hessian(case: Case, seed: int) -> Weights | None:
+    """Query weights under which grad F at lam* is still 0: moved by what their gradients cancel in; None
+    where they cancel in nothing.
+    """
     pis = case.perturbations(["query"])
     slopes = case.cross_derivatives(pis)
     _, sizes, v = np.linalg.svd(slopes)
     free = v[int((sizes > 1e-9 * sizes[0]).sum()) :]
+    if not len(free):
+        return None
     move = free.T @ free @ np.random.default_rng(seed).standard_normal(len(pis))
     weights = Weights.ones(case.family.episodes)
     for p, step in zip(pis, 0.4 * move / max(float(np.abs(move).max()), 1e-300), strict=True):
