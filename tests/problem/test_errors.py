@@ -51,7 +51,7 @@ TASKS = [
         "query_weight is torch.complex64: give real",
     ),
     (lambda d: {"query_y": d["query_y"] * 1j}, "query_y is torch.complex128: give real numbers"),
-    (lambda d: {"query_x": d["query_x"].to_sparse()}, r"give query_x.to_dense\(\)"),
+    (lambda d: {"query_x": d["query_x"].to_sparse()}, r"give its .to_dense\(\)"),
     (lambda d: {"query_x": d["query_x"].to("meta")}, "query_x is on the device meta"),
     (
         lambda d: {"query_x": d["query_x"].to(torch.float8_e4m3fn)},
