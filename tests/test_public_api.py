@@ -25,13 +25,11 @@ def described(name, value):
         return [f"{name}: error, a {value.__mro__[1].__name__}"]
     out = [f"{name}{signature(value)}"]
     for own, member in sorted(inspect.getmembers(value)):
-        if own.startswith("_") or not getattr(member, "__module__", "metainfl").startswith(
-            "metainfl"
-        ):
+        cached = isinstance(member, cached_property)  # which is a routine from Python 3.13 on
+        home = getattr(member.func if cached else member, "__module__", "metainfl")
+        if own.startswith("_") or not home.startswith("metainfl"):
             continue
-        if isinstance(
-            member, (property, cached_property)
-        ):  # from Python 3.13 the second is a routine
+        if cached or isinstance(member, property):
             out.append(f"{name}.{own}")
         elif inspect.isroutine(member):
             out.append(f"{name}.{own}{signature(member)}")
