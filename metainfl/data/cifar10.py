@@ -62,10 +62,9 @@ def _batch(home: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
         raise BrokenData(f"{path} holds no rows of 3,072 bytes under 'data'")
     if labels.shape != (len(rows),) or labels.dtype.kind not in "iu":
         raise BrokenData(f"{path} has {len(rows)} images and labels of shape {labels.shape}")
-    if labels.size and not 0 <= labels.min() <= labels.max() <= 9:
-        raise BrokenData(
-            f"{path} has labels from {labels.min()} to {labels.max()}, expected 0 to 9"
-        )
+    low, high = (int(np.min(labels)), int(np.max(labels))) if labels.size else (0, 9)
+    if low < 0 or high > 9:
+        raise BrokenData(f"{path} has labels from {low} to {high}, expected 0 to 9")
     return rows, labels
 
 

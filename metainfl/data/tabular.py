@@ -74,7 +74,7 @@ def read_tabular(
 def _known(path: Path, columns: dict[str, Column], missing: str) -> np.ndarray:
     """Which rows are used (n,)."""
     unknown = {n: c.missing for n, c in columns.items()}
-    gone = np.logical_or.reduce(list(unknown.values()))
+    gone = np.any(np.stack(list(unknown.values())), axis=0)
     if missing == "refuse" and gone.any():
         name = next(n for n, u in unknown.items() if u.any())
         row = int(np.flatnonzero(unknown[name])[0])

@@ -77,7 +77,7 @@ class Contrast:
                     "needs two. Take more samples, or another size of subsets"
                 )
         (mean_in, var_in), (mean_out, var_out) = (side.moments() for side in self.sides)
-        degrees = min(side.count.min() for side in self.sides) - 1
+        degrees = min(int(np.min(side.count)) for side in self.sides) - 1
         return mean_in - mean_out, np.sqrt(var_in + var_out), float(degrees)
 
 

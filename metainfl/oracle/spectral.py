@@ -86,7 +86,7 @@ def _response_words(found: list[tuple[Array, Array]]) -> list[str]:
     if every(lambda v, g: np.ptp(g * v) <= 1e-5 * np.abs(g * v).max()):
         return []  # the inverse, at a scale that differs from case to case: nothing of the solver's
     if every(lambda v, g: (g != 0).all()):
-        size = float(np.median([(v / g - v**2)[v.argmin()] for v, g in found]))
+        size = float(np.median([(v / g - v**2)[np.argmin(v)] for v, g in found]))
         if size > 0 and every(lambda v, g: _is_filter(v, g, size)):
             return [f"the filter l / (l^2 + {size:.3g}) in place of 1 / l"]
     if every(is_power):

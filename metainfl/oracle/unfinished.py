@@ -26,7 +26,7 @@ def is_rising(values: Array, g: Array) -> bool:
 def is_power(values: Array, g: Array) -> bool:
     """Whether 1 - l g(l) = (1 - c l)^m for one c > 0 and a whole m: so many terms of a series."""
     left = 1 - values * g
-    top = int(np.abs(left).argmax()) if np.abs(left).max() > 1 else int(values.argmin())
+    top = int(np.abs(left).argmax()) if np.abs(left).max() > 1 else int(np.argmin(values))
     size = abs(float(left[top]))
     if not 0 < size < np.inf:
         return False

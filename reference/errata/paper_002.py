@@ -146,8 +146,8 @@ def _probability() -> Measured:
         centres = (sy.T @ sx) / sy.sum(axis=0)[:, None]
         for x, y in zip(qx, qy, strict=True):
             d = np.sum((x - centres) ** 2, axis=1)
-            hits["printed"].append(y[class_probability_as_printed(d).argmax()])
-            hits["corrected"].append(y[class_probability_corrected(d).argmax()])
+            hits["printed"].append(y[int(np.argmax(class_probability_as_printed(d)))])
+            hits["corrected"].append(y[int(np.argmax(class_probability_corrected(d)))])
     unit = "query accuracy, identity embedding"
     return Measured(float(np.mean(hits["printed"])), float(np.mean(hits["corrected"])), unit, 0.5)
 

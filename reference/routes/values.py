@@ -26,7 +26,7 @@ def enumerated() -> Iterator[Agreement]:
     shapley = values.shapley(game)
     yield compare(name, "Shapley", "all orders", shapley, values.by_permutations(game), 1e-12)
     total = game.mapped(np.eye(2**n)[-1] - np.eye(2**n)[0])
-    yield compare(name, "Shapley", "efficiency", total, shapley.value.sum(), 1e-12)
+    yield compare(name, "Shapley", "efficiency", total, float(np.sum(shapley.value)), 1e-12)
     beta = values.beta_shapley(game, 1, 1)
     yield compare(name, "Beta(1, 1)-Shapley", "Shapley", beta, shapley.value, 1e-12)
     has = [(np.arange(2**n) >> i) & 1 == 1 for i in range(n)]

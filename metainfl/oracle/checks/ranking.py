@@ -74,7 +74,8 @@ def ranks(ctx: Context, case: Case) -> dict[str, list[float]]:
         if ctx.estimand.per_target:
             found = [spearman(g, w) for g, w in zip(got[at].T, want[at].T, strict=True)]
         else:
-            sizes = np.array([np.linalg.norm(shifts[every[i]]) for i in at])  # type: ignore[arg-type]
+            moved = [s for i in at if (s := shifts[every[i]]) is not None]
+            sizes = np.array([np.linalg.norm(s) for s in moved])
             along = float(np.sum(got[at] * want[at])) if got.shape == want.shape else 1.0
             lengths = np.linalg.norm(got[at], axis=1)
             found = [spearman(lengths, sizes) if along > 0 else 0.0]

@@ -44,11 +44,12 @@ def order_of_the_remainder(ctx: Context) -> None:
         slopes = ctx.ask(case, pis) / ctx.claim.factor(case.family.episodes.n_tasks)
         for i in sorted({*range(0, len(pis), 3), len(pis) - 1}):
             p, slope = pis[i], slopes[i]
-            moves = [case.move(p, eps) for eps in steps]
-            if any(m is None for m in moves):
+            found = [case.move(p, eps) for eps in steps]
+            moves = [m for m in found if m is not None]
+            if len(moves) < len(found):
                 continue
             gaps = [float(np.abs(m - e * slope).max()) for m, e in zip(moves, steps, strict=True)]
-            size = float(np.abs(moves[-1]).max())  # type: ignore[arg-type]
+            size = float(np.abs(moves[-1]).max())
             if gaps[-1] <= 1e-7 * size + 1e-13:
                 continue  # nothing moves, or the remainder is rounding: no order to see
             order = float(np.log2(gaps[0] / gaps[1]))

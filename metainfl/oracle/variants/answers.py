@@ -22,7 +22,8 @@ def _leave_own(case: Case, pis: Sequence[Perturbation]) -> Array | None:
 @variant("exact removal (lam* minus lam* without the datum), not a derivative")
 def _removal(case: Case, pis: Sequence[Perturbation]) -> Array | None:
     shifts = [case.removal_shift(p) if not _is_shift(p) else None for p in pis]
-    return None if any(s is None for s in shifts) else -np.stack(shifts)  # type: ignore[arg-type]
+    known = [s for s in shifts if s is not None]
+    return -np.stack(known) if len(known) == len(shifts) else None
 
 
 @variant("the edited parameters lam* - influence, not the influence")
