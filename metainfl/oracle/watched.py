@@ -17,6 +17,9 @@ from metainfl.problem.perturbation import Perturbation
 
 Method = Callable[..., Any]
 
+#: as they were when this was imported: not what a method puts there, in an earlier call either
+KEPT = manner.put_back, manner.moved, manner.changed
+
 
 def watched(
     method: Method,
@@ -34,11 +37,7 @@ def watched(
     parts, states = manner.contents(problem), manner.random_states()
     seen = [manner.contents(t) for t in targets]
     settings = manner.process()
-    put_back, moved, changed = (
-        manner.put_back,
-        manner.moved,
-        manner.changed,
-    )  # not what it may put there
+    put_back, moved, changed = KEPT
     started = time.perf_counter()
     found: Returned | Raised
     try:
