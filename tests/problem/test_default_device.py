@@ -88,12 +88,18 @@ CASES = [
     *((name, mi.Unrolled(1, 0.05)) for name in ROUTES),
     *((name, mi.Proximal(5.0)) for name in ("gradient", "hessian")),
 ]
+#: torch 2.4 makes tensors of its own jacrev on the default device
+OLD = torch.__version__.startswith("2.4.")
 
 
 @pytest.mark.parametrize("name, adaptation", CASES)
 def test_a_default_device_changes_no_answer(name, adaptation):
     """Guards all of them at once, on the one other device that every machine has."""
     here = ROUTES[name](problem(adaptation))
+    if OLD and isinstance(adaptation, mi.Proximal):
+        with torch.device("meta"), pytest.raises(mi.MetainflError, match="torch could not compute"):
+            ROUTES[name](problem(adaptation))
+        return
     with torch.device("meta"):
         there = ROUTES[name](problem(adaptation))
     torch.testing.assert_close(there, here, rtol=0, atol=0)

@@ -110,8 +110,6 @@ def test_a_teacher_with_parameters_of_its_own_is_a_constant():
     assert torch.isfinite(problem.gradient(problem.own_start())).all()
 
 
-# torch 2.4 warns of its own pickles of tensors.
-@pytest.mark.filterwarnings("ignore:.*weights_only=False.*:FutureWarning")
 def test_pickles_hold_nothing_of_the_origin():
     """Guards workers that cannot be sent a model, and ids of another process taken for parameters."""
     net = linear(3, 1)
