@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -11,16 +11,18 @@ from torch import Tensor
 from metainfl.experiments.networks import damping
 from metainfl.influence.scores import scores
 from metainfl.methods import run as methods
-from metainfl.problem.perturbation import task
+from metainfl.problem.perturbation import Perturbation, task
 from metainfl.problem.tasks import Tasks
 from metainfl.solve import CG
 from metainfl.training import Run
 
 
-def _if(run: Run, targets: Tasks, *, total: bool = True) -> Tensor:
-    end, asked = run.problem(), [task(k) for k in range(run.program.problem.tasks.n_tasks)]
+def implicit(
+    run: Run, targets: Tasks, asked: Sequence[Perturbation], *, total: bool = True
+) -> Tensor:
+    """Scores of removals (n, m) by the Hessian at the run's end, damped; through adaptation or not."""
     found = scores(
-        end,
+        run.problem(),
         asked,
         targets,
         solver=CG(rtol=1e-4),
@@ -29,6 +31,11 @@ def _if(run: Run, targets: Tasks, *, total: bool = True) -> Tensor:
         through_adaptation=total,
     )
     return -found.value
+
+
+def _if(run: Run, targets: Tasks, *, total: bool = True) -> Tensor:
+    asked = [task(k) for k in range(run.program.problem.tasks.n_tasks)]
+    return implicit(run, targets, asked, total=total)
 
 
 def _of(method: Callable[..., Tensor]) -> Callable[[Run, Tasks], Tensor]:

@@ -12,14 +12,12 @@ from torch import Tensor
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
 from metainfl.experiments.kept import reruns, step
-from metainfl.experiments.networks import accuracy, damping, loss
-from metainfl.experiments.rankings import means, ranked
+from metainfl.experiments.networks import accuracy, loss
+from metainfl.experiments.rankings import implicit, means, ranked
 from metainfl.experiments.settings import MNIST, setting
-from metainfl.influence.scores import scores as scores_of
 from metainfl.methods.run import gradient_dot, gradient_norm, tracin, training_loss
 from metainfl.problem.perturbation import Perturbation, group, query, task
 from metainfl.problem.tasks import Tasks
-from metainfl.solve import CG
 from metainfl.training import Run
 
 SHARES = (0.1, 0.2, 0.4)
@@ -86,20 +84,7 @@ def _instances(
     run: Run, targets: Tasks, asked: list[Perturbation], seed: int
 ) -> dict[str, Callable[[], list[float]]]:
     """What gives scores of all query instances, by ranking: positive = removal hurts the targets."""
-    end = run.problem()
     drawn = torch.randn(len(asked), 1, generator=torch.Generator().manual_seed(seed))
-
-    def implicit(total: bool) -> Tensor:
-        found = scores_of(
-            end,
-            asked,
-            targets,
-            solver=CG(rtol=1e-4),
-            damping=damping(run),
-            allow_nonstationary=True,
-            through_adaptation=total,
-        )
-        return -found.value
 
     ways: dict[str, Callable[[], Tensor]] = {
         "random": lambda: drawn,
@@ -107,8 +92,8 @@ def _instances(
         "gradient norm": lambda: -gradient_norm(run, asked, targets),
         "gradient dot product": lambda: -gradient_dot(run, asked, targets),
         "TracIn": lambda: -tracin(run, asked, targets),
-        IMPLICIT: partial(implicit, True),
-        IMPLICIT_PRINTED: partial(implicit, False),
+        IMPLICIT: partial(implicit, run, targets, asked),
+        IMPLICIT_PRINTED: partial(implicit, run, targets, asked, total=False),
         RUN: lambda: -run.scores(targets, asked).value,
     }
     return {n: partial(means, way) for n, way in ways.items()}

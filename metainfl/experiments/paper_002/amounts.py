@@ -16,7 +16,7 @@ from metainfl.experiments.paper_002.amounts_claims import (
 )
 from metainfl.experiments.paper_002.amounts_scores import cell
 from metainfl.experiments.paper_002.mixed import LEARNERS
-from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN
+from metainfl.experiments.paper_002.noise_scores import DOT, GN, KNOWN, RUN
 from metainfl.metrics.intervals import interval
 
 TESTS = {"new": "new tasks", "own": "training tasks"}
@@ -38,13 +38,7 @@ def _table(cells: Sequence[Cell], learner: str, tests: str) -> Table:
                 for by in (GN, DOT, RUN):
                     ranks = interval([c[learner][at]["self-rank"][by] for c in cells])
                     row[f"self-rank, {by}"] = str(ranks)
-            for by, what in (
-                (GN, "mean"),
-                (GN, "median"),
-                (DOT, "mean"),
-                (DOT, "median"),
-                (RUN, "mean"),
-            ):
+            for by, what in KNOWN:
                 row[f"{by}, {what}"] = str(interval(shares(cells, learner, at, tests, by, what)))
             rows.append(row)
     words = (

@@ -8,7 +8,7 @@ from typing import Any
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table
 from metainfl.experiments.paper_002.mixed import REGIMES
 from metainfl.experiments.paper_002.noise_claims import fitted, independent, most, rises, trend
-from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN, SPREAD, cell, shares
+from metainfl.experiments.paper_002.noise_scores import DOT, GN, KNOWN, RUN, SPREAD, cell, shares
 from metainfl.metrics.intervals import interval
 
 
@@ -19,13 +19,7 @@ def tables(cells: Sequence[Cell]) -> list[Table]:
         row: dict[str, Any] = {"regime": where}
         for k in ("train", "test"):
             row[f"accuracy, {k}"] = str(interval([c[where][k] for c in cells]))
-        for by, what in (
-            (GN, "mean"),
-            (GN, "median"),
-            (DOT, "mean"),
-            (DOT, "median"),
-            (RUN, "mean"),
-        ):
+        for by, what in KNOWN:
             row[f"{by}, {what}"] = str(interval(shares(cells, where, by, what)))
         rows.append(row)
     words = (

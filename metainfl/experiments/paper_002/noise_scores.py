@@ -25,6 +25,8 @@ KEPT = 256  # columns of the Gauss-Newton matrix
 DENSE, WIDE = 20_000, 1024  # parameters above which the matrix is never formed; columns kept there
 SIZES: dict[str, int] = {"steps": 600}
 GN, DOT, RUN = f"Gauss-Newton, {KEPT}", "dot product", "derivative of the run"
+#: what is known of the order of a test: of medians the run's derivative says nothing
+KNOWN = (GN, "mean"), (GN, "median"), (DOT, "mean"), (DOT, "median"), (RUN, "mean")
 SPREAD = ("plain", "8 angles")  # regimes whose scores are shown
 
 
