@@ -5,9 +5,10 @@ Perturbations are production's, as a method is given them; the reference is aske
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from metainfl_reference.wide import EPS
 
 Array = np.ndarray
 Asked = Sequence[Perturbation]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,25 @@ class Case:
         return self.family.influence(all_to_truth(perturbations), at or self.solution).value
 
     def cross_derivatives(self, perturbations: Asked) -> Array:
-        """d(grad F)/d pi, one column each (p, n)."""
-        s = self.solution
-        return self.family.cross_derivatives(all_to_truth(perturbations), s.lam, s.weights)
+        """d(grad F)/d pi, one column each (p, n). Cached."""
+        s, asked = self.solution, tuple(perturbations)
+        return self.once(
+            ("columns", asked),
+            lambda: self.family.cross_derivatives(all_to_truth(asked), s.lam, s.weights),
+        )
+
+    @cached_property
+    def _known_already(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What hangs on this case and `key` alone: computed once, whoever is judged. Not to be written to."""
+        if key not in self._known_already:
+            found = compute()
+            if isinstance(found, np.ndarray):
+                found.flags.writeable = False
+            self._known_already[key] = found
+        return self._known_already[key]
 
     @cached_property
     def _shifts(self) -> dict[Perturbation, Array | None]:

@@ -8,7 +8,8 @@ or takes all weights to be 1.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,27 +95,35 @@ CHANGES: dict[str, Callable[[Family, Weights], Changed | None]] = {
 
 def without_direct(case: Case) -> Case:
     """The case with direct taken to be 0, its lam, Hessian and weights as they are."""
-    if not case.family.direct:
-        return case
-    other, family = copy.copy(case), copy.copy(case.family)
+    return (
+        case.once("without direct", lambda: _without_direct(case)) if case.family.direct else case
+    )
+
+
+def _without_direct(case: Case) -> Case:
+    family = copy.copy(case.family)
     family.direct = 0.0
-    other.__dict__.update(family=family, solution=case.solution)
-    other.__dict__.pop("known", None)
+    other = replace(case, family=family)  # nothing that is known of the case comes along
+    other.__dict__["solution"] = case.solution
     return other
 
 
-def changed(e: Evidence, name: str) -> Iterator[tuple[str, Array]]:
+def changed(e: Evidence, name: str) -> list[tuple[str, Array]]:
     """(words, influences) of the change in each place; nothing where it changes nothing."""
+    return e.case.once(("changed", name, tuple(e.pis)), lambda: _changed(e, name))
+
+
+def _changed(e: Evidence, name: str) -> list[tuple[str, Array]]:
     f, s = e.case.family, e.case.solution
     found = CHANGES[name](f, s.weights)
     if found is None:
-        return
+        return []
     asked = all_to_truth(e.pis)
     try:
         h = found[0].total_hessian(s.lam, found[1])
         b = found[0].cross_derivatives(asked, s.lam, found[1])
     except (TruthError, np.linalg.LinAlgError):
-        return
+        return []
     own = e.case.cross_derivatives(e.pis)
-    for words, hessian, right in zip(PLACES, (h, h, s.hessian), (b, own, b), strict=True):
-        yield name + words, solve(e.case, hessian, right)
+    pairs = zip(PLACES, (h, h, s.hessian), (b, own, b), strict=True)
+    return [(name + words, solve(e.case, hessian, right)) for words, hessian, right in pairs]

@@ -107,12 +107,16 @@ def _explains(order: Sequence[Evidence], rows: Callable[[Evidence], Array | None
 
 def _tried(f: Variant, e: Evidence, estimand: Estimand, sign: int = 1) -> Array | None:
     """The variant's value as the estimand has it, or None where it is not defined."""
+    found = e.case.once(("variant", f, tuple(e.pis)), lambda: _defined(f, e))
+    return _projected(found, e, estimand, sign)
+
+
+def _defined(f: Variant, e: Evidence) -> Array | None:
     try:
         with np.errstate(all="ignore"):
-            found = f(e.case, e.pis)
+            return f(e.case, e.pis)
     except (TruthError, np.linalg.LinAlgError):
         return None
-    return _projected(found, e, estimand, sign)
 
 
 def _without_direct(plain: Callable[[Evidence], Array | None], e: Evidence) -> Array | None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metainfl.oracle.case import Case
 from metainfl.oracle.evidence import Evidence
 from metainfl_reference.certificate import spectrum
 
@@ -22,12 +23,17 @@ def parts(e: Evidence, by_regulariser: bool = False) -> tuple[Array, Array, Arra
 
     `by_regulariser`: in coordinates in which the outer regulariser is the identity, so that l counts it.
     """
-    f, s = e.case.family, e.case.solution
-    scale = np.sqrt(np.broadcast_to(f.d_out, len(s.lam))) if by_regulariser else np.ones(len(s.lam))
-    h = s.hessian / np.outer(scale, scale)
-    values, vectors = spectrum(h, f.tangent(s.lam), f.name)
+    p = e.case.family.n_meta
+    scale = np.sqrt(np.broadcast_to(e.case.family.d_out, p)) if by_regulariser else np.ones(p)
+    values, vectors = e.case.once(("spectrum", by_regulariser), lambda: _spectrum(e.case, scale))
     b, x = e.case.cross_derivatives(e.pis) / scale[:, None], e.got.T * scale[:, None]
     return values, vectors.T @ b, vectors.T @ x
+
+
+def _spectrum(case: Case, scale: Array) -> tuple[Array, Array]:
+    """Eigenvalues (r,) and eigenvectors (p, r) of the scaled total Hessian off the symmetry."""
+    f, s = case.family, case.solution
+    return spectrum(s.hessian / np.outer(scale, scale), f.tangent(s.lam), f.name)
 
 
 def response(
