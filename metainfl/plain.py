@@ -11,6 +11,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from metainfl.whole_file import whole_file
+
 WORDS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 
 
@@ -26,13 +28,11 @@ def write_json(path: Path, value: Any) -> None:
         path.write_text(text, encoding="utf-8")
         return
     path = path.resolve()  # what a link points at, not the link
-    half = path.with_name(path.name + ".part")
     try:
-        half.write_text(text, encoding="utf-8")
+        with whole_file(path) as half:
+            half.write_text(text, encoding="utf-8")
     except PermissionError:  # a file that may be written, in a folder that may not
         path.write_text(text, encoding="utf-8")
-        return
-    half.replace(path)
 
 
 def from_json(written: str | bytes) -> Any:

@@ -22,6 +22,7 @@ from metainfl.attribution.result import Attribution
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.numbers import POSITIVE, real, said, whole
+from metainfl.pools.alone import alone
 from metainfl.problem.files import new_folder
 from metainfl.training import Run
 from metainfl.training.kept import trained
@@ -53,8 +54,8 @@ def attribute(
     some drawn by `seed`, and the most harmful ones together; fewer where they would take more than
     `minutes`. `seeds` more training runs give intervals. `store` is a folder in which the trained run,
     scores and finished reruns are kept, so that the same call goes on; `keep` is handed the scores before
-    the reruns begin; `say` is told what was found and what it will cost. Raises `InvalidOption`, and what
-    the run or the problem raises.
+    the reruns begin; `say` is told what was found and what it will cost. Raises `InvalidOption`, also for a
+    store in which another process is at work, and what the run or the problem raises.
     """
     if not isinstance(question, Question):
         raise InvalidOption(
@@ -73,6 +74,26 @@ def attribute(
     if store is not None:
         store = new_folder(store, InvalidOption, "store")
     fits(question)
+    with alone(store, "store"):
+        return _attributed(
+            question, reruns, minutes, seeds, seed, jobs, store, progress, tell, say, keep
+        )
+
+
+def _attributed(
+    question: Question,
+    reruns: int,
+    minutes: float | None,
+    seeds: int,
+    seed: int,
+    jobs: int,
+    store: Path | None,
+    progress: bool,
+    tell: Tell,
+    say: Say,
+    keep: Callable[[Attribution], None],
+) -> Attribution:
+    """`attribute`, of arguments that were looked at, alone in its store."""
     stages = 4
     tell(0, stages, "training" if question.recipe else "looking at what was given")
     subject = question.subject

@@ -15,6 +15,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.removal import resolved
 from metainfl.numbers import said
+from metainfl.pools.alone import alone
 from metainfl.problem.files import new_folder
 from metainfl.problem.perturbation import Perturbation, group, parts
 from metainfl.problem.weights import check, weight
@@ -67,6 +68,17 @@ def without(
     store = None if store is None else new_folder(store, InvalidOption, "store")
     removed = something_left(question, what)
     fits(question)
+    with alone(store, "store"):
+        return _without(question, removed, store, progress, tell)
+
+
+def _without(
+    question: Question,
+    removed: Perturbation,
+    store: Path | None,
+    progress: bool,
+    tell: Callable[[int, int, str], None],
+) -> Edited:
     subject = question.subject
     tell(0, 2, "training" if question.recipe else "looking at what was given")
     if question.recipe is not None:

@@ -20,6 +20,7 @@ from metainfl.problem.digest import digest, meaning
 from metainfl.problem.tasks import Tasks
 from metainfl.training import Run
 from metainfl.training.fingerprint import fingerprint
+from metainfl.whole_file import whole_file
 
 
 class Scores:
@@ -60,9 +61,8 @@ class Scores:
         for name, more in (("half_width", answer.half_width), ("own", answer.own)):
             if more is not None:
                 rows[name] = more.cpu().contiguous()
-        half = self.path.with_suffix(".part")
-        save_file(rows, half)
-        half.replace(self.path)
+        with whole_file(self.path) as half:
+            save_file(rows, half)
 
 
 def _bytes(text: str) -> Tensor:

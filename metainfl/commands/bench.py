@@ -52,6 +52,7 @@ def bench(
     from metainfl.ledger.run import cells_of, chosen, environment_file
     from metainfl.ledger.run import run as answer
     from metainfl.ledger.store import Store
+    from metainfl.pools.alone import alone
 
     if names and names[0] == "compare":
         only(ctx, "compare, which reads two folders", ())
@@ -75,18 +76,19 @@ def bench(
     if wanted:
         work = [(q, c) for q, c in work if c.get("family") in wanted]
     writable_folder(out, "--out")
-    store = Store(out)
-    environment_file(out)
     import torch
 
     torch.set_num_threads(1)  # small problems: threads cost more than they bring, and add noise
-    before = [0.0 for _, c in work if store.has(c)]
-    costs = [*before, *(cost(q.name, c) for q, c in work if not store.has(c))]
-    try:
-        with bar(progress, "cells", "computed", costs) as show:
-            answer(store, work, show)
-    finally:  # Ctrl-C keeps what is done, and shows it
-        _report(store, questions, work, out)
+    with alone(out, "--out"):
+        store = Store(out)
+        environment_file(out)
+        before = [0.0 for _, c in work if store.has(c)]
+        costs = [*before, *(cost(q.name, c) for q, c in work if not store.has(c))]
+        try:
+            with bar(progress, "cells", "computed", costs) as show:
+                answer(store, work, show)
+        finally:  # Ctrl-C keeps what is done, and shows it
+            _report(store, questions, work, out)
 
 
 def _usable(device: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from metainfl.data.looked import contents
 from metainfl.experiments.experiment import Cell
 from metainfl.plain import as_json, from_json
+from metainfl.whole_file import whole_file
 
 
 class Known:
@@ -21,11 +22,10 @@ class Known:
     def write(self, path: Path, cell: Any, looked: Sequence[Sequence[str]], **more: Any) -> None:
         """The file that `read` reads; `data` is null where no data set was looked for."""
         data = {"looked": looked, "digest": self._digest(looked)} if looked else None
-        half = path.with_suffix(".part")
-        half.write_text(
-            as_json({"version": self.version, "data": data, "cell": cell, **more}) + "\n"
-        )
-        half.replace(path)
+        with whole_file(path) as half:
+            half.write_text(
+                as_json({"version": self.version, "data": data, "cell": cell, **more}) + "\n"
+            )
 
     def read(self, path: Path, **more: Any) -> dict[str, Any] | None:
         """What was written there, if it answers; `more` must be as it was."""

@@ -13,6 +13,7 @@ from metainfl.experiments.experiment import FEWEST_SEEDS, UNTOLD, Cell, Experime
 from metainfl.experiments.registry import EXPERIMENTS, find
 from metainfl.numbers import whole
 from metainfl.plain import from_json, write_json
+from metainfl.pools.alone import alone
 from metainfl.pools.aside import set_aside
 from metainfl.problem.files import new_folder, place
 from metainfl.report.environment import environment
@@ -33,7 +34,8 @@ def reproduce(
 ) -> Result:
     """The result as plain data, also written to out/NAME-SIZE/result.json; cells are kept beside it.
 
-    Raises `InvalidOption` for an unknown name or size, and what the data readers raise.
+    Raises `InvalidOption` for an unknown name or size, a folder in which another
+    process is at work, and what the data readers raise.
     """
     experiment = find(name)
     experiment.at(size)
@@ -41,8 +43,16 @@ def reproduce(
     count = whole(count, "seeds", 1, error=InvalidOption)
     root_of(data)  # a name that is none, before anything is written
     folder = new_folder(out, InvalidOption) / f"{name}-{size}"
-    done = cells(experiment, size, range(count), folder / "cells", data=data, jobs=jobs, tell=tell)
-    claims = []
+    with alone(folder, "out"):
+        done = cells(
+            experiment, size, range(count), folder / "cells", data=data, jobs=jobs, tell=tell
+        )
+        return _judged(experiment, size, done, folder)
+
+
+def _judged(experiment: Experiment, size: str, done: list[Cell], folder: Path) -> Result:
+    """Verdicts, tables and figures of the cells, written to the folder."""
+    count, claims = len(done), []
     for c in experiment.claims:
         plain = {k: v for k, v in asdict(c).items() if k != "judge"}
         verdict = asdict(c.judge(done))
@@ -51,7 +61,7 @@ def reproduce(
             verdict |= {"holds": UNTOLD, "why": f"{few} {verdict['why']}"}
         claims.append(plain | verdict)
     result: Result = {
-        "name": name,
+        "name": experiment.name,
         "paper": experiment.paper,
         "place": experiment.place,
         "about": experiment.about,

@@ -24,6 +24,7 @@ from metainfl.problem.files import named
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.ragged import Ragged
 from metainfl.problem.tasks import Tasks
+from metainfl.whole_file import whole_file
 
 VERSION = 1
 FIELDS = (
@@ -97,7 +98,6 @@ def _dense(value: Tensor, name: str) -> Tensor:
 def _write(path: Path, tensors: Read, about: str) -> None:
     """The file beside its place, then at it."""
     path = path.resolve()  # what a link points at, not the link
-    half = path.with_name(path.name + ".part")
     if not path.parent.is_dir():
         raise MissingData(
             f"there is no directory {path.parent} to write {path.name} to: make it first"
@@ -107,11 +107,9 @@ def _write(path: Path, tensors: Read, about: str) -> None:
         inside = " in it" if path.is_dir() else ""
         raise InvalidProblem(f"{path} is {kind}: give the name of a file{inside}")
     try:
-        save_file(tensors, half, metadata={"metainfl": about})
-        half.replace(path)
+        with whole_file(path) as half:
+            save_file(tensors, half, metadata={"metainfl": about})
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
-        if half.is_file():
-            half.unlink()
         raise InvalidProblem(
             f"{path} could not be written ({type(error).__name__}: {error}): check that the directory can "
             "be written to and has room, and that tensors are of a type that safetensors has"

@@ -16,6 +16,7 @@ import numpy as np
 from metainfl.errors import InvalidOption
 from metainfl.plain import as_json
 from metainfl.pools.aside import set_aside
+from metainfl.whole_file import whole_file
 
 DTYPES = {"float32": np.float32, "float64": np.float64}
 
@@ -54,9 +55,8 @@ class Blocks:
         self._note()
 
     def _note(self) -> None:
-        half = self.beside.with_suffix(".part")
-        half.write_text(as_json({"question": self.question, "blocks": self.digests}))
-        half.replace(self.beside)
+        with whole_file(self.beside) as half:
+            half.write_text(as_json({"question": self.question, "blocks": self.digests}))
 
     def _kept(self) -> list[str]:
         """Digests of what is done; refused where it is of something else."""

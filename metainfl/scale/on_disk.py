@@ -25,6 +25,7 @@ from metainfl.plain import as_json
 from metainfl.problem.files import new_folder, place
 from metainfl.problem.tasks import Tasks
 from metainfl.scale.task_files import ABOUT, NAMES, WEIGHTS, arrays, compare
+from metainfl.whole_file import whole_file
 
 __all__ = ["OnDisk", "open_tasks", "write_tasks"]
 
@@ -96,9 +97,8 @@ def write_tasks(folder: str | Path, pieces: Iterable[Tasks]) -> OnDisk:
     if about is None:
         raise InvalidTasks("no tasks: there was no piece")
     about["digests"] = {n: d.hexdigest() for n, d in digests.items()}
-    half = folder / f"{ABOUT}.part"
-    half.write_text(as_json(about) + "\n")
-    half.replace(folder / ABOUT)
+    with whole_file(folder / ABOUT) as half:
+        half.write_text(as_json(about) + "\n")
     return open_tasks(folder)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
+from metainfl.whole_file import whole_file
+
 
 def save_tensors(path: Path, **tensors: Tensor) -> None:
     """Write them into one safetensors file; what is there is replaced only when the new one is whole."""
-    half = path.with_suffix(".part")
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, half)
-    half.replace(path)
+    with whole_file(path) as half:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, half)

@@ -20,6 +20,7 @@ from metainfl.problem.perturbation import Perturbation
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.program import Program
 from metainfl.training.reweight import multiplied
+from metainfl.whole_file import whole_file
 
 
 def replayed(
@@ -52,10 +53,8 @@ def replayed(
     for k, lam in unordered(calls, jobs):
         i = left[k]
         if store is not None:
-            path = store / name(perturbations[i])
-            half = path.with_suffix(".part")
-            save_file({"lam": lam.cpu()}, half)
-            half.replace(path)  # whole, or not there
+            with whole_file(store / name(perturbations[i])) as half:
+                save_file({"lam": lam.cpu()}, half)
         out[i] = lam
         tell(len(out), "")
     return torch.stack([out[i] for i in range(len(perturbations))])

@@ -1,6 +1,7 @@
 """What is written comes back, bit by bit, and reading runs nothing."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -150,15 +151,21 @@ def test_places_that_are_no_ints_of_python(tmp_path, places):
     assert mi.load(tmp_path / "f").perturbations == tuple(asked)
 
 
-def test_a_place_that_cannot_be_written_to(tmp_path):
+def test_a_place_that_cannot_be_written_to(tmp_path, monkeypatch):
     """Guards safetensors' own error where a directory is missing, or is where the file should be."""
     with pytest.raises(MissingData, match=r"no directory .*away.* make it first"):
         mi.save(tmp_path / "away" / "lam", torch.ones(3))
     with pytest.raises(InvalidProblem, match="is a directory"):
         mi.save(tmp_path, torch.ones(3))
-    (tmp_path / "lam.part").mkdir()
-    with pytest.raises(MetainflError, match="could not be written"):
+    mi.save(tmp_path / ("a" * 255), torch.ones(3))  # as long as a name may be
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys.modules["metainfl.influence.saved"], "save_file", full)
+    with pytest.raises(MetainflError, match=r"could not be written .*has room"):
         mi.save(tmp_path / "lam", torch.ones(3))
+    assert [len(p.name) for p in tmp_path.iterdir()] == [255]
 
 
 @pytest.mark.parametrize(
