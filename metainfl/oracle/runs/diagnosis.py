@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
+from metainfl.oracle.case import Case
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.runs.backwards import backwards, seeds_of
 from metainfl.oracle.runs.slips import SLIPS, Slip
+from metainfl.problem.perturbation import Perturbation
 from metainfl.training.run import Run
 
 
@@ -43,10 +46,10 @@ def _explains(seen: Sequence[Evidence], slip: Slip, per_target: bool) -> int:
     # short ones first: a slip falls at the first answer that it does not give
     for name, case in sorted(cases.items(), key=lambda item: item[1].recipe.steps):  # type: ignore[attr-defined]
         own = [e for e in seen if e.case.name == name]
-        run: Run = case.problem()  # type: ignore[assignment]
-        targets = case.target_tasks(run) if per_target else None  # type: ignore[arg-type]
-        pis = [p for e in own for p in e.pis]
-        every = np.asarray(backwards(run, pis, seeds_of(run, targets, slip), slip))
+        pis = tuple(p for e in own for p in e.pis)
+        every = case.once(
+            ("slip", slip, pis, per_target), partial(_slipped, case, pis, slip, per_target)
+        )
         first = 0
         for e in own:
             rows = every[first : first + len(e.pis)]
@@ -61,3 +64,10 @@ def _explains(seen: Sequence[Evidence], slip: Slip, per_target: bool) -> int:
             if not signs:
                 return 0
     return signs.pop() if len(signs) == 1 else 0
+
+
+def _slipped(case: Case, pis: Sequence[Perturbation], slip: Slip, per_target: bool) -> np.ndarray:
+    """The answers with the slip (n, ...)."""
+    run: Run = case.problem()  # type: ignore[assignment]
+    targets = case.target_tasks(run) if per_target else None  # type: ignore[arg-type]
+    return np.asarray(backwards(run, pis, seeds_of(run, targets, slip), slip))
