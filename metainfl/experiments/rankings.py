@@ -8,7 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from metainfl.experiments.networks import damping
+from metainfl.experiments.kept import reruns
+from metainfl.experiments.networks import damping, loss
 from metainfl.influence.scores import scores
 from metainfl.methods import run as methods
 from metainfl.problem.perturbation import Perturbation, task
@@ -51,6 +52,7 @@ def _random(run: Run, targets: Tasks) -> Tensor:
     return torch.randn(run.program.problem.tasks.n_tasks, 1, generator=draw)
 
 
+EXACT = "exact removal, one by one"
 PRINTED = "task-IF, IS as printed"
 #: name -> (T, m); IS as 001 prints it (Def. 5.2) is positive for harm (A.9): its removal score is minus that
 RANKINGS: dict[str, Callable[[Run, Tasks], Tensor]] = {
@@ -70,6 +72,13 @@ RANKINGS: dict[str, Callable[[Run, Tasks], Tensor]] = {
 def ranked(run: Run, targets: Tasks) -> dict[str, Callable[[], list[float]]]:
     """What gives mean scores over targets, one a training task, by ranking."""
     return {n: partial(means, partial(rank, run, targets)) for n, rank in RANKINGS.items()}
+
+
+def exact(run: Run, targets: Tasks) -> list[float]:
+    """Mean loss of the targets without each task, the network trained again, minus that with it."""
+    end, asked = run.problem(), [task(k) for k in range(run.program.problem.tasks.n_tasks)]
+    base = loss(end, run.lam, targets)
+    return [loss(end, lam, targets) - base for lam in reruns(run, asked)]
 
 
 def means(scores: Callable[[], Tensor]) -> list[float]:

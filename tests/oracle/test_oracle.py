@@ -10,6 +10,7 @@ from metainfl.errors import InvalidMethod
 from metainfl.oracle import Retraining, check_method, parametrize_with_checks
 from metainfl.oracle.checks import CHECKS
 from metainfl.oracle.mutants import MUTANTS, RIGHT
+from metainfl.oracle.mutants.parts import truth
 from metainfl.oracle.outcome import Failed
 from tests.oracle.judged import judge
 
@@ -22,6 +23,12 @@ def test_an_exact_method_holds_the_strictest_claim():
     assert {o.status for o in report.outcomes} == {"pass", "skip"}
     assert all(o.message for o in report.outcomes if o.status == "skip")
     assert any(m.truth == "T2" and m.error > 0.01 for m in report.measurements)
+
+
+def test_what_wrong_methods_start_from_is_right():
+    """Guards a kill of everything that is built on a base which is wrong itself."""
+    report = check_method(truth, claim=mi.Claim(), quick=True, in_process=True)
+    assert report.passed, str(report)
 
 
 @pytest.mark.slow

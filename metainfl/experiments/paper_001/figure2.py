@@ -16,7 +16,6 @@ from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.paper_001.removed import (
     ENDS,
-    EXACT,
     IMPLICIT,
     IMPLICIT_PRINTED,
     RUN,
@@ -24,7 +23,7 @@ from metainfl.experiments.paper_001.removed import (
     cell,
     change,
 )
-from metainfl.experiments.rankings import PRINTED
+from metainfl.experiments.rankings import EXACT, PRINTED
 from metainfl.metrics.intervals import interval, paired
 
 

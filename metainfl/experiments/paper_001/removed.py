@@ -13,7 +13,7 @@ from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
 from metainfl.experiments.kept import reruns, step
 from metainfl.experiments.networks import accuracy, loss
-from metainfl.experiments.rankings import implicit, means, ranked
+from metainfl.experiments.rankings import EXACT, exact, implicit, means, ranked
 from metainfl.experiments.settings import MNIST, setting
 from metainfl.methods.run import gradient_dot, gradient_norm, tracin, training_loss
 from metainfl.problem.perturbation import Perturbation, group, query, task
@@ -22,7 +22,7 @@ from metainfl.training import Run
 
 SHARES = (0.1, 0.2, 0.4)
 MIDDLE = SHARES.index(0.2)
-EXACT, RUN, IMPLICIT = "exact removal, one by one", "derivative of the run", "instance-IF"
+RUN, IMPLICIT = "derivative of the run", "instance-IF"
 IMPLICIT_PRINTED = "instance-IF, IS as printed"
 ENDS = ("helpful", "harmful")
 
@@ -43,7 +43,7 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
         ],
     }
     levels = {
-        "task": ranked(run, targets) | {EXACT: partial(_exact, run, targets, asked["task"])},
+        "task": ranked(run, targets) | {EXACT: partial(exact, run, targets)},
         "instance": _instances(run, targets, asked["instance"], seed),
     }
     out: Cell = {"before": _told(run.problem(), run.lam, held)}
@@ -71,13 +71,6 @@ def _ends(
         e: [_told(run.problem(), lam, held) for lam in reruns(run, [group(c) for c in chosen])]
         for e, chosen in ends.items()
     }
-
-
-def _exact(run: Run, targets: Tasks, tasks: list[Perturbation]) -> list[float]:
-    """Each task removed alone and the network trained again."""
-    end = run.problem()
-    base = loss(end, run.lam, targets)
-    return [loss(end, lam, targets) - base for lam in reruns(run, tasks)]
 
 
 def _instances(
