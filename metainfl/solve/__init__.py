@@ -7,9 +7,10 @@ the operator's to know: every solver works off them.
 from metainfl.solve.cg import CG
 from metainfl.solve.dense import Dense
 from metainfl.solve.inverse import Factoring, Inverse
+from metainfl.solve.lanczos import Lanczos
 from metainfl.solve.lissa import LiSSA
-from metainfl.solve.low_rank import Lanczos, PseudoInverse
 from metainfl.solve.neumann import Neumann
+from metainfl.solve.pseudo_inverse import PseudoInverse
 from metainfl.solve.result import Solver, SolveResult
 from metainfl.solve.structured import Structured
 

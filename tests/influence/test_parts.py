@@ -14,9 +14,11 @@ from metainfl.methods.implicit.tlxml import tlxml, tlxml_gauss_newton, tlxml_pru
 from metainfl.oracle import small_case
 from metainfl.oracle.bridge import tasks_of
 from metainfl.solve import CG, Dense, Lanczos, Neumann, PseudoInverse
-from metainfl.solve.factored import buffered, orthogonal, pseudo_inverse, woodbury
+from metainfl.solve.buffer import buffered, orthogonal
 from metainfl.solve.operator import SymmetricOperator
+from metainfl.solve.pseudo_inverse import pseudo_inverse
 from metainfl.solve.spectrum import lanczos
+from metainfl.solve.woodbury import woodbury
 from metainfl_reference.errata import paper_001, paper_002
 from tests.helpers import ADAPTED, NAMES, WITH_DIRECT, assert_close
 

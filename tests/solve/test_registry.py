@@ -7,9 +7,10 @@ import torch
 
 import metainfl as mi
 from metainfl.solve import CG, Dense, Lanczos, LiSSA, Neumann, PseudoInverse
-from metainfl.solve.factored import buffered, woodbury
+from metainfl.solve.buffer import buffered
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.spectrum import lanczos
+from metainfl.solve.woodbury import woodbury
 
 EPS = torch.finfo(torch.float64).eps
 

@@ -18,7 +18,8 @@ from metainfl.metrics.detection import self_rank
 from metainfl.metrics.intervals import rank_agreement
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import task
-from metainfl.solve.factored import buffered, pseudo_inverse
+from metainfl.solve.buffer import buffered
+from metainfl.solve.pseudo_inverse import pseudo_inverse
 from metainfl.training import Adam, Recipe, Run
 from metainfl.training.networks import conv4
 

@@ -18,7 +18,8 @@ from metainfl.experiments.paper_002.treatments import filtered, largest
 from metainfl.metrics.detection import proper_order
 from metainfl.problem.perturbation import group, task
 from metainfl.problem.tasks import Tasks
-from metainfl.solve.factored import buffered, pseudo_inverse
+from metainfl.solve.buffer import buffered
+from metainfl.solve.pseudo_inverse import pseudo_inverse
 from metainfl.training import Run
 
 KEPT = 256  # columns of the Gauss-Newton matrix

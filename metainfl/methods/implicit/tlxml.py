@@ -21,7 +21,9 @@ from metainfl.methods.claim import Claim
 from metainfl.methods.method import Method
 from metainfl.problem.perturbation import Perturbation
 from metainfl.solve import PseudoInverse
-from metainfl.solve.factored import buffered, pseudo_inverse, woodbury
+from metainfl.solve.buffer import buffered
+from metainfl.solve.pseudo_inverse import pseudo_inverse
+from metainfl.solve.woodbury import woodbury
 
 tlxml = Method("TLXML", "002, eq. 4", claim=Claim(kinds=("task", "group")))
 
