@@ -57,11 +57,10 @@ def test_every_estimand_of_a_run_has_a_right_method(method, estimand, kinds):
     assert report.passed, str(report)
 
 
-@pytest.mark.parametrize("name", ["state_forgotten", "batch_size_forgotten", "first_order"])
-def test_a_slip_fails_and_is_named(name):
+def test_a_slip_fails_and_is_named():
     """Guards a slip that has no name of its own; `metainfl check --self` judges all of them."""
-    assert name in SLIPS
-    specimen = MUTANTS[name]
+    assert set(SLIPS) <= set(MUTANTS)
+    specimen = MUTANTS["state_forgotten"]
     kinds, families = ("task",), FEW[:1]
     report = judged(
         specimen.method, specimen.claim.estimand, ["agrees_with_the_truth"], kinds, families
@@ -120,6 +119,8 @@ def test_checks_know_whose_claims_they_judge():
 def test_no_slip_is_the_adjoint_itself():
     """Guards the pass that mutants and diagnosis share: without a slip it is the run's derivative."""
     for design in DESIGNS:
+        if design == "long":
+            continue  # the same steps, more of them
         case = drawn_run("maml_softmax", design)
         run = case.problem()
         targets = case.target_tasks(run)
