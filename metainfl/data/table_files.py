@@ -20,6 +20,7 @@ ENDS = (".arff", ".arff.gz", ".csv", ".csv.gz")
 _PARTS = re.compile(r"(.*?^[ \t]*@data[^\n]*\n)(.*)", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 _DOUBLE = re.compile(r"('[^'\n]*')|\"([^\"'\n]*)\"")
 _SPACES = re.compile(r"('[^'\n]*'|\"[^\"\n]*\")|[ \t]*,[ \t]*")
+_FIRST = re.compile(r"^[ \t]*[^%{\s][^\n]*$", re.MULTILINE)  # row that is neither remark nor sparse
 MISSING = frozenset(("", "?", "na", "nan"))
 
 
@@ -71,7 +72,8 @@ def _arff(path: Path, text: str) -> list[Column]:
     # scipy knows single quotes in the head alone, and takes " 'a'" for another word than 'a'
     text = _DOUBLE.sub(lambda found: found[1] or f"'{found[2]}'", text)
     if parts := _PARTS.match(text):
-        text = parts[1] + _SPACES.sub(lambda found: found[1] or ",", parts[2])
+        rest = _SPACES.sub(lambda found: found[1] or ",", parts[2])
+        text = parts[1] + _FIRST.sub(lambda found: _quoted(found[0]), rest, count=1)
     try:
         rows, about = arff.loadarff(io.StringIO(text))
     except (arff.ArffError, NotImplementedError, ValueError, LookupError, StopIteration) as e:
@@ -90,6 +92,12 @@ def _arff(path: Path, text: str) -> list[Column]:
             )
         found.append(Column(name, values.astype(float) if kind == "numeric" else values))
     return found
+
+
+def _quoted(row: str) -> str:
+    """A row with quotes around each entry: scipy takes from the first row how all others are quoted."""
+    entries = next(csv.reader([row.strip()], quotechar="'"))
+    return row if "'" in "".join(entries) else ",".join(f"'{e.strip()}'" for e in entries)
 
 
 def _csv(path: Path, text: str) -> list[Column]:

@@ -79,6 +79,19 @@ def test_quoted_words_and_spaces(tmp_path):
     assert found[2].values.tolist() == ["<=50K", ">50K", ">50K"]
 
 
+@pytest.mark.parametrize(
+    "first", ["civ, 3,x", "% a remark\n\n  civ,3, x ", "'a, b',3,'x'", "?,?,x"]
+)
+def test_words_are_quoted_in_some_rows_alone(tmp_path, first):
+    """Guards a file whose first row needs no quotes: the words of the others keep theirs, and are unknown."""
+    head = "@relation t\n@attribute a {civ,'a, b','b c'}\n@attribute n real\n@attribute y {x,z}\n@data\n"
+    write(tmp_path, "t.arff", f"{head}{first}\n'b c',1,z\n'a, b',2,'x'\nciv,0,z\n")
+    words, numbers, classes = columns_of(tmp_path / "t.arff")
+    assert words.values.tolist()[1:] == ["b c", "a, b", "civ"]
+    assert numbers.values.tolist()[1:] == [1, 2, 0]
+    assert classes.values.tolist() == ["x", "z", "x", "z"]
+
+
 def test_columns_are_chosen_by_name(tmp_path):
     write(tmp_path, "adult.csv", as_csv())
     found = read("tabular", tmp_path, table="adult", label="sex", leave_out=["work", "income"])
