@@ -10,7 +10,7 @@ from metainfl.errors import MissingData
 from metainfl.experiments import EXPERIMENTS, networks, settings
 from metainfl.experiments.experiment import Verdict
 from metainfl.experiments.networks import damping
-from metainfl.experiments.paper_001 import table1_cell
+from metainfl.experiments.paper_001 import figure1_claims, table1_cell
 from metainfl.experiments.paper_001.edits import OWN, SUBSETS, measured
 from metainfl.experiments.paper_001.removed import _instances
 from metainfl.experiments.paper_001.table1_claims import on_each
@@ -129,6 +129,22 @@ def test_a_claim_of_all_data_sets(words, whole):
     found = on_each(lambda own: Verdict(own[0], "1", "because."))(cells)
     assert found.holds == whole and found.ours == "Omniglot: 1; MNIST: 1"
     assert f"MNIST ({words[1]}): because." in found.why
+
+
+@pytest.mark.parametrize("own, word", [(0.5, "does not hold"), (0.96, "holds")])
+def test_how_many_times_a_random_order_is_judged_after_forty_per_cent(own, word):
+    """Guards a count after another share than the paper's."""
+    shares = figure1_claims.SHARES
+    found = {
+        "task-IF": {"found": [own if s == 0.4 else 0.0 for s in shares]},
+        "random": {"found": [s for s in shares]},
+    }
+    told = figure1_claims.times("0.8", 2.2)([{"0.8": found}] * 5)
+    assert (
+        told.holds == word
+        and "1.25" in told.why
+        and told.ours.startswith(f"ratio {own / 0.4:.3g} ")
+    )
 
 
 def test_medium_is_a_size_of_table_1():

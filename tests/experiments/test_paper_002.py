@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from metainfl.experiments.paper_002 import amounts_claims, amounts_scores, noise_claims
+from metainfl.experiments.paper_002 import (
+    amounts_claims,
+    amounts_moves,
+    amounts_scores,
+    gauss_newton,
+    noise_claims,
+)
 from metainfl.experiments.paper_002.mixed import REGIMES, mixed, trained
 from metainfl.experiments.paper_002.noise_scores import (
     DOT,
@@ -126,10 +132,63 @@ def test_amounts_are_judged(judge, yes, no):
 
 
 def test_means_move_more_than_medians():
-    judge = amounts_claims.means_more("fixed ratio", "MAML")
-    assert judge(BAD).holds == "holds"  # the share falls by means, and medians stay at a half
-    for other in (GOOD, amounts_cells([0.5] * 3, [0] * 3)):  # it rises, or stays
-        assert judge(other).holds == "does not hold"
+    for sign, yes, no in ((-1, BAD, GOOD), (1, GOOD, BAD)):  # medians stay at a half
+        judge = amounts_claims.means_more("fixed ratio", "MAML", sign)
+        assert judge(yes).holds == "holds"
+        for other in (no, amounts_cells([0.5] * 3, [0] * 3)):
+            assert judge(other).holds == "does not hold"
+
+
+def test_moves_between_numbers_of_tasks():
+    """Guards a place in the sweep that is another one's, and a curve that is judged as a line."""
+    steps = ["4 and 4", "14 and 2", "7 and 1", "8 and 4"]
+    found = [amounts_moves.place(steps, w) for w in ("fewest", "as many as noise")]
+    assert found == ["4 and 4", "4 and 4"]
+    assert amounts_moves.place(steps, "seven times the noise") == "7 and 1"
+    bent = amounts_cells([0.9, 0.2, 0.9], [0, 0, 0])
+    for c in bent:
+        c["sweeps"] = {"fixed noise": ["8 and 4", "4 and 4", "16 and 4"]}
+        c["MAML"] = {"8 and 4": c["MAML"]["8 and 4"], "4 and 4": c["MAML"]["16 and 4"]} | c["MAML"]
+    for high, low, word in (("fewest", "as many as noise", "does not hold"),
+                            ("as many as noise", "fewest", "holds")):  # fmt: skip
+        found = amounts_moves.more_at("MAML", "fixed noise", high, low)(bent)
+        assert found.holds == word and DOT in found.why and RUN in found.why
+    assert amounts_moves.steadier(bent).holds == "holds"
+    for c in bent:
+        c["MAML"], c["prototypes"] = c["prototypes"], c["MAML"]
+    assert amounts_moves.steadier(bent).holds == "does not hold"
+
+
+def squares(rows):
+    """Cells of correlations: eigenvalues of H a row, columns of Gauss-Newton a column, the most first."""
+    kept = gauss_newton.KEPT
+    pairs = {f"{a}/{b}": v for a, r in zip(kept, rows, strict=True)
+             for b, v in zip(kept, r, strict=True)}  # fmt: skip
+    beside = {n: dict.fromkeys(map(str, kept), 0.1) for n in (DOT, RUN)}
+    return [{"pairs": pairs, "beside": beside}] * 5
+
+
+@pytest.mark.parametrize(
+    "judge, yes, no",
+    [
+        (
+            gauss_newton.diagonal,
+            [[0.9, 0.5, 0.3], [0.5, 0.8, 0.5], [0.3, 0.6, 0.5]],  # two of three
+            [
+                [0.9, 0.5, 0.8],
+                [0.5, 0.4, 0.5],
+                [0.3, 0.5, 0.7],
+            ],  # the mean is larger, one is largest
+        ),
+        (
+            gauss_newton.weaker,
+            [[0.1, 0.2, 0.3], [0.2, 0.4, 0.5], [0.3, 0.5, 0.9]],
+            [[0.5, 0.2, 0.9], [0.2, 0.4, 0.5], [0.1, 0.3, 0.4]],  # of H alone it is the other way
+        ),
+    ],
+)
+def test_squares_are_judged(judge, yes, no):
+    assert judge(squares(yes)).holds == "holds" and judge(squares(no)).holds == "does not hold"
 
 
 def test_places_are_spread():

@@ -23,6 +23,7 @@ from metainfl.experiments.paper_001.figure1_claims import (
     better,
     everywhere,
     random_finds,
+    times,
     values,
 )
 from metainfl.experiments.rankings import EXACT, PRINTED
@@ -99,8 +100,10 @@ EXPERIMENT = Experiment(
     (
         Claim("section 6.3", "nearly all mislabelled tasks (80 %) are found after checking 40 %", "about 100 "
               "%", all_found),
-        Claim("section 6.3", "influence scores find more than a random order, 80 % mislabelled", "2.2 times",
+        Claim("section 6.3", "influence scores find more than a random order, 80 % mislabelled", "in words",
               better("0.8", "random"), "loss, gradient norm, gradient dot product, TracIn, the run"),
+        Claim("section 6.3", "influence scores find 2.2 times what a random order finds (80 %)",
+              "about 2.2 times: 100 % after 40 %, against 45 % after 95 %", times("0.8", 2.2)),
         Claim("section 6.3", "influence scores find more than a random order, 20 % mislabelled",
               "not printed", better("0.2", "random")),
         Claim("Definition 5.2 and A.9", "the score as printed, largest first, finds harmful tasks",

@@ -53,6 +53,25 @@ def better(share: str, other: str, name: str = "task-IF") -> Callable[[Sequence[
     return judge
 
 
+def times(share: str, size: float) -> Callable[[Sequence[Cell]], Verdict]:
+    """Whether influence scores have found `size` times what a random order has, 40 % checked."""
+
+    def judge(cells: Sequence[Cell]) -> Verdict:
+        own, chance = (
+            [v[SHARES.index(0.4)] for v in values(cells, share, n, "found")]
+            for n in ("task-IF", "random")
+        )
+        got = interval([a / b for a, b in zip(own, chance, strict=True)])
+        why = (
+            f"After 40 %: {interval(own)} against {interval(chance)}. A random order finds the share that "
+            f"it checks, and nobody more than 1/{share} times that: {1 / float(share):.3g}. The paper sets "
+            "what it found after 40 % against what chance found after 95 %."
+        )
+        return Verdict(telling.above(got, size), f"ratio {got}", why)
+
+    return judge
+
+
 def accuracy_gain(share: str, size: float) -> Callable[[Sequence[Cell]], Verdict]:
     """Whether removing the worst quarter by influence scores gains accuracy, `size` over a random quarter."""
 

@@ -42,15 +42,15 @@ def order(learner: str, sweep: str, tests: str, sign: int, what: str = "mean") -
     return judge
 
 
-def means_more(sweep: str, learner: str) -> Judge:
-    """Whether the share by means falls more with the number of tasks than the share by medians."""
+def means_more(sweep: str, learner: str, sign: int) -> Judge:
+    """Whether the share by means rises (`sign` -1: falls) more with the number of tasks than by medians."""
 
     def judge(cells: Sequence[Cell]) -> Verdict:
         steps = cells[0]["sweeps"][sweep]
         least, most = _ends(steps)
-        drops = {
+        moves = {
             (by, what): [
-                a - b
+                sign * (b - a)
                 for a, b in zip(
                     shares(cells, learner, least, "own", by, what),
                     shares(cells, learner, most, "own", by, what),
@@ -60,12 +60,12 @@ def means_more(sweep: str, learner: str) -> Judge:
             for by in (GN, DOT)
             for what in ("mean", "median")
         }
-        gap, dot = (paired(drops[by, "mean"], drops[by, "median"]) for by in (GN, DOT))
-        own = interval(drops[GN, "mean"])
+        gap, dot = (paired(moves[by, "mean"], moves[by, "median"]) for by in (GN, DOT))
+        own = interval(moves[GN, "mean"])
         why = (
-            f"From {least} to {most} tasks the share falls by {own} by means and by "
-            f"{interval(drops[GN, 'median'])} by medians. It holds where the first is above 0, and above the "
-            f"second. The dot product has {dot}."
+            f"From {least} to {most} tasks the share {'rises' if sign > 0 else 'falls'} by {own} by means "
+            f"and by {interval(moves[GN, 'median'])} by medians. It holds where the first is above 0, and "
+            f"above the second. The dot product has {dot}."
         )
         return Verdict(
             telling.all_of(telling.above(own), telling.above(gap)), f"difference {gap}", why

@@ -126,7 +126,8 @@ EXPERIMENT = Experiment(
               better("unbalanced", "BALD")),
         Claim("Figure 10, MNIST", "on a redundant pool FI-active is better than BALD", "a figure",
               better("redundant", "BALD")),
-        Claim("section 5.2", "the advantage is larger on unbalanced and redundant pools", "a figure", wider),
+        Claim("section 5.2", "the advantage is larger on unbalanced and redundant pools", "even more "
+              "pronounced; a figure", wider),
         Claim("section 5.2", "it leads BALD more in the second half of the rounds (balanced)",
               "diverges in the latter stages", later("BALD", "balanced")),
         Claim("section 5.2", "it leads BALD more in the second half of the rounds (unbalanced)",
