@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, jvp, vmap
 
+from metainfl.derive.inputs import shifted
 from metainfl.derive.loop import Stack, into
 from metainfl.derive.problem import Problem
 from metainfl.problem import Perturbation, TaskView
@@ -58,10 +59,7 @@ def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor
             return
         chosen, w = [members[i] for i in here.tolist()], stack.w[local, None]
         if kind.endswith("input"):
-            seeds = _unit_inputs(stack.view, kind, chosen)
-            tasks_at = TaskView(*(t[local] for t in stack.view))
-            own = tuple(s[local] for s in stack.state)
-            out[here] = w * vmap(mixed, chunk_size=plan.width(1))(seeds, tasks_at, own)
+            out[here] = w * shifted(problem, kind, stack, chosen, local, mixed)
             return
         n = getattr(stack.view, FIELD[kind]).shape[1]
         seeds = torch.eye(n, dtype=lam.dtype, device=lam.device)
@@ -96,13 +94,3 @@ def _mixed(problem: Problem, kind: str, lam: Tensor) -> Any:
         return grad(along)(lam) if reverse else jvp(moved, (value,), (seed,))[1]
 
     return mixed
-
-
-def _unit_inputs(view: TaskView, kind: str, chosen: list[Perturbation]) -> Tensor:
-    """One-hot tangents in input space, one a perturbation."""
-    x = getattr(view, FIELD[kind])
-    seeds = x.new_zeros(len(chosen), *x.shape[1:])
-    flat = seeds.view(len(chosen), x.shape[1], -1)
-    for i, m in enumerate(chosen):
-        flat[i, m.instance, m.axis] = 1
-    return seeds
