@@ -31,49 +31,59 @@ def on_all(
     return Verdict(word, ours, f"{why} {SPLITS}")
 
 
-def trims_better(kind: str, way: str, other: str) -> Callable[[Sequence[Cell]], Verdict]:
-    """Whether accuracy after trimming by one way is above that after another ("none": no trimming)."""
+def trims_better(kind: str, way: str, other: str, *of: str) -> Callable[[Sequence[Cell]], Verdict]:
+    """Whether accuracy after trimming by one way is above that after another ("none": no trimming).
+
+    `of` names the tables that the claim is of; all where none is named.
+    """
 
     def judge(cells: Sequence[Cell]) -> Verdict:
-        names = [f"{w} {COUNT}" if w != "none" else w for w in (way, other)]
-
-        def part(table: str) -> Interval | None:
-            own = [c[table][kind] for c in cells]
-            return paired(*([c[n] for c in own] for n in names)) if names[1] in own[0] else None
-
-        rest = [_gaps(cells, kind, way, other, n) for n in COUNTS if n != COUNT]
-        return on_all(cells, part, telling.above, f"{COUNT} rows. " + " ".join(rest))
+        return on_all(
+            cells,
+            _gap(cells, kind, way, other, COUNT, of),
+            telling.above,
+            _rest(cells, kind, way, other, of),
+        )
 
     return judge
 
 
-def _gaps(cells: Sequence[Cell], kind: str, way: str, other: str, count: int) -> str:
-    there = f"{other} {count}" if other != "none" else other
-    gaps = [
-        str(
-            resplit(
-                paired(
-                    [c[t][kind][f"{way} {count}"] for c in cells],
-                    [c[t][kind][there] for c in cells],
-                ),
-                share(t),
-            )
+def no_gain(way: str, other: str, *of: str) -> Callable[[Sequence[Cell]], Verdict]:
+    """Whether trimming by one way gains less than NEAR over another."""
+
+    def judge(cells: Sequence[Cell]) -> Verdict:
+        why = (
+            f"No improvement is taken as less than {NEAR}. {_rest(cells, 'clean', way, other, of)}"
         )
-        for t in cells[0]
-        if there in cells[0][t][kind]
-    ]
-    return f"{count} rows: {'; '.join(gaps)}."
+        part = _gap(cells, "clean", way, other, COUNT, of)
+        return on_all(cells, part, lambda gap: telling.below(gap, NEAR), why)
+
+    return judge
 
 
-def no_gain(cells: Sequence[Cell]) -> Verdict:
-    """Whether trimming at random gains less than NEAR."""
+def _gap(
+    cells: Sequence[Cell], kind: str, way: str, other: str, count: int, of: Sequence[str]
+) -> Part:
+    """Accuracy after trimming so many rows by one way, less that after another, on the tables asked for."""
+    names = [w if w == "none" else f"{w} {count}" for w in (way, other)]
 
-    def part(table: str) -> Interval:
-        own = [c[table]["clean"] for c in cells]
-        return paired([c[f"random {COUNT}"] for c in own], [c["none"] for c in own])
+    def part(table: str) -> Interval | None:
+        own = [c[table][kind] for c in cells]
+        if (of and table not in of) or any(n not in own[0] for n in names):
+            return None
+        return paired(*([c[n] for c in own] for n in names))
 
-    why = f"{COUNT} rows. No improvement is taken as less than {NEAR}."
-    return on_all(cells, part, lambda gap: telling.below(gap, NEAR), why)
+    return part
+
+
+def _rest(cells: Sequence[Cell], kind: str, way: str, other: str, of: Sequence[str]) -> str:
+    """What is told of the other numbers of rows."""
+    words = [f"{COUNT} rows."]
+    for count in (n for n in COUNTS if n != COUNT):
+        part = _gap(cells, kind, way, other, count, of)
+        gaps = [str(resplit(gap, share(t))) for t in cells[0] if (gap := part(t)) is not None]
+        words.append(f"{count} rows: {'; '.join(gaps) or '-'}.")
+    return " ".join(words)
 
 
 def buys_better(other: str) -> Callable[[Sequence[Cell]], Verdict]:

@@ -9,6 +9,7 @@ d loss / d input, FI without its metric. Data and models: `planes`.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
+from metainfl.experiments.kept import step
 from metainfl.experiments.paper_004 import planes
 from metainfl.experiments.paper_004.logistic_game import shapley_order
 from metainfl.experiments.paper_004.planes import REGULARISER, Labelled, accuracy, after, plane
@@ -44,19 +46,26 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
     out: Cell = {}
     for model, sizes in (SIZES if size == "small" else planes.PAPER).items():
         problem, (train, valid, test), rng = plane(model, size, seed, sizes)
-        order = orders(problem, train, valid, rng)
+        order = step(f"{model}, ranked", partial(orders, problem, train, valid, rng))
         order["Jacobian norm"] = _slopes(problem, single(*valid))
         if model == "linear":
             ones = [torch.cat([a, a.new_ones(len(a), 1)], 1) for a, _ in (train, valid)]
             sides = (ones[0], train[1]), (ones[1], valid[1])
-            order[SHAPLEY] = shapley_order(*sides, REGULARISER, samples=ORDERS, seed=seed)
+            ranking = partial(shapley_order, *sides, REGULARISER, samples=ORDERS, seed=seed)
+            order[SHAPLEY] = step(f"{model}, ranked by {SHAPLEY}", ranking)
         out[model] = {"none": accuracy(problem, *test)}
         for way in ways_of(model):
             classes = train[1][order[way][: COUNTS[-1]]].mean(0)
             out[model][f"{way}, one class"] = float(classes.max())
-            for n in COUNTS:
-                out[model][f"{way} {n}"] = after(problem, order[way][:n], test)
+            out[model] |= step(
+                f"{model}, without {way}", partial(_trimmed, problem, way, order[way], test)
+            )
     return out
+
+
+def _trimmed(problem: Problem, way: str, order: list[int], test: Labelled) -> dict[str, float]:
+    """Accuracy without the first points of a ranking, by their number."""
+    return {f"{way} {n}": after(problem, order[:n], test) for n in COUNTS}
 
 
 def orders(
