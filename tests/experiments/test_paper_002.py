@@ -8,7 +8,9 @@ from metainfl.experiments.paper_002 import (
     amounts_moves,
     amounts_scores,
     gauss_newton,
+    groups,
     noise_claims,
+    noise_scores,
 )
 from metainfl.experiments.paper_002.mixed import REGIMES, mixed, trained
 from metainfl.experiments.paper_002.noise_scores import (
@@ -53,6 +55,26 @@ def test_two_directions_order_means_as_all_tasks_do(drawn, regime):
     assert run.program.problem.outer_reg == pytest.approx(20 * decay)  # 20 query instances
     found = at_the_end(run.problem(), tests)
     assert all(s.shape == (10 * angles, 6) and torch.isfinite(s).all() for s in found.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["002-noise", "002-amounts", "002-groups"])
+def test_a_buffer_is_called_one(name, monkeypatch):
+    """Guards the paper's network, whose matrix fits nowhere, under the name of a matrix that was formed."""
+    monkeypatch.setattr(noise_scores, "DENSE", 10)
+    for room in (noise_scores, amounts_scores, groups):
+        few = {"tasks": 12, "noise": 4, **FEW, "tests": 8, "steps": 2}
+        monkeypatch.setattr(
+            room, "mixed", lambda size, seed, data, few=few, **more: mixed(size, seed, data, **few)
+        )
+    monkeypatch.setitem(amounts_scores.AMOUNTS, "small", dict.fromkeys(
+        ("fixed noise", "fixed ratio"), ((4, 4), (7, 1))))  # fmt: skip
+    experiment = EXPERIMENTS[name]
+    found = [experiment.cell("small", 0, None)] * 2
+    told = [c.judge(found) for c in experiment.claims]
+    words = str(experiment.tables(found)) + "".join(v.why for v in told)
+    assert GN not in words + str(found) and "Gauss-Newton, buffer of 1024" in words
+    assert all("2 seeds" in v.ours for v in told)
 
 
 def test_copies_add_up():

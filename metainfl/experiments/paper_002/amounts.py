@@ -12,12 +12,13 @@ from metainfl.experiments.paper_002.amounts_claims import (
     order,
     self_rank_rises,
     self_ranked,
+    self_ranks,
     shares,
 )
 from metainfl.experiments.paper_002.amounts_moves import EQUAL, FEWEST, SEVEN, more_at, steadier
 from metainfl.experiments.paper_002.amounts_scores import cell
 from metainfl.experiments.paper_002.mixed import LEARNERS
-from metainfl.experiments.paper_002.noise_scores import DOT, GN, KNOWN, RUN
+from metainfl.experiments.paper_002.noise_scores import DOT, GN, KNOWN, RUN, called
 from metainfl.metrics.intervals import interval
 
 TESTS = {"new": "new tasks", "own": "training tasks"}
@@ -37,10 +38,12 @@ def _table(cells: Sequence[Cell], learner: str, tests: str) -> Table:
                 row[f"accuracy, {k}"] = str(interval([c[learner][at][k] for c in cells]))
             if tests == "own":
                 for by in (GN, DOT, RUN):
-                    ranks = interval([c[learner][at]["self-rank"][by] for c in cells])
-                    row[f"self-rank, {by}"] = str(ranks)
+                    ranks = interval(self_ranks(cells, learner, at, by))
+                    row[f"self-rank, {called(by, cells[0][learner][at][tests])}"] = str(ranks)
             for by, what in KNOWN:
-                row[f"{by}, {what}"] = str(interval(shares(cells, learner, at, tests, by, what)))
+                row[f"{called(by, cells[0][learner][at][tests])}, {what}"] = str(
+                    interval(shares(cells, learner, at, tests, by, what))
+                )
             rows.append(row)
     words = (
         f"{learner}, tests are {TESTS[tests]}: share of tests in which real tasks score above noise, by "
@@ -57,7 +60,7 @@ def figure(axes: Any, cells: Sequence[Cell]) -> None:
     for side, learner in zip(panels(axes, len(LEARNERS)), LEARNERS, strict=True):
         for n, by in enumerate((GN, DOT, RUN)):
             mean = [interval(shares(cells, learner, a, "new", by)).mean for a in steps]
-            line(side, range(len(steps)), mean, by, n)
+            line(side, range(len(steps)), mean, called(by, cells[0][learner][steps[0]]["new"]), n)
         side.set_xticks(range(len(steps)), [a.replace(" and ", "\n+ ") for a in steps])
         side.axhline(0.5, linestyle=":", color="0.5")
         side.set_ylim(0, 1)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Verdict
-from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN
+from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN, called
 from metainfl.metrics.intervals import Interval, interval, paired, rank_agreement
 
 Judge = Callable[[Sequence[Cell]], Verdict]
@@ -16,7 +16,13 @@ def shares(
     cells: Sequence[Cell], learner: str, at: str, tests: str, by: str = GN, what: str = "mean"
 ) -> list[float]:
     """Of tests in proper order, one a seed."""
-    return [c[learner][at][tests][by][what] for c in cells]
+    return [c[learner][at][tests][called(by, c[learner][at][tests])][what] for c in cells]
+
+
+def self_ranks(cells: Sequence[Cell], learner: str, at: str, by: str) -> list[float]:
+    """Of the training tasks that are tests, one a seed."""
+    known = [c[learner][at]["self-rank"] for c in cells]
+    return [k[called(by, k)] for k in known]
 
 
 def order(learner: str, sweep: str, tests: str, sign: int, what: str = "mean") -> Judge:
@@ -98,7 +104,7 @@ def self_rank_rises(learner: str) -> Judge:
         steps = cells[0]["sweeps"]["fixed ratio"]
 
         def at(by: str) -> Callable[[str], list[float]]:
-            return lambda a: [c[learner][a]["self-rank"][by] for c in cells]
+            return lambda a: self_ranks(cells, learner, a, by)
 
         got = _along(cells, steps, 1, at(GN))
         others = ", ".join(f"{by}: {_along(cells, steps, 1, at(by))}" for by in (DOT, RUN))
@@ -129,7 +135,7 @@ def _ends(steps: Sequence[str]) -> tuple[str, str]:
 
 
 def _ranks(cells: Sequence[Cell], learner: str, at: str, by: str) -> Interval:
-    return interval([c[learner][at]["self-rank"][by] for c in cells])
+    return interval(self_ranks(cells, learner, at, by))
 
 
 def _along(

@@ -13,7 +13,7 @@ from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.kept import reruns
 from metainfl.experiments.paper_002.mixed import REGIMES, flat, mixed, trained
-from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN, at_the_end, summed
+from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN, at_the_end, called, summed
 from metainfl.metrics.intervals import interval, paired, rank_agreement
 from metainfl.problem.perturbation import group, task
 
@@ -77,9 +77,10 @@ def predicts(name: str) -> Callable[[Sequence[Cell]], Verdict]:
     """Whether scores of groups agree with their removals better than by chance."""
 
     def judge(cells: Sequence[Cell]) -> Verdict:
-        got = interval(_of(cells, name))
+        known = cells[0]["agreement"]
+        got = interval(_of(cells, called(name, known)))
         others = ", ".join(
-            f"{n}: {interval(_of(cells, n))}" for n in cells[0]["agreement"] if n != name
+            f"{n}: {interval(_of(cells, n))}" for n in known if n != called(name, known)
         )
         why = (
             f"Mean rank correlation over tests with training again without each of {REMOVED} groups, 0 by "

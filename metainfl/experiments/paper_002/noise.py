@@ -8,7 +8,16 @@ from typing import Any
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table
 from metainfl.experiments.paper_002.mixed import REGIMES
 from metainfl.experiments.paper_002.noise_claims import fitted, independent, most, rises, trend
-from metainfl.experiments.paper_002.noise_scores import DOT, GN, KNOWN, RUN, SPREAD, cell, shares
+from metainfl.experiments.paper_002.noise_scores import (
+    DOT,
+    GN,
+    KNOWN,
+    RUN,
+    SPREAD,
+    called,
+    cell,
+    shares,
+)
 from metainfl.metrics.intervals import interval
 
 
@@ -20,7 +29,9 @@ def tables(cells: Sequence[Cell]) -> list[Table]:
         for k in ("train", "test"):
             row[f"accuracy, {k}"] = str(interval([c[where][k] for c in cells]))
         for by, what in KNOWN:
-            row[f"{by}, {what}"] = str(interval(shares(cells, where, by, what)))
+            row[f"{called(by, cells[0][where]['proper'])}, {what}"] = str(
+                interval(shares(cells, where, by, what))
+            )
         rows.append(row)
     words = (
         "Share of tests in which real tasks score above noise, by means and by medians of scores"
@@ -34,7 +45,11 @@ def figure(axes: Any, cells: Sequence[Cell]) -> None:
         mean = [interval(shares(cells, n, by)) for n in REGIMES]
         y = [k + 0.2 * i for k in range(len(REGIMES))]
         axes.errorbar(
-            [v.mean for v in mean], y, xerr=[v.half for v in mean], fmt="os^"[i], label=by
+            [v.mean for v in mean],
+            y,
+            xerr=[v.half for v in mean],
+            fmt="os^"[i],
+            label=called(by, cells[0]["plain"]["proper"]),
         )
     axes.axvline(0.5, linestyle=":", color="0.5")
     axes.set_yticks(range(len(REGIMES)), list(REGIMES))
@@ -57,7 +72,8 @@ def spread(axes: Any, cells: Sequence[Cell]) -> None:
             )
         side.set_title(f"MAML, {regime}")
         side.set_xlabel("tests, the smallest loss first")
-    sides[0].set_ylabel(f"score, {GN}: mean and deviation")
+    by = called(GN, cells[0][SPREAD[0]]["proper"])
+    sides[0].set_ylabel(f"score, {by}: mean and deviation")
     sides[0].legend(fontsize=7)
 
 

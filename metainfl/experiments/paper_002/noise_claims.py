@@ -71,7 +71,7 @@ def fitted(cells: Sequence[Cell]) -> Verdict:
     def against(by: str, accuracy: str) -> list[float]:
         return [
             rank_agreement(
-                [c[r][accuracy] for r in REGIMES], [c[r]["proper"][by]["mean"] for r in REGIMES]
+                [c[r][accuracy] for r in REGIMES], [shares([c], r, by)[0] for r in REGIMES]
             )
             for c in cells
         ]

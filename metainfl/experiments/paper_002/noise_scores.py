@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ KEPT = 256  # columns of the Gauss-Newton matrix
 DENSE, WIDE = 20_000, 1024  # parameters above which the matrix is never formed; columns kept there
 SIZES: dict[str, int] = {"steps": 600}
 GN, DOT, RUN = f"Gauss-Newton, {KEPT}", "dot product", "derivative of the run"
+BUFFER = f"Gauss-Newton, buffer of {WIDE}"  # what stands in for GN where the matrix is not formed
 #: what is known of the order of a test: of medians the run's derivative says nothing
 KNOWN = (GN, "mean"), (GN, "median"), (DOT, "mean"), (DOT, "median"), (RUN, "mean")
 SPREAD = ("plain", "8 angles")  # regimes whose scores are shown
@@ -51,7 +52,9 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
             | {RUN: {"mean": float(np.mean(by_the_run(run, tests, copies, m.normal)))}},
         }
         if regime in SPREAD:
-            out[regime]["spread"] = _spread(scores[GN], end.losses(end.lam, tests), m.normal)
+            out[regime]["spread"] = _spread(
+                scores[called(GN, scores)], end.losses(end.lam, tests), m.normal
+            )
     return out
 
 
@@ -59,13 +62,19 @@ def at_the_end(end: Problem, tests: Tasks) -> dict[str, Tensor]:
     """Scores (T', tests) of the last state: by Gauss-Newton as 002 has it, and without a matrix."""
     own, slopes = end.task_gradients(end.lam), end.task_gradients(end.lam, tests).T
     if end.n_meta > DENSE:  # 002's way: the columns of one task after another, 1,024 kept
-        return {GN: own @ pseudo_inverse(buffered(factors(end), WIDE), slopes), DOT: own @ slopes}
+        buffer = buffered(factors(end), WIDE)
+        return {BUFFER: own @ pseudo_inverse(buffer, slopes), DOT: own @ slopes}
     matrix = sum((v @ v.T for v in factors(end)), torch.zeros(end.n_meta, end.n_meta).to(own))
     # the regulariser of a mean over tasks, in units of their sum
     matrix = matrix + end.outer_reg * end.tasks.n_tasks * torch.eye(end.n_meta).to(own)
     spectrum = torch.linalg.eigh(matrix)
     inverse = filtered((spectrum.eigenvalues, spectrum.eigenvectors), slopes, largest(KEPT))
     return {GN: own @ inverse, DOT: own @ slopes}
+
+
+def called(score: str, known: Container[str]) -> str:
+    """The name of a score among those that are known: GN by its buffer's where that was used."""
+    return BUFFER if score == GN and GN not in known else score
 
 
 def summed(scores: Tensor, copies: Tensor) -> Tensor:
@@ -110,4 +119,4 @@ def _deviation(scores: Tensor) -> Tensor:
 
 def shares(cells: Sequence[Cell], where: str, by: str = GN, what: str = "mean") -> list[float]:
     """Of tests in proper order, one a seed."""
-    return [c[where]["proper"][by][what] for c in cells]
+    return [c[where]["proper"][called(by, c[where]["proper"])][what] for c in cells]
