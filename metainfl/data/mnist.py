@@ -21,6 +21,12 @@ EMNIST_SOURCE = (
     "EMNIST by Gregory Cohen and others, published by NIST (EMNIST dataset, binary format, gzip.zip): "
     "emnist-SPLIT-train-images-idx3-ubyte and its kin, gzipped or not, in a folder emnist"
 )
+#: the published archive unpacks into a folder gzip
+EMNIST_FOLDERS = (
+    *(f"{home}{inside}" for home in ("emnist", "EMNIST/raw", "EMNIST") for inside in ("", "/gzip")),
+    "gzip",
+    "emnist_source_files",
+)
 EMNIST_SPLITS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")
 _DIGITS = tuple("0123456789")
 
@@ -50,9 +56,7 @@ def read_emnist(
     `kind` is one of the six published splits. Class names are the characters of the mapping file where
     it lies beside, else the numbers of the labels (letters: 1 to 26). Raises `MissingData`, `BrokenData`.
     """
-    places = folders(
-        directory, ("emnist", "EMNIST/raw", "EMNIST", "gzip", "emnist_source_files"), EMNIST_SOURCE
-    )
+    places = folders(directory, EMNIST_FOLDERS, EMNIST_SOURCE)
     if kind not in EMNIST_SPLITS or split not in ("train", "test"):
         raise MissingData(
             f"EMNIST has {', '.join(EMNIST_SPLITS)}, each with train and test, not {kind!r}, {split!r}"

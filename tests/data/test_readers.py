@@ -84,6 +84,12 @@ def test_mnist_as_others_ship_it(tmp_path, form, home):
         read_mnist(tmp_path, split="test")
 
 
+@pytest.mark.parametrize("home", ["emnist", "emnist/gzip", "EMNIST/raw", "EMNIST/raw/gzip", "gzip"])
+def test_emnist_lies_where_its_archive_unpacks(tmp_path, home):
+    x, _ = files.write_mnist(tmp_path / home, stem="emnist-letters-train")
+    assert len(read_emnist(tmp_path, kind="letters")) == len(x)
+
+
 def test_emnist_is_upright(tmp_path):
     """EMNIST's files hold transposed images and labels that begin at 1."""
     x, y = files.write_mnist(tmp_path / "emnist", stem="emnist-letters-train")
