@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metainfl.experiments import telling
-from metainfl.experiments.experiment import Cell, Verdict
+from metainfl.experiments.experiment import UNTOLD, Cell, Verdict
 from metainfl.experiments.paper_002.amounts_claims import Judge, shares
 from metainfl.experiments.paper_002.noise_scores import DOT, RUN
 from metainfl.metrics.intervals import interval, paired
@@ -13,13 +13,13 @@ from metainfl.metrics.intervals import interval, paired
 FEWEST, EQUAL, SEVEN = "fewest", "as many as noise", "seven times the noise"
 
 
-def place(steps: Sequence[str], which: str) -> str:
-    """Of a sweep: the first, or the one whose real tasks are as many as its noise, or seven times."""
+def place(steps: Sequence[str], which: str) -> str | None:
+    """Of a sweep: the first, or the one whose real tasks are as many as its noise, or seven times, if any."""
     if which == FEWEST:
         return steps[0]
     ratio = {EQUAL: 1, SEVEN: 7}[which]
     both = {a: [int(n) for n in a.split(" and ")] for a in steps}
-    return next(a for a in reversed(steps) if both[a][0] == ratio * both[a][1])
+    return next((a for a in reversed(steps) if both[a][0] == ratio * both[a][1]), None)
 
 
 def more_at(learner: str, sweep: str, high: str, low: str) -> Judge:
@@ -27,6 +27,8 @@ def more_at(learner: str, sweep: str, high: str, low: str) -> Judge:
 
     def judge(cells: Sequence[Cell]) -> Verdict:
         a, b = (place(cells[0]["sweeps"][sweep], which) for which in (high, low))
+        if a is None or b is None:
+            return Verdict(UNTOLD, "-", "No network here has that many tasks.")
 
         def gap(*by: str) -> str:
             return str(paired(*(shares(cells, learner, at, "new", *by) for at in (a, b))))

@@ -5,6 +5,8 @@
     forest   FI-active of a fifth of the pool, and a random forest for the ranks of the rest
     BALD     information of the label, under Laplace's posterior of 100 draws
     IV       influence value of the pool input with its predicted label, on validation data
+    Shapley  value of the pool input with its predicted label in the game of the five nearest neighbours,
+             played with the labelled data on the validation data (Figure 12 does not say whose value it is)
     random   chance;   margin   the smallest gap between the two likeliest classes, which 004 leaves out
 Labels of the pool are not read before they are bought.
 """
@@ -21,6 +23,7 @@ from metainfl.derive.problem import Problem
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import UNTOLD, Cell, Verdict
 from metainfl.experiments.paper_004.single_level import single
+from metainfl.methods.game import knn_shapley
 from metainfl.methods.implicit.bald import bald, laplace
 from metainfl.methods.implicit.fi_active import fi_active, predicted_ranks
 from metainfl.methods.implicit.predicted_slopes import predicted_slopes
@@ -29,6 +32,7 @@ from metainfl.problem.perturbation import query
 
 KEPT, PART = 4, 0.2  # singular values; share of the pool whose FI is computed
 WAYS = ("FI", "BALD", "IV", "random", "margin")
+SHAPLEY, NEIGHBOURS = "Shapley", 5
 Parts = dict[str, tuple[Tensor, Tensor]]
 #: inputs and one-hot labels -> a linear problem at its minimiser, and what it reads of other inputs
 Trained = Callable[[Tensor, Tensor], tuple[Problem, Callable[[Tensor], Tensor]]]
@@ -76,11 +80,24 @@ def values(
         slope = problem.task_gradients(lam, single(*valid))[0]
         turned = torch.linalg.solve(problem.hessian(lam), slope)
         return predicted_slopes(problem, pool)[0] @ turned  # weight on it lowers the loss by this
+    if way == SHAPLEY:
+        return _shapley(problem, px, model(lam, px).argmax(1), valid)
     if way == "BALD":
         lams = laplace(problem, 100, seed=int(rng.integers(2**31)))
         return bald(torch.stack([model(v, px).softmax(-1) for v in lams]))
     first, second = model(lam, px).softmax(1).topk(2).values.T
     return second - first
+
+
+def _shapley(
+    problem: Problem, px: Tensor, predicted: Tensor, valid: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Of pool inputs (n,): in a game whose players are the labelled data, too."""
+    x, y = problem.tasks.query_x[0], problem.tasks.query_y[0].argmax(1)
+    players, labels = torch.cat([x, px]).numpy(), torch.cat([y, predicted]).numpy()
+    targets = valid[0].numpy(), valid[1].argmax(1).numpy()
+    found = knn_shapley(players, labels, *targets, NEIGHBOURS).values.mean(1)
+    return torch.tensor(found[len(x) :])
 
 
 def mean_after(cells: Sequence[Cell], way: str) -> list[float]:

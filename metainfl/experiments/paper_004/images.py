@@ -14,9 +14,10 @@ from typing import Any
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import UNTOLD, Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.kept import step
-from metainfl.experiments.paper_004.buying import WAYS, curve, later, mean_after
+from metainfl.experiments.paper_004.buying import SHAPLEY, WAYS, curve, later, mean_after
 from metainfl.experiments.paper_004.nets import trained_with
 from metainfl.experiments.paper_004.pools import MORE, POOLS, drawn, images, kinds_of, sizes_of
+from metainfl.experiments.paper_004.unsure import first_bought, pictures, unsure
 from metainfl.metrics.intervals import interval, paired
 
 OTHERS = {"random": "choosing at random", "BALD": "BALD", "IV": "influence values"}
@@ -25,7 +26,8 @@ OTHERS = {"random": "choosing at random", "BALD": "BALD", "IV": "influence value
 def cell(size: str, seed: int, data: Path | None) -> Cell:
     """Accuracy after each round, by pool and way of choosing; where the images are from.
 
-    "labelled" and "bought" are of MNIST's pools; those of another data set stand as its "sizes".
+    "labelled" and "bought" are of MNIST's pools; those of another data set stand as its "sizes". "first" has
+    what is bought first of the balanced one.
     """
     sizes = sizes_of(size)
     out: Cell = {
@@ -38,11 +40,22 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
         made = {"rounds": sizes["rounds"], "bought": sizes["bought"], "seed": seed}
         trained = trained_with(sizes, seed)
         out[kind] = {
-            way: step(f"{kind}, {way}", partial(curve, way, parts, trained, **made)) for way in WAYS
+            way: step(f"{kind}, {way}", partial(curve, way, parts, trained, **made))
+            for way in ways_of(kind)
         }
+        if kind == "balanced":
+            once = partial(
+                first_bought, parts, trained, ways_of(kind), bought=sizes["bought"], seed=seed
+            )
+            out["first"] = step("what is bought first", once)
         if kind in MORE:
             out[f"{kind}, sizes"] = {n: sizes[n] for n in ("labelled", "bought")}
     return out
+
+
+def ways_of(kind: str) -> tuple[str, ...]:
+    """The ways of choosing that a pool has: Figure 12 has a Shapley value on MNIST."""
+    return (*WAYS, SHAPLEY) if kind == "balanced" else WAYS
 
 
 def better(kind: str, other: str) -> Callable[[Sequence[Cell]], Verdict]:
@@ -82,7 +95,7 @@ def tables(cells: Sequence[Cell]) -> list[Table]:
         rows: list[dict[str, Any]] = [
             {
                 "labelled": sizes["labelled"] + r * sizes["bought"],
-                **{w: str(interval([c[kind][w][r] for c in cells])) for w in WAYS},
+                **{w: str(interval([c[kind][w][r] for c in cells])) for w in ways_of(kind)},
             }
             for r in range(len(cells[0][kind]["FI"]))
         ]
@@ -106,7 +119,7 @@ def figure(axes: Any, cells: Sequence[Cell]) -> None:
 EXPERIMENT = Experiment(
     "004-images",
     "004",
-    "Figures 4 and 10, section 5.2",
+    "Figures 4, 5, 10 and 12, section 5.2",
     "Buying labels of images for a convolutional network: balanced, unbalanced and redundant pools.",
     cell,
     (
@@ -122,6 +135,10 @@ EXPERIMENT = Experiment(
             for kind, name in (("emnist", "EMNIST"), ("cifar10", "CIFAR-10"))
             for other, words in OTHERS.items()
         ),
+        Claim("Figure 12, MNIST", "on a balanced pool FI-active is better than a Shapley value", "a figure, "
+              "does not say whose", better("balanced", SHAPLEY), "the neighbours' value"),
+        Claim("Figure 5, section 5.2", "the model is less sure of what FI-active buys first than of the "
+              "pool", "a figure; harder to distinguish", unsure, "all other ways"),
         Claim("Figure 10, MNIST", "on an unbalanced pool FI-active is better than BALD", "a figure",
               better("unbalanced", "BALD")),
         Claim("Figure 10, MNIST", "on a redundant pool FI-active is better than BALD", "a figure",
@@ -138,5 +155,7 @@ EXPERIMENT = Experiment(
     tables,
     figure,
     {"small": 10, "medium": 5, "paper": 30},
+    version=2,
+    figures={"5": pictures},
     sizes=("small", "medium", "paper"),
 )  # fmt: skip

@@ -22,17 +22,16 @@ import torch
 from torch import Tensor, nn
 
 from metainfl.adaptation import NoAdaptation
-from metainfl.data import LabelledData, read_table, read_tabular
-from metainfl.data.looked import remembered
+from metainfl.data import LabelledData
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidTasks, MissingData
 from metainfl.experiments.experiment import Cell
 from metainfl.experiments.kept import step
 from metainfl.experiments.paper_004.buying import WAYS as BUYING
 from metainfl.experiments.paper_004.buying import curve
 from metainfl.experiments.paper_004.logistic_game import shapley_order
-from metainfl.experiments.paper_004.planes import REGULARISER, Labelled, accuracy, after
+from metainfl.experiments.paper_004.planes import REGULARISER, accuracy, after
 from metainfl.experiments.paper_004.single_level import single
+from metainfl.experiments.paper_004.table_data import drawn, noisy, tables_of
 from metainfl.experiments.paper_004.trimmed import SHAPLEY, orders
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.model import Linear
@@ -40,7 +39,6 @@ from metainfl.problem.model import Linear
 COUNTS = (10, 20, 40)
 KINDS = ("clean", "noisy")
 ORDERS = 20  # of the rows, for the Shapley value
-TURNED = 6  # features of celeba, in place of noise
 SMALL = {"train": 200, "valid": 100, "test": 269}
 PAPER = {"train": 5000, "valid": 1000, "test": 4200}
 #: labelled, pool, rounds, bought a round
@@ -50,28 +48,6 @@ TABLE_4 = {
     "celeba": (300, 3000, 11, 150),
     "jigsaw": (180, 5000, 8, 500),
 }
-OPTIONS: dict[str, dict[str, Any]] = {
-    "adult": {"missing": "drop"},
-    "bank": {"missing": "drop"},
-    "celeba": {"label": "Smiling", "leave_out": ["image_id"]},
-    "jigsaw": {},
-}
-
-
-@remembered
-def tables_of(size: str, data: Path | None) -> dict[str, LabelledData]:
-    """By name; `MissingData` where none of the paper's is there."""
-    if size == "small":
-        return {"breast_cancer": read_table("breast_cancer")}
-    found, absent = {}, []
-    for name, options in OPTIONS.items():
-        try:
-            found[name] = read_tabular(data, table=name, **options)
-        except MissingData as e:
-            absent.append(e)
-    if not found:
-        raise MissingData(f"none of {', '.join(OPTIONS)} is there, and one is enough. {absent[0]}")
-    return found
 
 
 def cell(size: str, seed: int, data: Path | None) -> Cell:
@@ -89,21 +65,6 @@ def share(name: str) -> float:
     """Test rows to a training row, of a table by name."""
     sizes = SMALL if name == "breast_cancer" else PAPER
     return sizes["test"] / sizes["train"]
-
-
-def drawn(table: LabelledData, sizes: dict[str, int], seed: int) -> dict[str, Labelled]:
-    """Disjoint parts of a table, inputs and one-hot labels; fewer test rows where it has no more."""
-    rest = len(table) - sum(v for name, v in sizes.items() if name != "test")
-    if rest < 1:
-        raise InvalidTasks(
-            f"{table.name} has {len(table)} rows, and {sizes} take all of them before the test rows: give a "
-            "larger table"
-        )
-    sizes = {**sizes, "test": min(sizes["test"], rest)}
-    order = torch.randperm(len(table), generator=torch.Generator().manual_seed(seed))
-    y = nn.functional.one_hot(table.labels, len(table.classes)).double()
-    parts = order.split([*sizes.values(), len(order) - sum(sizes.values())])
-    return {name: (table.x[p], y[p]) for name, p in zip(sizes, parts, strict=False)}
 
 
 def trimming(table: LabelledData, kind: str, size: str, seed: int) -> dict[str, float]:
@@ -131,18 +92,6 @@ def trimming(table: LabelledData, kind: str, size: str, seed: int) -> dict[str, 
         for n in COUNTS
     }
     return {"none": accuracy(problem, *parts["test"]), **found}
-
-
-def noisy(table: LabelledData, x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Training rows of a table with the paper's noise (appendix D.1)."""
-    x = x.clone()
-    if table.name == "celeba":
-        some = rng.permutation(x.shape[1])[:TURNED].tolist()
-        x[:, some] = table.x[:, some].amin(0) + table.x[:, some].amax(0) - x[:, some]
-        return x
-    some = rng.permutation(len(x))[: len(x) // 10].tolist()
-    x[some] += torch.tensor(rng.normal(0, 0.1**0.5, (len(some), x.shape[1])))
-    return x
 
 
 def buying(name: str, table: LabelledData, size: str, seed: int) -> dict[str, Any]:
