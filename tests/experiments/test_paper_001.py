@@ -10,11 +10,11 @@ from metainfl.errors import MissingData
 from metainfl.experiments import EXPERIMENTS, networks, settings
 from metainfl.experiments.experiment import Verdict
 from metainfl.experiments.networks import damping
-from metainfl.experiments.paper_001 import figure1_claims, table1_cell
+from metainfl.experiments.paper_001 import figure1_claims, pictures_cell, table1_cell
 from metainfl.experiments.paper_001.edits import OWN, SUBSETS, measured
 from metainfl.experiments.paper_001.removed import _instances
 from metainfl.experiments.paper_001.table1_claims import on_each
-from metainfl.experiments.rankings import PRINTED, RANKINGS
+from metainfl.experiments.rankings import PRINTED, RANKINGS, implicit
 from metainfl.influence.scores import scores
 from metainfl.problem.perturbation import query, task
 from metainfl.solve import CG
@@ -149,3 +149,21 @@ def test_how_many_times_a_random_order_is_judged_after_forty_per_cent(own, word)
 
 def test_medium_is_a_size_of_table_1():
     assert EXPERIMENTS["001-table1"].sizes == ("small", "medium", "paper")
+
+
+def test_tasks_are_shown_with_their_scores():
+    """Guards a picture under another task's score, and ends exchanged."""
+    s = settings.setting("small", 0, None, tasks=12, new=6, hidden=4)
+    made = replace(s, recipe=replace(s.recipe, steps=6))
+    trained = made.trained()
+    found = pictures_cell._tasks(made, trained, made.new)
+    means = implicit(trained, made.new, [task(k) for k in range(12)]).double().mean(1)
+    order = means.argsort(descending=True).tolist()
+    for end, places in (("helpful", order[:2]), ("harmful", order[:-3:-1])):
+        for k, one in zip(places, found[end], strict=True):
+            assert one["score"] == pytest.approx(float(means[k]), rel=1e-3)
+            wide = torch.tensor(one["image"])
+            for way in range(5):
+                j = s.images.support_y[k].argmax(-1).tolist().index(way)
+                own = wide[:, 8 * way : 8 * (way + 1)]
+                assert torch.allclose(own.double(), s.images.support_x[k, j, 0].double(), atol=1e-3)

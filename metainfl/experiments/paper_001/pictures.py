@@ -92,6 +92,20 @@ def figure(axes: Any, cells: Sequence[Cell]) -> None:
         edge.set_visible(False)
 
 
+def tasks(axes: Any, cells: Sequence[Cell]) -> None:
+    """As appendix C has them, of the first seed: tasks of either end, an image a way, and their scores."""
+    shown = [(end, one) for end, ones in cells[0]["tasks"].items() for one in ones]
+    whole = axes.figure
+    axes.remove()
+    whole.set_size_inches(4.6, 1.1 * len(shown))
+    for side, (end, one) in zip(whole.subplots(len(shown), 1), shown, strict=True):
+        side.imshow(np.array(one["image"]), cmap="gray_r", vmin=0, vmax=1)
+        side.set_title(f"{end}: removal changes the loss by {one['score']:.2g}", fontsize=8)
+        side.grid(False)
+        side.set_xticks([])
+        side.set_yticks([])
+
+
 #: appendix C shows pictures with scores, and claims nothing of them in words
 PLACE = "not in the paper, which shows pictures alone (appendix C)"
 EXPERIMENT = Experiment(
@@ -110,4 +124,6 @@ EXPERIMENT = Experiment(
     ),
     tables,
     figure,
+    version=2,
+    figures={"C": tasks},
 )  # fmt: skip
