@@ -122,7 +122,7 @@ EXPERIMENT = Experiment(
               "(Omniglot)", first("MAML"), BESIDE),
         Claim("Tables 13 to 16", "with a buffer of columns the identical task is first (prototypes)",
               "0.00 (Mini-ImageNet); 0.00 to 120.10 of 2,024 (Omniglot)",
-              first("prototypes"), "dot product, all columns"),
+              first("prototypes"), BESIDE),
         Claim("appendix B.3", "a buffer that sees tasks pass is expressive enough", "no comparison",
               expressive, "leading directions"),
         Claim("not in the paper", "the dot product of gradients, without any matrix, ranks it first (MAML)",

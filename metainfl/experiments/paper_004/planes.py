@@ -55,12 +55,17 @@ def points(model: str, n: int, rng: np.random.Generator) -> Labelled:
     return torch.tensor(x), torch.nn.functional.one_hot(torch.tensor(y).long(), 2).double()
 
 
-def after(problem: Problem, gone: Sequence[int], test: Labelled) -> float:
-    """Accuracy on the test points of the model trained again without these training points."""
+def retrained(problem: Problem, gone: Sequence[int]) -> Problem:
+    """The model trained again without these training points."""
     rest = without(problem.tasks, group(query(0, j) for j in gone))
     again = problem.replaced(tasks=rest)
     again.solve(progress=False)
-    return accuracy(again, *test)
+    return again
+
+
+def after(problem: Problem, gone: Sequence[int], test: Labelled) -> float:
+    """Accuracy on the test points of the model trained again without these training points."""
+    return accuracy(retrained(problem, gone), *test)
 
 
 def accuracy(problem: Problem, x: Tensor, y: Tensor) -> float:

@@ -19,6 +19,7 @@ from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
 from metainfl.experiments.kept import step
 from metainfl.experiments.paper_004 import planes
+from metainfl.experiments.paper_004.boundaries import example
 from metainfl.experiments.paper_004.logistic_game import shapley_order
 from metainfl.experiments.paper_004.planes import REGULARISER, Labelled, accuracy, after, plane
 from metainfl.experiments.paper_004.single_level import single
@@ -54,6 +55,9 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
             ranking = partial(shapley_order, *sides, REGULARISER, samples=ORDERS, seed=seed)
             order[SHAPLEY] = step(f"{model}, ranked by {SHAPLEY}", ranking)
         out[model] = {"none": accuracy(problem, *test)}
+        if seed == 0:  # is what is shown
+            shown = partial(example, problem, train, order, COUNTS[-1])
+            out[model]["example"] = step(f"{model}, boundaries", shown)
         for way in ways_of(model):
             classes = train[1][order[way][: COUNTS[-1]]].mean(0)
             out[model][f"{way}, one class"] = float(classes.max())

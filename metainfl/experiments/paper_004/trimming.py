@@ -7,6 +7,7 @@ from typing import Any
 
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Claim, Experiment, Table, Verdict
+from metainfl.experiments.paper_004.boundaries import drawn
 from metainfl.experiments.paper_004.trimmed import COUNTS, SHAPLEY, SIZES, cell, ways_of
 from metainfl.metrics.intervals import interval, paired
 
@@ -97,7 +98,7 @@ def figure(axes: Any, cells: Sequence[Cell]) -> None:
 EXPERIMENT = Experiment(
     "004-trimming",
     "004",
-    "Tables 1 and 2, section 5.1",
+    "Tables 1 and 2, Figures 1 and 9, section 5.1",
     "Trimming training points in two dimensions by FI-util and by influence values.",
     cell,
     (
@@ -123,5 +124,6 @@ EXPERIMENT = Experiment(
     tables,
     figure,
     {"small": 20, "paper": 30},
-    version=3,
+    version=4,
+    figures={"1": drawn("linear"), "9": drawn("nonlinear")},
 )  # fmt: skip
