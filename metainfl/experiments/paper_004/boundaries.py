@@ -55,10 +55,15 @@ def drawn(model: str) -> Callable[[Any, Sequence[Cell]], None]:
         for side, way in zip(panels(axes, len(WAYS)), WAYS, strict=True):
             for k in (0, 1):
                 x = points[classes == k]
-                side.scatter(*x.T, s=9, color=COLOURS[k], marker="os"[k], alpha=0.6)
+                side.scatter(x[:, 0], x[:, 1], s=9, color=COLOURS[k], marker="os"[k], alpha=0.6)
             gone = points[own["trimmed"][way]]
             side.scatter(
-                *gone.T, s=45, facecolors="none", edgecolors="0.2", label=f"trimmed by {way}"
+                gone[:, 0],
+                gone[:, 1],
+                s=45,
+                facecolors="none",
+                edgecolors="0.2",
+                label=f"trimmed by {way}",
             )
             for name, style in (("none", ":"), (way, "-")):
                 side.contour(
