@@ -8,7 +8,7 @@ import metainfl as mi
 from metainfl.experiments import EXPERIMENTS
 from metainfl.experiments.experiment import UNTOLD
 from metainfl.experiments.paper_004 import images, pools, unsure
-from metainfl.experiments.paper_004.buying import values
+from metainfl.experiments.paper_004.buying import better, values
 from metainfl.experiments.paper_004.nets import conv_mixer, trained_with
 from metainfl.experiments.paper_004.single_level import single
 from metainfl.methods.game import knn_shapley
@@ -85,6 +85,18 @@ def test_unsure_is_judged_against_the_pool(sure, word):
     told = unsure.unsure(cells)
     assert told.holds == word and "BALD 0.5" in told.why
     assert unsure.unsure([{}] * 5).holds == UNTOLD
+
+
+def test_a_lead_over_bald_says_whose_bald_it_is_and_what_it_does():
+    """Guards a lead over a baseline that is worse than chance, which goes unsaid."""
+    cells = [{"FI": [0.5, 0.8], "BALD": [0.5, 0.6], "random": [0.5, 0.7]}] * 5
+    told = better("BALD")(cells)
+    assert told.holds == "holds" and "Laplace's posterior" in told.why and "-0.1 +- " in told.why
+    assert "Laplace" not in better("random")(cells).why
+    assert (
+        "-0.1 +- "
+        in images.better("balanced", "BALD")([{"data": "d", "balanced": cells[0]}] * 5).why
+    )
 
 
 def test_a_shapley_value_is_of_predicted_labels_beside_what_is_labelled():

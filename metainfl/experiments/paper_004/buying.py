@@ -105,6 +105,14 @@ def mean_after(cells: Sequence[Cell], way: str) -> list[float]:
     return [float(np.mean(c[way][1:])) for c in cells]
 
 
+def whose(cells: Sequence[Cell], other: str) -> str:
+    """What is to be known of the way that FI is set against: whose BALD it is, and what it does alone."""
+    if other != "BALD":
+        return ""
+    over = paired(mean_after(cells, other), mean_after(cells, "random"))
+    return f" BALD is by Laplace's posterior, not by dropout; over choosing at random: {over}."
+
+
 def better(other: str) -> Callable[[Sequence[Cell]], Verdict]:
     """Whether FI-active is above another way, over all rounds."""
 
@@ -112,7 +120,7 @@ def better(other: str) -> Callable[[Sequence[Cell]], Verdict]:
         gap = paired(mean_after(cells, "FI"), mean_after(cells, other))
         last = paired([c["FI"][-1] for c in cells], [c[other][-1] for c in cells])
         word = telling.above(gap)
-        why = f"Mean accuracy over the rounds; after the last: {last}."
+        why = f"Mean accuracy over the rounds; after the last: {last}.{whose(cells, other)}"
         return Verdict(word, f"difference {gap}", why)
 
     return judge

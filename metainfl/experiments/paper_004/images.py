@@ -14,7 +14,7 @@ from typing import Any
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import UNTOLD, Cell, Claim, Experiment, Table, Verdict
 from metainfl.experiments.kept import step
-from metainfl.experiments.paper_004.buying import SHAPLEY, WAYS, curve, later, mean_after
+from metainfl.experiments.paper_004.buying import SHAPLEY, WAYS, curve, later, mean_after, whose
 from metainfl.experiments.paper_004.nets import trained_with
 from metainfl.experiments.paper_004.pools import MORE, POOLS, drawn, images, kinds_of, sizes_of
 from metainfl.experiments.paper_004.unsure import first_bought, pictures, unsure
@@ -70,7 +70,8 @@ def better(kind: str, other: str) -> Callable[[Sequence[Cell]], Verdict]:
         last = paired([c["FI"][-1] for c in own], [c[other][-1] for c in own])
         word = telling.above(gap)
         images_of = kind if kind in MORE else cells[0]["data"]
-        why = f"Images of {images_of}; mean accuracy over the rounds. After the last: {last}."
+        told = f"Images of {images_of}; mean accuracy over the rounds. After the last: {last}."
+        why = told + whose(own, other)
         return Verdict(word, f"difference {gap}", why)
 
     return judge

@@ -94,7 +94,8 @@ def buys_better(other: str) -> Callable[[Sequence[Cell]], Verdict]:
             cells,
             lambda t: _bought(cells, t, "FI", other),
             telling.above,
-            "Mean accuracy over the rounds.",
+            "Mean accuracy over the rounds."
+            + (" BALD is by Laplace's posterior, not by dropout." if other == "BALD" else ""),
         )
 
     return judge
