@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from metainfl.commands.device import usable
 from metainfl.commands.options import idle, only
 from metainfl.commands.places import writable_folder
 from metainfl.commands.progress import bar
@@ -65,7 +66,7 @@ def bench(
         return
     if find_spec("matplotlib") is None:
         raise Refused("figures need matplotlib: pip install 'metainfl[bench]'")
-    _usable(device)
+    usable(device)
     work = cells_of(questions, quick, device=device)
     if device != "cpu" and not any("device" in c for _, c in work):
         idle(ctx, "these questions, which are answered on the CPU", ("device",))
@@ -89,19 +90,6 @@ def bench(
                 answer(store, work, show)
         finally:  # Ctrl-C keeps what is done, and shows it
             _report(store, questions, work, out)
-
-
-def _usable(device: str) -> None:
-    """Refuse a device that does not exist here, or that does not compute."""
-    import torch
-
-    try:
-        torch.ones(1, device=device).sum().item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        words = str(error).strip().splitlines()[0].rstrip(".")
-        raise Refused(
-            f"torch cannot compute on {device!r}: {words[:200]}; use cpu", param_hint="--device"
-        ) from error
 
 
 def _report(store: Any, questions: list[Any], work: list[tuple[Any, Any]], out: Path) -> None:

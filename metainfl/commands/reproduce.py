@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from metainfl.commands.options import here, only
+from metainfl.commands.device import usable
+from metainfl.commands.options import here, idle, only
 from metainfl.commands.places import writable_folder
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, once
@@ -39,6 +40,9 @@ def reproduce(
     backend: Annotated[
         str, typer.Option(help="Where they run: loky (here), dask, dask=tcp://host:port, or ray.")
     ] = "loky",
+    device: Annotated[
+        str, typer.Option(help="Where training runs are, such as cuda; 004 has none.")
+    ] = "cpu",
     markdown: Annotated[bool, typer.Option(help="Print the verdicts as a Markdown table.")] = False,
     progress: Annotated[bool, typer.Option(help="Show how far it is, on stderr.")] = True,
 ) -> None:
@@ -78,6 +82,10 @@ def reproduce(
     if size == "small" and data is not None:
         typer.echo("the small size reads scikit-learn's data: --data is not read", err=True)
     checked(backend)
+    usable(device)
+    trains = {n: find(n).paper != "004" for n in chosen}
+    if device != "cpu" and not any(trains.values()):
+        idle(ctx, "experiments of 004, which train no run", ("device",))
     here(ctx, jobs, 1)
     writable_folder(out, "--out")
     done = []
@@ -85,7 +93,16 @@ def reproduce(
         watch = None
         try:
             with bar(progress, f"seeds of {name}") as watch, pool(backend, jobs):
-                found = run(name, size=size, out=out, seeds=seeds, data=data, jobs=jobs, tell=watch)
+                found = run(
+                    name,
+                    size=size,
+                    out=out,
+                    seeds=seeds,
+                    data=data,
+                    jobs=jobs,
+                    device=device if trains[name] and device != "cpu" else None,
+                    tell=watch,
+                )
                 done.append(found)
         except KeyboardInterrupt as error:
             left = "nothing was finished yet" if watch is None else watch.left()

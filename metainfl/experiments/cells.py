@@ -14,6 +14,7 @@ from metainfl.data.looked import Names, looking
 from metainfl.experiments.experiment import Cell, Experiment
 from metainfl.experiments.kept import heard, keeping
 from metainfl.experiments.known import Known
+from metainfl.experiments.placing import on
 from metainfl.pools import Call, at_once, unordered
 
 Tell = Callable[[int, int, str], None]
@@ -28,6 +29,7 @@ def cells(
     data: str | Path | None,
     jobs: int,
     tell: Tell,
+    device: str | None = None,
 ) -> list[Cell]:
     """The cells of all seeds, in their order; those in the folder are read, not done again."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +48,9 @@ def cells(
         _over(paths[s])
     told()
     alone = at_once(jobs) != 1
-    calls: list[Call] = [(_one, (experiment.name, size, s, data, alone, paths[s])) for s in left]
+    calls: list[Call] = [
+        (_one, (experiment.name, size, s, data, alone, paths[s], device)) for s in left
+    ]
     with heard(told):
         for k, (found, looked) in unordered(calls, jobs):
             seed = left[k]
@@ -58,7 +62,13 @@ def cells(
 
 
 def _one(
-    name: str, size: str, seed: int, data: Path | None, alone: bool, path: Path
+    name: str,
+    size: str,
+    seed: int,
+    data: Path | None,
+    alone: bool,
+    path: Path,
+    device: str | None,
 ) -> tuple[Cell, list[Names]]:
     from metainfl.experiments.registry import find
 
@@ -67,7 +77,7 @@ def _one(
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
     experiment = find(name)
     known = Known(experiment.version, size, root_of(data))
-    with looking() as looked:
+    with looking() as looked, on(device):
         if not path.parent.is_dir():  # on another machine, whose disk is not this one's
             return experiment.cell(size, seed, data), looked
         with keeping(_steps(path), known, looked):

@@ -13,6 +13,7 @@ from metainfl.adaptation import Unrolled
 from metainfl.curvature import Curvature, exact
 from metainfl.derive.problem import Problem
 from metainfl.experiments import kept
+from metainfl.experiments.placing import there
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.tasks import Tasks
 from metainfl.solve.spectrum import lanczos
@@ -47,9 +48,9 @@ class Setting:
         return self.features(self.new_images)
 
     def features(self, images: Tasks) -> Tasks:
-        """Tasks of images as the network reads them."""
+        """Tasks of images as the network reads them, where the run is."""
         sides = {n: self.read(getattr(images, n)) for n in ("support_x", "query_x")}
-        return replace(images, **sides)
+        return there(replace(images, **sides))
 
     def problem(self, tasks: Tasks | None = None) -> Problem:
         """At its start; other training tasks where given."""

@@ -17,6 +17,7 @@ from metainfl.pools.alone import alone
 from metainfl.pools.aside import set_aside
 from metainfl.problem.files import new_folder, place
 from metainfl.report.environment import environment
+from metainfl.training import given
 
 Result = dict[str, Any]
 KEYS = ("name", "place", "about", "size", "seeds", "claims", "tables")  # that the page reads
@@ -30,22 +31,37 @@ def reproduce(
     seeds: int | None = None,
     data: str | Path | None = None,
     jobs: int = 1,
+    device: str | None = None,
     tell: Tell = lambda done, total, what: None,
 ) -> Result:
     """The result as plain data, also written to out/NAME-SIZE/result.json; cells are kept beside it.
 
-    Raises `InvalidOption` for an unknown name or size, a folder in which another
+    Training runs are on `device` (None: the CPU). Raises `InvalidOption` for an unknown name or size, an
+    experiment that trains none (those of 004) with a device other than the CPU, a folder in which another
     process is at work, and what the data readers raise.
     """
     experiment = find(name)
     experiment.at(size)
+    if device is not None:
+        device = given.device(device)
+        if experiment.paper == "004" and device != "cpu":
+            raise InvalidOption(
+                f"{name} has no training run: it is computed on the CPU, leave the device out"
+            )
     count = experiment.default_seeds(size) if seeds is None else seeds
     count = whole(count, "seeds", 1, error=InvalidOption)
     root_of(data)  # a name that is none, before anything is written
     folder = new_folder(out, InvalidOption) / f"{name}-{size}"
     with alone(folder, "out"):
         done = cells(
-            experiment, size, range(count), folder / "cells", data=data, jobs=jobs, tell=tell
+            experiment,
+            size,
+            range(count),
+            folder / "cells",
+            data=data,
+            jobs=jobs,
+            tell=tell,
+            device=device,
         )
         return _judged(experiment, size, done, folder)
 

@@ -35,6 +35,7 @@ from metainfl.data import (
     stacked,
 )
 from metainfl.experiments.networks import Setting
+from metainfl.experiments.placing import run_there
 from metainfl.training import Adam, Recipe
 from metainfl.training.networks import mlp, tlxml_mlp
 
@@ -122,7 +123,7 @@ def _of(name: str, seed: int, data: Path | None) -> tuple[LabelledData, Labelled
 
 
 def _trained_as(paper: Paper, seed: int) -> tuple[Recipe, Callable[[], nn.Module]]:
-    plain = Recipe(rate=0.03, steps=paper.steps, batch_size=paper.batch, seed=seed)
+    plain = run_there(Recipe(rate=0.03, steps=paper.steps, batch_size=paper.batch, seed=seed))
     if paper.data == "spectrum":
         adam = replace(plain, optimiser=Adam(), rate=1e-3)
         return adam, partial(tlxml_mlp, activation="tanh", seed=seed)

@@ -14,6 +14,7 @@ from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
 from metainfl.experiments.kept import trained
 from metainfl.experiments.paper_002.mixed import LEARNERS, Mixed, mixed
+from metainfl.experiments.placing import run_there
 from metainfl.metrics.detection import self_rank
 from metainfl.metrics.intervals import rank_agreement
 from metainfl.problem.losses import cross_entropy
@@ -68,7 +69,7 @@ def _trained(m: Mixed, learner: str) -> Run:
     problem = Problem(net, tasks, way, inner_loss=cross_entropy, outer_reg=0.0)
     rate = 0.001 if m.wide else 0.01
     recipe = Recipe(optimiser=Adam(), rate=rate, steps=m.steps, batch_size=m.batch, seed=m.seed)
-    return trained(problem, recipe)
+    return trained(problem, run_there(recipe))
 
 
 def _wide(end: Problem, own: Tensor, slopes: Tensor) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from metainfl.data.augment import rotated_copies
 from metainfl.data.degrade import concatenated, noise_tasks
 from metainfl.derive.problem import Problem
 from metainfl.experiments import kept
+from metainfl.experiments.placing import run_there, there
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.tasks import Tasks
 from metainfl.training import Adam, Recipe, Run
@@ -101,7 +102,7 @@ def trained(m: Mixed, learner: str, regime: str = "plain") -> tuple[Run, Tensor]
     rate = 0.001 if m.wide else 0.01
     batch = min(m.batch, tasks.n_tasks)
     recipe = Recipe(optimiser=Adam(), rate=rate, steps=m.steps, batch_size=batch, seed=m.seed)
-    return kept.trained(problem, recipe), group
+    return kept.trained(problem, run_there(recipe)), group
 
 
 def _network(m: Mixed, proto: bool) -> nn.Module:
@@ -117,4 +118,4 @@ def _network(m: Mixed, proto: bool) -> nn.Module:
 def flat(m: Mixed, tasks: Tasks) -> Tasks:
     """Images less their mean, as the network reads them: vectors, or images where it is convolutional."""
     x = {n: getattr(tasks, n) - m.mean for n in ("support_x", "query_x")}
-    return replace(tasks, **(x if m.wide else {n: v.flatten(2) for n, v in x.items()}))
+    return there(replace(tasks, **(x if m.wide else {n: v.flatten(2) for n, v in x.items()})))
