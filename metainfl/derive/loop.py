@@ -21,7 +21,7 @@ from metainfl.derive.failure import Tried, named
 from metainfl.derive.modes import require_plain
 from metainfl.derive.padding import without_padding
 from metainfl.derive.rows_apart import require_rows_apart
-from metainfl.derive.share import ALONE, Share, current, sharing
+from metainfl.derive.share import ALONE, Of, Share, current, own_part, sharing
 from metainfl.errors import InvalidProblem, MetainflError
 from metainfl.problem import Definition, Tasks, TaskView
 from metainfl.problem.failing import at
@@ -93,11 +93,11 @@ def total(
     share = current()
     out = start if share.rank == 0 else torch.zeros_like(start)
     out = out if own is None else out + own
-    with sharing(ALONE):
+    with own_part(), sharing(ALONE):
         for stack in stacks(problem, lam, tasks, size=size, skip=skip, share=share):
             for part in one_by_one_if_need_be(f, stack, problem, lam):
                 out = out + part
-    return share.summed(out.detach())
+    return share.summed(out.detach(), (lam, start, problem.tasks if tasks is None else tasks))
 
 
 def each(
@@ -122,23 +122,28 @@ def each_stack(
     """The same for a function of a whole stack that returns one row a task."""
     share = current()
     places, found = [], []
-    with sharing(ALONE):
+    with own_part(), sharing(ALONE):
         for stack in stacks(problem, lam, tasks, size=size, share=share):
             places.append(stack.places)
             found += [part.detach() for part in one_by_one_if_need_be(f, stack, problem, lam)]
-    shapes = {tuple(t.shape[1:]) for t in found}
-    if len(shapes) > 1:
-        raise InvalidProblem(
-            f"tasks of different shapes give rows of different shapes here, {sorted(shapes)}: ask for "
-            "the batches of tasks.groups() one at a time"
-        )
+        one_shape({tuple(t.shape[1:]) for t in found})
     mine = torch.cat(places) if places else torch.zeros(0, dtype=torch.long, device=lam.device)
-    order, rows = share.gathered(mine, torch.cat(found) if found else None)
+    of = (lam, problem.tasks if tasks is None else tasks)
+    order, rows = share.gathered(mine, torch.cat(found) if found else None, of)
     if rows is None:
         raise InvalidProblem("there are no tasks")
     out = torch.empty_like(rows)
     out[order] = rows
     return out
+
+
+def one_shape(shapes: set[tuple[int, ...]]) -> None:
+    """`InvalidProblem` for rows that cannot stand below each other."""
+    if len(shapes) > 1:
+        raise InvalidProblem(
+            f"tasks of different shapes give rows of different shapes here, {sorted(shapes)}: ask for "
+            "the batches of tasks.groups() one at a time"
+        )
 
 
 def into(
@@ -153,16 +158,16 @@ def into(
     """`out` after f(stack, out) has added every stack's part to it in place."""
     share = current()
     out = out if share.rank == 0 else torch.zeros_like(out)
-    with sharing(ALONE):
+    with own_part(), sharing(ALONE):
         for stack in stacks(problem, lam, tasks, size=size, share=share):
             with named(tried(problem, lam, stack)):
                 f(stack, out)
-    return share.summed(out.detach())
+    return share.summed(out.detach(), (lam, problem.tasks if tasks is None else tasks))
 
 
-def together(own: Tensor) -> Tensor:
-    """The sum of what each process found of its own tasks' stacks (those of `own_stacks`)."""
-    return current().summed(own)
+def together(own: Tensor, of: Of = ()) -> Tensor:
+    """The sum of what each process found of its own tasks' stacks (those of `own_stacks`), in `own_part`."""
+    return current().summed(own, of)
 
 
 def own_stacks(

@@ -20,6 +20,7 @@ from metainfl.derive.failure import named
 from metainfl.derive.finite import finite_vector
 from metainfl.derive.loop import Stack, own_stacks, total, tried
 from metainfl.derive.plan import Plan
+from metainfl.derive.share import own_part
 from metainfl.derive.vectors import multiplied
 from metainfl.problem import Definition, TaskView
 
@@ -129,7 +130,7 @@ class Tape:
             self.graphs = self._record() if plan.kept and p.keep else []
         rows = vectors.reshape(len(vectors), -1).T
         own = None
-        with named():
+        with own_part(), named():
             for graph in self.graphs:
                 found = graph.pull(rows, plan.width(graph.n_tasks))
                 own = found if own is None else own + found
@@ -146,11 +147,12 @@ class Tape:
         """Graphs of the first stacks, as many as fit into `keep` bytes."""
         graphs: list[Graph] = []
         spent = 0
-        for stack in own_stacks(self.problem, self.lam, size=self.plan.kept):
-            with named(tried(self.problem, self.lam, stack)):
-                graph = Graph(self.problem, self.lam, stack)
-            spent += graph.bytes()
-            if spent > self.problem.keep:
-                break
-            graphs.append(graph)
+        with own_part():
+            for stack in own_stacks(self.problem, self.lam, size=self.plan.kept):
+                with named(tried(self.problem, self.lam, stack)):
+                    graph = Graph(self.problem, self.lam, stack)
+                spent += graph.bytes()
+                if spent > self.problem.keep:
+                    break
+                graphs.append(graph)
         return graphs

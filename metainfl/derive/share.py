@@ -2,16 +2,22 @@
 
 One process has all tasks (`ALONE`). `metainfl.scale.ranks` puts another `Share` in its place for the time
 of a `with` block; only the loop (`metainfl.derive.loop`) asks for it. Every process gets the same sums, bit
-for bit: parts are added in the order of the ranks.
+for bit: parts are added in the order of the ranks. `of` is what a sum is of (tensors, tasks): processes that
+come with different ones are refused, and an error of one is raised in all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from torch import Tensor
+
+from metainfl.problem.tasks import Tasks
+
+#: what every process must come with, in one order
+Of = Sequence[Tensor | Tasks]
 
 
 class Share:
@@ -24,13 +30,18 @@ class Share:
         """First and behind last of n tasks of one shape that are this process's own."""
         return n * self.rank // self.size, n * (self.rank + 1) // self.size
 
-    def summed(self, own: Tensor) -> Tensor:
+    def summed(self, own: Tensor, of: Of = ()) -> Tensor:
         """The sum over processes of what each found; same shape everywhere."""
         return own
 
-    def gathered(self, places: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def gathered(
+        self, places: Tensor, rows: Tensor | None, of: Of = ()
+    ) -> tuple[Tensor, Tensor | None]:
         """Places and rows (n, ...) of all processes, one after the other; None: no task of its own."""
         return places, rows
+
+    def failed(self, error: Exception) -> None:
+        """Tell the other processes, on their way to a sum, that there is none."""
 
 
 ALONE = Share()
@@ -40,6 +51,16 @@ _share: ContextVar[Share] = ContextVar("share", default=ALONE)
 def current() -> Share:
     """The share of this process in what it computes now."""
     return _share.get()
+
+
+@contextmanager
+def own_part() -> Iterator[None]:
+    """Within, a process is at work alone, on its way to a sum: what it fails on, all of them raise."""
+    try:
+        yield
+    except Exception as error:
+        current().failed(error)
+        raise
 
 
 @contextmanager

@@ -2,13 +2,12 @@
 
     torchrun --nproc-per-node 2 -m metainfl bench --out ledger
 Other ranks compute their tasks; what they print is dropped, and what they write goes to a folder of their
-own, which starts as a copy of what is there (a command that goes on from a store must go on everywhere).
+own, which starts as what the first one has (a command that goes on from a store must go on everywhere).
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -27,20 +26,25 @@ def started_by_torchrun() -> bool:
 def shared(command: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> None:
     """command(arguments) with all loops over tasks shared; ends with the command's own exit."""
     from metainfl.scale.ranks import ranks
+    from metainfl.scale.sent import sent
 
-    with ranks() as share:
+    with ranks() as share, tempfile.TemporaryDirectory() as folder:
+        own, places = elsewhere(arguments, Path(folder))
+        sent(share, places)
         if share.rank == 0:
             command(arguments)
             return
-        with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nothing:
-            own = elsewhere(arguments, Path(folder))
-            with redirect_stdout(nothing), redirect_stderr(sys.stderr if _loud() else nothing):
-                command(own)
+        with (
+            open(os.devnull, "w") as nothing,
+            redirect_stdout(nothing),
+            redirect_stderr(sys.stderr if _loud() else nothing),
+        ):
+            command(own)
 
 
-def elsewhere(arguments: Sequence[str], folder: Path) -> list[str]:
-    """The arguments with every place to write to moved into `folder`, a copy of what is there."""
-    out = list(arguments)
+def elsewhere(arguments: Sequence[str], folder: Path) -> tuple[list[str], dict[Path, Path]]:
+    """The arguments with every place to write to moved into `folder`, and where each went."""
+    out, places = list(arguments), dict[Path, Path]()
     for i, word in enumerate(out):
         name, equals, value = word.partition("=")
         if name not in WRITES:
@@ -49,13 +53,9 @@ def elsewhere(arguments: Sequence[str], folder: Path) -> list[str]:
         if at >= len(out):
             continue  # the command itself says that a value is missing
         old = Path(value if equals else out[at])
-        new = folder / f"{i}-{old.name}"
-        if old.is_dir():
-            shutil.copytree(old, new)
-        elif old.exists():
-            shutil.copy(old, new)
+        new = places[old] = folder / f"{i}-{old.name}"
         out[at] = f"{name}={new}" if equals else str(new)
-    return out
+    return out, places
 
 
 def _loud() -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metainfl.derive.failure import named
 from metainfl.derive.loop import Stack, together, tried
+from metainfl.derive.share import own_part
 from metainfl.training import joint, places
 from metainfl.training.finite import finite
 from metainfl.training.joint import Variables
@@ -28,29 +29,35 @@ class Products:
     ) -> None:
         self.program, self.t, self.lam = program, t, lam
         self.moved, self.read = moved, read
-        self.stacks = program.stacks(t, lam)
+        with own_part():
+            self.stacks = program.stacks(t, lam)
         self.reverse = program.plan.mode == "reverse"
         self.kept: dict[int, joint.Reverse] = {}
 
     def gradient(self) -> Tensor:
         """g_t (p,)."""
         program, lam = self.program, self.lam
-        if not self.reverse:
-            return program.gradient(self.t, lam)[1]
-        weight = program.plan.bytes_a_task
-        weight = 0 if math.isnan(weight) else weight
-        total, room = torch.zeros_like(lam), program.problem.keep
-        for i, (stack, _) in enumerate(self.stacks):
-            room -= int(weight * len(stack.w))
-            if room < 0:
+        total, room = torch.zeros_like(lam), self._room()
+        with own_part():
+            for i, (stack, _) in enumerate(self.stacks):
+                room -= self._weight(len(stack.w))
                 with named(tried(program.problem, lam, stack)):
-                    total = total + joint.gradient(program.problem, lam, stack)[1]
-                continue
-            with named(tried(program.problem, lam, stack)):
-                graph = joint.Reverse(program.problem, lam, stack, self.moved, self.read)
-            self.kept[i] = graph
-            total = total + graph.slopes["lam"].detach()
-        return program.scale(self.t) * together(total) + program.problem.prior(lam)
+                    if room < 0:
+                        total = total + joint.gradient(program.problem, lam, stack)[1]
+                        continue
+                    graph = joint.Reverse(program.problem, lam, stack, self.moved, self.read)
+                self.kept[i] = graph
+                total = total + graph.slopes["lam"].detach()
+        return program.scale(self.t) * together(total, (lam,)) + program.problem.prior(lam)
+
+    def _room(self) -> int:
+        """Bytes of graphs that are kept; -1 where they serve no product."""
+        return self.program.problem.keep if self.reverse else -1
+
+    def _weight(self, tasks: int) -> int:
+        """Bytes of the graph of that many tasks."""
+        each = self.program.plan.bytes_a_task
+        return 0 if math.isnan(each) else int(each * tasks)
 
     def along(
         self,
@@ -66,15 +73,16 @@ class Products:
         problem = self.program.problem
         way = joint.Reverse if self.reverse else joint.Forward
         out = self.lam.new_zeros(rows, len(self.lam))
-        for i, (stack, where) in enumerate(self.stacks):
-            width = self.program.plan.width(len(stack.w))
-            with named(tried(problem, self.lam, stack)):
-                kept = self.kept.pop(i, None)
-                graph = kept or way(problem, self.lam, stack, self.moved, self.read)
-                found = graph.product(directions(stack, where), width)
-            if "lam" in found:
-                out = out + found["lam"]
-            for name, total in (sums or {}).items():
-                what = f"derivative of the run in {name}"
-                places.add(total, where, finite(found[name], what, self.t))
-        return together(out) if "lam" in self.read else out
+        with own_part():
+            for i, (stack, where) in enumerate(self.stacks):
+                width = self.program.plan.width(len(stack.w))
+                with named(tried(problem, self.lam, stack)):
+                    kept = self.kept.pop(i, None)
+                    graph = kept or way(problem, self.lam, stack, self.moved, self.read)
+                    found = graph.product(directions(stack, where), width)
+                if "lam" in found:
+                    out = out + found["lam"]
+                for name, total in (sums or {}).items():
+                    what = f"derivative of the run in {name}"
+                    places.add(total, where, finite(found[name], what, self.t))
+        return together(out, (self.lam,)) if "lam" in self.read else out

@@ -14,15 +14,12 @@ from metainfl.scale.launch import elsewhere, started_by_torchrun
 def test_only_the_first_rank_writes_where_it_was_told(tmp_path):
     """Guards two ranks that write one file, and a store that goes on in one rank only."""
     store, own = tmp_path / "ledger", tmp_path / "own"
-    store.mkdir()
-    own.mkdir()
-    (store / "cells.jsonl").write_text("{}\n")
     given = ["bench", "--out", str(store), "--html=report.html", "--quick"]
-    found = elsewhere(given, own)
+    found, places = elsewhere(given, own)
     assert found[0] == "bench" and found[-1] == "--quick" and str(tmp_path / "ledger") not in found
-    assert (own / "1-ledger" / "cells.jsonl").read_text() == "{}\n"
+    assert places == {store: own / "1-ledger", Path("report.html"): own / "3-report.html"}
     assert found[3] == f"--html={own / '3-report.html'}"
-    assert elsewhere(["bench", "--out"], own) == ["bench", "--out"]
+    assert elsewhere(["bench", "--out"], own) == (["bench", "--out"], {})
 
 
 def test_alone_unless_torchrun_started_several(monkeypatch):
@@ -47,7 +44,7 @@ def test_a_place_that_is_not_named_is_moved_too(given, folder, tmp_path):
     """Guards a second rank that writes into the folder which the command takes by default."""
     words = in_full([given, "x", "--no-progress"])
     assert words == [given, "--out", folder, "x", "--no-progress"]
-    found = elsewhere(words, tmp_path)
+    found, _ = elsewhere(words, tmp_path)
     assert found[2] == str(tmp_path / f"1-{folder}") and found[3:] == words[3:]
     for named in (["--out", "own"], ["--out=own"]):
         assert in_full([given, *named]) == [given, *named]

@@ -72,3 +72,16 @@ def test_without_torchrun_it_says_what_to_start(monkeypatch):
         pass
     with pytest.raises(InvalidOption, match="gloo"), ranks("mpi"):
         pass
+
+
+@pytest.mark.slow
+def test_ranks_that_differ_are_told_so_and_go_on():
+    """Guards scores of two networks in one, a process that gloo ends, and an error that one rank keeps."""
+    codes, said = started("tests.scale.differing", 2)
+    assert codes == [0, 0], said
+    for text in said:
+        assert "start: rank 1 of 2 has other meta-parameters" in text
+        assert "tasks: rank 1 of 2 has other tasks" in text
+        assert "place: rank 1 of 2 is at another place of the program" in text
+        assert "own: " in text and "of rank 1" in text
+        assert "plans: " not in text

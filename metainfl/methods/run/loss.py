@@ -15,6 +15,7 @@ from torch import Tensor
 
 from metainfl.derive.failure import named
 from metainfl.derive.loop import own_stacks, tried
+from metainfl.derive.share import own_part
 from metainfl.methods.claim import claims
 from metainfl.methods.run.reading import Reading
 from metainfl.problem.perturbation import Perturbation
@@ -27,13 +28,14 @@ from metainfl.training.run import Run
 def training_loss(run: Run, perturbations: Sequence[Perturbation], targets: Tasks) -> Tensor:
     """The same column for every target (n, m)."""
     reading, lam, problem = Reading(run, perturbations, targets), run.state.lam, run.problem()
-    for stack in own_stacks(problem, lam, size=run.program.plan.chunk):
-        values = joint.variables(lam, stack, reading.names)
-        with named(tried(problem, lam, stack)), torch.enable_grad():
-            at = {n: v.detach().clone().requires_grad_() for n, v in values.items()}
-            loss = joint.loss(problem, at, lam, stack)
-            found = torch.autograd.grad(loss, list(at.values()), materialize_grads=True)
-        for n, value in zip(at, found, strict=True):
-            rows = value.expand(targets.n_tasks, *value.shape)
-            places.add(reading.sums[n], stack.places, rows)
+    with own_part():
+        for stack in own_stacks(problem, lam, size=run.program.plan.chunk):
+            values = joint.variables(lam, stack, reading.names)
+            with named(tried(problem, lam, stack)), torch.enable_grad():
+                at = {n: v.detach().clone().requires_grad_() for n, v in values.items()}
+                loss = joint.loss(problem, at, lam, stack)
+                found = torch.autograd.grad(loss, list(at.values()), materialize_grads=True)
+            for n, value in zip(at, found, strict=True):
+                rows = value.expand(targets.n_tasks, *value.shape)
+                places.add(reading.sums[n], stack.places, rows)
     return reading.value()
