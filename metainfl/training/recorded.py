@@ -62,9 +62,9 @@ def computed_in(rate: Any) -> torch.dtype | None:
 
 
 def differs(
-    t: int, gap: Tensor, moved: Tensor, allowed: float, rate: torch.dtype | None, own: torch.dtype
+    t: int, gap: Tensor, moved: Tensor, rate: torch.dtype | None, own: torch.dtype
 ) -> NotReplayed:
-    """The error for step t, which ends `gap` away from where the loop did; `rate` is the rate's dtype."""
+    """The error for step t, which ends `gap` away from where the loop did, rounding taken off."""
     first = ""
     if rate not in (None, own):
         first = (
@@ -73,7 +73,7 @@ def differs(
         )
     return NotReplayed(
         f"step {t} of the loop is not the recipe's: from the recorded parameters it ends {float(gap):.3g} "
-        f"away, where the loop moved by {float(moved):.3g} (rounding allows {allowed:.1g} of that). {first}"
+        f"away, beyond what rounding explains, where the loop moved by {float(moved):.3g}. {first}"
         "Look at the loss (mean or sum, over tasks and over instances), weight decay, clipping "
         "(clip_grad_norm_ is clip=; no clip_grad_value_), the inner rate, and which tasks were handed over; "
         "at a scheduler stepped before recorder.step, adaptation of first order (no create_graph), and noise "

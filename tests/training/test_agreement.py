@@ -70,6 +70,49 @@ def test_a_step_that_is_another_is_refused_all_the_same(nudge):
         recorder.run(problem)
 
 
+def blocks(width, count):
+    """The field's convolution, narrow: each bias stands before a batch normalisation."""
+    layers, c = [], 1
+    for _ in range(count):
+        normal = nn.BatchNorm2d(width, track_running_stats=False)
+        layers += [nn.Conv2d(c, width, 3, padding=1), normal, nn.ReLU(), nn.MaxPool2d(2)]
+        c = width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width, 3)).double()
+
+
+def drawn_strokes():
+    """Pictures of three tasks, empty in large parts, as drawings are."""
+    ink = nn.functional.avg_pool2d(torch.rand(18, 1, 28, 28), 7, 1, 3) > 0.52
+    return torch.rand(3, 6, 1, 28, 28, dtype=torch.float64) * ink.reshape(3, 6, 1, 28, 28)
+
+
+def test_deep_normalised_blocks_are_no_reason_to_refuse():
+    """Guards a refusal of the field's own network: each block magnifies the rounding of those before it."""
+    torch.manual_seed(0)
+    net = blocks(16, 4)
+    x, q = drawn_strokes(), drawn_strokes()
+    y = torch.arange(3).repeat_interleave(2).expand(3, -1)
+    tasks = mi.Tasks(x, y, q, y)
+    problem = mi.Problem(net, tasks, mi.Unrolled(1, 0.05), inner_loss=mi.cross_entropy, outer_reg=0)
+    optimiser = torch.optim.Adam(net.parameters(), 0.001)
+    recorder = Recorder(net, optimiser)
+    for _ in range(3):
+        optimiser.zero_grad()
+        for k in range(3):
+            own = dict(net.named_parameters())
+            fit = cross_entropy(net(x[k]), y[k], reduction="sum")
+            slopes = torch.autograd.grad(fit, list(own.values()), create_graph=True)
+            fast = {n: p - 0.05 * g for (n, p), g in zip(own.items(), slopes, strict=True)}
+            out = torch.func.functional_call(net, fast, (q[k],))
+            (cross_entropy(out, y[k], reduction="sum") / 3).backward()
+        optimiser.step()
+        recorder.step([0, 1, 2])
+    recorder.run(problem)
+    names = [n for n, p in net.named_parameters() for _ in range(p.numel())]
+    moved = {n for n, loose in zip(names, recorder.loose.tolist(), strict=True) if loose}
+    assert moved <= {"0.bias", "4.bias", "8.bias", "12.bias"}
+
+
 def test_tasks_of_any_shapes_are_handed_over():
     """Guards an AssertionError for ragged tasks, and a refusal where shots differ between steps."""
     draw = torch.Generator().manual_seed(4)
