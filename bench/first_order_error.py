@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import metainfl as mi
+from bench.names import told
 from metainfl.oracle.bridge import problem_of
 from metainfl.report.environment import environment
 from metainfl_reference.estimands import removal
@@ -81,6 +82,7 @@ def draw(data):
 
 
 if __name__ == "__main__":
+    told(__doc__, "--draw")
     if "--draw" not in sys.argv:
         RESULT.write_text(json.dumps(measure(), indent=1) + "\n")
     draw(json.loads(RESULT.read_text()))

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from bench.known_game import N, enumerated, sampled, setting
+from bench.names import told
 from metainfl import games
 from metainfl.report.environment import environment
 
@@ -84,6 +85,7 @@ def rounded(x):
 
 
 if __name__ == "__main__":
+    told(__doc__, "--show")
     if "--show" not in sys.argv:
         RESULT.write_text(json.dumps(rounded(measure()), indent=1) + "\n")
     show(json.loads(RESULT.read_text()))

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 import metainfl as mi
+from bench.names import told
 from metainfl.report.environment import environment
 from metainfl.training import Recipe, train
 from metainfl.training.networks import tlxml_cnn
@@ -83,4 +84,5 @@ def main(largest):
 
 
 if __name__ == "__main__":
+    told(__doc__, number=True)
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 104)

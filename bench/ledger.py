@@ -6,6 +6,7 @@ The ledger itself: metainfl bench --out bench/results/ledger (resumable; about t
 import sys
 from pathlib import Path
 
+from bench.names import told
 from metainfl.ledger.every import every_question
 from metainfl.ledger.run import cells_of
 from metainfl.ledger.store import Store
@@ -29,4 +30,5 @@ def main():
 
 
 if __name__ == "__main__":
+    told(__doc__)
     sys.exit(main())

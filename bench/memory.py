@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 import metainfl as mi
+from bench.names import told
 from metainfl.report.environment import environment
 from metainfl.training import Adam, Recipe, train
 from metainfl.training.networks import omniglot_cnn
@@ -79,5 +80,6 @@ def main(steps):
 
 
 if __name__ == "__main__":
+    told(__doc__, number=True)
     warnings.simplefilter("ignore")
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)

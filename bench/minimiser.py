@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 import metainfl as mi
-from bench.names import chosen
+from bench.names import chosen, told
 from metainfl.data import episodes, pixels, read, spectrum
 from metainfl.errors import MissingData, NotConverged
 from metainfl.report.environment import environment
@@ -134,6 +134,7 @@ RUNS = {"small": small, "large": large, "hessian": hessian}
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     found = json.loads(OUT.read_text()) if OUT.exists() else {}
+    told(__doc__, *RUNS)
     for name in chosen(sys.argv[1:], RUNS):
         found[name] = RUNS[name]()
         found["environment"] = environment()

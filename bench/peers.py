@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 import metainfl as mi
+from bench.names import told
 from metainfl.oracle.peers.libraries import PEERS
 from metainfl.oracle.peers.problem import PeerProblem
 from metainfl.report.environment import environment
@@ -73,5 +74,6 @@ def main():
 
 
 if __name__ == "__main__":
+    told(__doc__)
     warnings.simplefilter("ignore")
     main()

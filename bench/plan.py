@@ -12,6 +12,7 @@ from statistics import median
 import torch
 
 import metainfl as mi
+from bench.names import told
 from metainfl.attribution import example
 from metainfl.report.environment import environment
 from metainfl.scale.plan import plan
@@ -64,4 +65,5 @@ def main():
 
 
 if __name__ == "__main__":
+    told(__doc__)
     main()

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 import metainfl as mi
+from bench.names import told
 from metainfl.data import episodes, pixels, read, spectrum
 from metainfl.errors import MissingData
 from metainfl.report.environment import environment
@@ -72,4 +73,5 @@ def main():
 
 
 if __name__ == "__main__":
+    told(__doc__)
     main()

@@ -17,6 +17,7 @@ from statistics import median
 
 import torch
 
+from bench.names import told
 from bench.products import convolutional
 from metainfl.report.environment import environment
 from metainfl.scale.ranks import ranks
@@ -107,4 +108,5 @@ def main():
 
 
 if __name__ == "__main__":
+    told(__doc__, "child")
     child() if sys.argv[1:] == ["child"] else main()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bench.names import told
 from bench.verdicts import replaced
 from metainfl.experiments import EXPERIMENTS
 from metainfl.experiments.reproduce import results
@@ -48,4 +49,5 @@ def written(text):
 
 
 if __name__ == "__main__":
+    told(__doc__)
     PAGE.write_text(written(PAGE.read_text()))

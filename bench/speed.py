@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 import metainfl as mi
-from bench.names import chosen
+from bench.names import chosen, told
 from bench.products import digits_cg, hvp
 from metainfl.curvature import exact
 from metainfl.data import digit_tasks
@@ -147,6 +147,7 @@ RUNS = {
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
     data = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    told(__doc__, *RUNS)
     for name in chosen(sys.argv[1:], RUNS):
         data[name] = RUNS[name]()
         data["environment"] = environment()

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 import metainfl as mi
-from bench.names import chosen
+from bench.names import chosen, told
 from metainfl.data import digit_tasks
 from metainfl.oracle.bridge import tasks_of
 from metainfl.report.environment import environment
@@ -148,5 +148,6 @@ def main(names):
 
 
 if __name__ == "__main__":
+    told(__doc__, *CASES)
     warnings.simplefilter("ignore")
     main(sys.argv[1:])

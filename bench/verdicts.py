@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+from bench.names import told
 from metainfl.oracle import survey
 from metainfl.report.tables import number
 
@@ -57,6 +58,7 @@ def replaced(text, name, table):
 
 
 if __name__ == "__main__":
+    told(__doc__)
     text = PAGE.read_text()
     text = replaced(text, "scoreboard", scoreboard_table(json.loads(SCORES.read_text())["rows"]))
     PAGE.write_text(replaced(text, "check", check_table(list(survey()))))

@@ -81,6 +81,8 @@ def _pair(places: Sequence[Path], stem: str, source: str) -> tuple[torch.Tensor,
     x, y = read_idx(images, 3), read_idx(labels, 1)
     if len(x) != len(y) or len(x) == 0:
         raise BrokenData(f"{images} has {len(x)} images, {labels} {len(y)} labels")
+    if x.shape[1:] != (28, 28):
+        raise BrokenData(f"{images} has images of {x.shape[1]} x {x.shape[2]}, expected 28 x 28")
     return torch.from_numpy(x), torch.from_numpy(y.astype("int64"))
 
 

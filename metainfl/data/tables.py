@@ -15,6 +15,8 @@ _FORMS = (
     "a dict of image_data (n, h, w, 3) and class_dict (class to positions), of data (n, h, w, 3) and "
     "labels (n), or of each class to its images"
 )
+#: names of the first two forms, which no class has: without its partner, such a key is half of a form
+FIELDS = ("image_data", "class_dict", "data", "labels")
 
 
 def from_mapping(name: str, path: Path, content: Any) -> LabelledData:
@@ -29,7 +31,7 @@ def from_mapping(name: str, path: Path, content: Any) -> LabelledData:
     if "data" in content and "labels" in content:
         x = _images(path, content["data"])
         return _numbered(name, path, x, np.asarray(content["labels"]))
-    if all(isinstance(k, str) for k in content):
+    if all(isinstance(k, str) and k not in FIELDS for k in content):
         parts = {k: _images(path, v) for k, v in sorted(content.items())}
         if len({p.shape[1:] for p in parts.values()}) == 1:
             labels = torch.arange(len(parts), device="cpu").repeat_interleave(
@@ -88,6 +90,8 @@ def _by_positions(name: str, path: Path, x: np.ndarray, positions: Any) -> Label
 def _numbered(name: str, path: Path, x: np.ndarray, labels: np.ndarray) -> LabelledData:
     if labels.shape != (len(x),) or labels.dtype.kind not in "iuU":
         raise BrokenData(f"{path} has {len(x)} images, but labels of shape {labels.shape}")
+    if labels.dtype.kind == "i" and labels.min() < 0:
+        raise BrokenData(f"{path} has the label {labels.min()}: labels number classes, from 0")
     values, numbers = np.unique(labels, return_inverse=True)
     classes = tuple(str(v) for v in values)
     return LabelledData(

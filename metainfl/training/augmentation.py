@@ -95,9 +95,9 @@ class Shifts:
     def _moved(self, x: Tensor, draw: torch.Generator) -> Tensor:
         m, (h, w) = self.pixels, x.shape[-2:]
         wide = torch.nn.functional.pad(x, (m, m, m, m))
-        corners = torch.randint(2 * m + 1, (len(x), 2), generator=draw, device="cpu").tolist()
-        parts = [one[..., a : a + h, b : b + w] for one, (a, b) in zip(wide, corners, strict=True)]
-        return torch.stack(parts) if parts else x
+        corners = torch.randint(2 * m + 1, (len(x), 2), generator=draw, device="cpu").to(x.device)
+        windows = wide.unfold(-2, h, 1).unfold(-2, w, 1).movedim((-4, -3), (1, 2))  # a view
+        return windows[torch.arange(len(x), device=x.device), corners[:, 0], corners[:, 1]]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ known that the result can be used.
 
 import importlib
 import sys
+from pathlib import Path
 
 import pytest
 
+from bench import names
 from metainfl.cli import main
 
 FILES = {
@@ -180,3 +182,26 @@ def test_names_of_what_is_measured(module, words, said, capsys):
         measures.chosen([next(iter(known))] * 2 if words == 2 else words, known)
     assert caught.value.code == 2 and said in capsys.readouterr().out
     assert measures.chosen([], known) == list(known)
+
+
+def test_a_measurement_tells_what_it_is_before_it_begins(monkeypatch, capsys):
+    """Guards `--help` that starts minutes of work, or writes over a committed result."""
+    folder = Path(names.__file__).parent
+    mains = [p for p in folder.glob("*.py") if '__name__ == "__main__"' in p.read_text()]
+    assert len(mains) > 15
+    quiet = [
+        p.name for p in mains if "told(" not in p.read_text() and "argparse" not in p.read_text()
+    ]
+    assert quiet == []
+    for words, status, said in (
+        (["--help"], 0, "What it is."),
+        (["7", "8"], 2, "means nothing here; this takes small, a whole number"),
+        (["0"], 2, "means nothing here"),
+        (["--nosuch"], 2, "'--nosuch' means nothing here"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["x", *words])
+        with pytest.raises(SystemExit) as caught:
+            names.told("What it is.", "small", number=True)
+        assert caught.value.code == status and said in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["x", "small", "7"])
+    names.told("What it is.", "small", number=True)

@@ -1,5 +1,6 @@
 """Each reader gives back what a small file of its format holds, and names the file that is at fault."""
 
+import gzip
 import io
 import tarfile
 
@@ -214,6 +215,9 @@ def test_broken_mnist(tmp_path):
     files.write_mnist(home)
     images, labels = home / "train-images-idx3-ubyte.gz", home / "train-labels-idx1-ubyte.gz"
     whole = images.read_bytes()
+    images.write_bytes(gzip.compress(files.idx(np.zeros((12, 20, 28), np.uint8))))
+    with pytest.raises(BrokenData, match="images of 20 x 28, expected 28 x 28"):
+        read_mnist(tmp_path)
     cut(images, len(whole) // 2)
     with pytest.raises(BrokenData, match=r"train-images-idx3-ubyte.gz is a damaged or cut gzip"):
         read_mnist(tmp_path)
@@ -262,6 +266,9 @@ def test_broken_mini_imagenet(tmp_path):
         ({"image_data": x, "class_dict": {"a": [0, 1], "b": [2, 4]}}, "outside the 4 images"),
         ({"image_data": x / 2.0, "class_dict": {"a": [0]}}, "holds float64 of shape"),
         ({"data": x, "labels": [0, 1]}, "4 images, but labels of shape"),
+        ({"data": x, "labels": [0, 1, -1, 1]}, "the label -1"),
+        ({"data": x}, r"the keys \['data'\]"),
+        ({"image_data": x}, r"the keys \['image_data'\]"),
         ([1, 2], "holds a list"),
         ({"x": [1]}, "holds int64"),
     ):

@@ -168,3 +168,16 @@ def test_refused_by_name():
             Recipe(rate=0.1, steps=2, augmentation=wrong)
     with pytest.raises(InvalidRecipe, match="deviation"):
         Noise(0)
+
+
+@pytest.mark.parametrize("shape", [(7, 8, 8), (5, 3, 6, 9), (4, 2, 3, 5, 5), (0, 8, 8)])
+def test_shifts_cut_each_image_out_of_its_frame(shape):
+    """Guards channels, leading dimensions and corners that are mixed up where all images move at once."""
+    x = torch.randn(shape, dtype=torch.float64)
+    (h, w), m = shape[-2:], 2
+    _, moved = Shifts(m)(x[:0], x, torch.Generator().manual_seed(5))
+    corners = torch.randint(2 * m + 1, (len(x), 2), generator=torch.Generator().manual_seed(5))
+    wide = nn.functional.pad(x, (m, m, m, m))
+    for one, frame, (a, b) in zip(moved, wide, corners.tolist(), strict=True):
+        assert torch.equal(one, frame[..., a : a + h, b : b + w])
+    assert moved.shape == x.shape
