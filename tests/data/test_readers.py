@@ -218,6 +218,7 @@ def test_broken_mnist(tmp_path):
     images.write_bytes(gzip.compress(files.idx(np.zeros((12, 20, 28), np.uint8))))
     with pytest.raises(BrokenData, match="images of 20 x 28, expected 28 x 28"):
         read_mnist(tmp_path)
+    images.write_bytes(whole)
     cut(images, len(whole) // 2)
     with pytest.raises(BrokenData, match=r"train-images-idx3-ubyte.gz is a damaged or cut gzip"):
         read_mnist(tmp_path)
