@@ -31,9 +31,9 @@ def as_csv(cut=",", quote="", rows=ROWS):
 
 FORMS = {
     "adult.arff": ARFF.encode(),
-    "adult.arff.gz": gzip.compress(ARFF.encode()),
+    "adult.arff.gz": gzip.compress(ARFF.encode(), mtime=0),
     "adult.csv": as_csv().encode(),
-    "adult.csv.gz": gzip.compress(as_csv(", ").encode()),
+    "adult.csv.gz": gzip.compress(as_csv(", ").encode(), mtime=0),
     "tables/adult.csv": as_csv(";", '"').encode("utf-8-sig"),
     "adult/adult.csv": as_csv("\t").replace("\n", "\r\n").encode(),
 }
