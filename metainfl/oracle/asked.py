@@ -38,16 +38,25 @@ def perturbations(
     for side in sides:
         if f"{side}_input" in kinds:
             out += [truth_of.shift(side, k, j, a) for k, j in here[side] for a in range(d)]  # type: ignore[arg-type]
-    if "group" in kinds and t > 2:
-        some = (0, 2, 3, 4) if t <= FEW else (0, *range(2, t, 2))
-        whole = [truth_of.task(k) for k in some if k < t and w.task[k]]
-        out += [
-            truth_of.group(whole if t > len(whole) else whole[:2]),
-            _mixed(family, here, single),
-        ]
+    if "group" in kinds:
+        out += _groups(family, w, here, single)
     if limit is not None and len(out) > limit:
         out = [out[i] for i in np.linspace(0, len(out) - 1, limit).astype(int)]
     return [to_production(p) for p in out]
+
+
+def _groups(
+    family: Family, w: Weights, here: dict[str, list[list[int]]], single: bool
+) -> list[truth_of.Perturbation]:
+    """Whole tasks, a task alone, and a mixture; where there are one or two tasks, the one alone."""
+    t = family.episodes.n_tasks
+    alone = truth_of.group([truth_of.task(next(k for k in reversed(range(t)) if w.task[k]))])
+    if t <= 2:
+        return [alone]
+    some = (0, 2, 3, 4) if t <= FEW else (0, *range(2, t, 2))
+    whole = [truth_of.task(k) for k in some if k < t and w.task[k]]
+    tasks = truth_of.group(whole if t > len(whole) else whole[:2])
+    return [tasks, alone, _mixed(family, here, single)]
 
 
 def _mixed(family: Family, here: dict[str, list[list[int]]], single: bool) -> truth_of.Perturbation:

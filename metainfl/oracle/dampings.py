@@ -1,4 +1,7 @@
-"""Dampings, wanted or not: what was added to the exact Hessian before it was inverted."""
+"""Dampings, wanted or not: what was added to the exact Hessian before it was inverted.
+
+d I, d outer_reg, or d diag(H) (Levenberg-Marquardt in Marquardt's scaling).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import numpy as np
 
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.response import borne_out, parts, response
+from metainfl.oracle.variants.parts import solve
 
 Array = np.ndarray
 CHANGING = "the truth with a damping that changes from problem to problem"
@@ -73,3 +77,25 @@ def _damping_words(wrong: list[Evidence], d: Array) -> list[str]:
     if _same(d / mean):
         return [f"the truth with a damping of {np.median(d / mean):.3g} times the mean eigenvalue"]
     return [CHANGING]
+
+
+def diagonal_words(told: list[Evidence]) -> list[str]:
+    """One multiple of the Hessian's diagonal for all, each answer its solution."""
+    if not borne_out(told):
+        return []
+    found = np.array([_of_the_diagonal(e) for e in told])
+    if not np.isfinite(found).all() or not _same(found):
+        return []
+    return [f"the truth with a damping of {np.median(found):.3g} times the Hessian's diagonal"]
+
+
+def _of_the_diagonal(e: Evidence) -> float:
+    """The d of (H + d diag(H)) x = -b; nan where the answer is no such x."""
+    h, b = e.case.solution.hessian, e.case.cross_derivatives(e.pis)
+    if e.got.shape[1] != len(h):
+        return float("nan")
+    weights = np.diag(np.diag(h))
+    off = e.case.family.tangent(e.case.solution.lam)
+    added, left = (m - off @ (off.T @ m) for m in (weights @ e.got.T, h @ e.got.T + b))
+    d = -float(np.sum(added * left) / max(float(np.sum(added**2)), 1e-300))
+    return d if e.equals(solve(e.case, h + d * weights, b)) else float("nan")

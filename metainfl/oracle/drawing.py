@@ -12,7 +12,7 @@ from metainfl.oracle.case import Case
 from metainfl.oracle.cases import cached_case
 from metainfl.oracle.estimands import Estimand
 from metainfl.oracle.outcome import Skipped
-from metainfl.oracle.space import DESIGNS, drawn_case
+from metainfl.oracle.space import DESIGNS, PLAYERS, drawn_case
 from metainfl.problem.perturbation import Perturbation
 
 #: the order in which families are taken when only a few are
@@ -55,6 +55,8 @@ class Drawing:
         as many as there is time for. Estimands that cost a solve a perturbation are asked for a few.
         """
         chosen = designs or (DESIGNS if self.estimand.cheap else DESIGNS[:2])
+        if self.estimand.evidence == "game" and len(chosen) > 2:
+            chosen = (*chosen, PLAYERS)
         pairs = [(n, d) for d in chosen for n in self.families]
         if self.quick:
             first = [(n, chosen[0]) for n in self.families]
@@ -68,7 +70,7 @@ class Drawing:
             pis: list[Perturbation] = []
             for kind in self.claim.kinds:
                 most = MANY if design == "many" and kind != "task" else None
-                pis += case.perturbations([kind], few or most)
+                pis += case.perturbations([kind], None if kind == "group" else few or most)
             pis = [p for p in pis if self._known(case, p)]
             if pis:
                 out.append((case, pis))

@@ -13,7 +13,7 @@ from metainfl.oracle.measure import distance
 
 Array = np.ndarray
 Trait = Callable[[Case], bool]
-PARALLEL = 1e-2  # of the error that a scale may leave
+PARALLEL = 1e-2  # of the error, and of the answer, that a scale may leave
 TELLING = 1e-2  # where single precision may be off by more, it tells nothing
 
 
@@ -100,9 +100,9 @@ def _rows_parallel(e: Evidence) -> bool:
 
 
 def _left(e: Evidence, factor: Array | float) -> bool:
-    """Whether at most a hundredth of the error is left once the truth is scaled."""
-    off = float(np.linalg.norm(e.got - e.want))
-    return float(np.linalg.norm(e.got - factor * e.want)) <= PARALLEL * off
+    """Whether at most a hundredth of the error, and of the answer, is left once the truth is scaled."""
+    least = min(float(np.linalg.norm(e.got - e.want)), float(np.linalg.norm(e.got)))
+    return float(np.linalg.norm(e.got - factor * e.want)) <= PARALLEL * least
 
 
 def _places(wrong: Sequence[Evidence]) -> list[str]:

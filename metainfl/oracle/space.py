@@ -1,8 +1,8 @@
 """The space that a method is asked about: drawn cases in which every field of every part is varied.
 
-Each family is drawn in several designs, by seed. No two sizes of a case are alike (unless the design
-says square), so that an index or a factor taken from the wrong axis shows; `coverage` says which
-field is varied where.
+Each family is drawn in several designs, by seed. No two sizes of a wide case are alike, so that an index
+or a factor taken from the wrong axis shows; in the others some are, in every pair that code may take for each
+other, where an array turned round has the shape that is meant. `coverage` says which field is varied where.
 
     wide      more queries than supports, several outputs, labels that are probabilities, ragged tasks
               (padding of weight 0 at any place), weights other than 1, near 0 and above 2 among them,
@@ -11,12 +11,15 @@ field is varied where.
               ragged targets, whose tasks have weights, which count for nothing
     narrow    more supports than queries, more than 16 of them, one output where the loss allows it,
               weights 1, one rate, other regularisers, one precision a parameter for the other families,
-              one target; eight tasks for regression (games over more than a handful), square (as many
-              features as ways) for classification
+              one target; eight tasks for regression (games over more than a handful); as many features
+              as queries, and as ways for classification
     many      17 to 67 tasks, 131 where they cost least: more than any batch that is hard-wired, in one
-              group more than anyone cuts off; up to 36 parameters; one step; 17 targets of one shot
-    least     a single task, of one shot (a way), six outputs and 18 queries or more, and a single target
+              group more than anyone cuts off; up to 36 parameters; one step; 17 targets of one shot; as
+              many features as supports for regression
+    least     a single task, of one shot (a way), six outputs and 18 queries or more, and a single target;
+              as many features as outputs, and as supports for classification
     stiff     total Hessian of condition 1e6, tasks that are not alike
+    players   six tasks: for games alone, where ceil(0.7 T), its rounding and T - 1 are three numbers
 
 Classes stand in another order in every task: nothing may be read off an instance's place.
 """
@@ -38,7 +41,8 @@ from metainfl_reference.families import FAMILIES
 from metainfl_reference.generators import CLASSIFICATION, build
 
 DESIGNS = ("wide", "narrow", "many", "least", "stiff")
-TARGETS = {"wide": 3, "narrow": 1, "many": 17, "least": 1}
+PLAYERS = "players"
+TARGETS = {"wide": 3, "narrow": 1, "many": 17, "least": 1, PLAYERS: 2}
 SAME_SPACE = ("proximal_ridge", "proximal_softmax", "maml_linear", "maml_softmax")
 EMBEDDED = ("linear_representation", "prototypes")
 STIFF = 1e6
@@ -53,16 +57,17 @@ def drawn_case(name: str, design: str, seed: int = 0) -> Case:
 
     Raises `InvalidProblem` for an unknown family or design.
     """
-    if name not in FAMILIES or design not in DESIGNS:
+    every = (*DESIGNS, PLAYERS)
+    if name not in FAMILIES or design not in every:
         raise InvalidProblem(
             f"no case {name!r}, {design!r}: families {', '.join(FAMILIES)}; "
-            f"designs {', '.join(DESIGNS)}"
+            f"designs {', '.join(every)}"
         )
     code = f"metainfl.oracle.drawn_case({name!r}, {design!r}, {seed})"
     last: TruthError | None = None
     for attempt in range(ATTEMPTS):
         rng = np.random.default_rng(
-            [seed, sorted(FAMILIES).index(name), DESIGNS.index(design), attempt]
+            [seed, sorted(FAMILIES).index(name), every.index(design), attempt]
         )
         try:
             case = replace(
@@ -105,14 +110,15 @@ def _sizes(name: str, design: str, rng: np.random.Generator) -> dict[str, int]:
         return {"tasks": 5 if ways else 3, "support": s, "query": q, "d": d, "c": c}
     if design == "narrow":
         d, c = (3, 3) if ways else (3, 1)
-        s, q = (pick(6, 7), 1) if ways else (pick(17, 19), 2)
+        s, q = (pick(6, 7), 1) if ways else (pick(17, 19), 3)
         return {"tasks": 4 if ways else 8, "support": s, "query": q, "d": d, "c": c}
     if design == "least":
         s = 2 if name == "prototypes" else 1  # one shot is its prototype, whatever its weight
-        q, d = (3, 4) if ways else (19, 3)
-        return {"tasks": 1, "support": s, "query": q, "d": d, "c": 6}
+        return {"tasks": 1, "support": s, "query": 3 if ways else 19, "d": 6, "c": 6}
+    if design == PLAYERS:
+        return {"tasks": 6, "support": 4, "query": 5, "d": 3, "c": 2}
     d, c = (18, 2) if ways else (12, 3)
-    s, q = (2, 3) if ways else (4, 1)
+    s, q = (2, 3) if ways else (12, 1)
     tasks = pick(17, 31, 40, 67, 67)
     tasks = 131 if name in CLOSED else tasks  # at every seed: more than a batch of 128
     return {"tasks": tasks, "support": s, "query": q, "d": d, "c": c}

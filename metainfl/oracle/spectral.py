@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metainfl.oracle.dampings import CHANGING, damping_words
+from metainfl.oracle.dampings import CHANGING, damping_words, diagonal_words
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.response import borne_out, distinct, parts, response
 from metainfl.oracle.unfinished import is_power, is_rising, krylov, krylov_words
@@ -30,7 +30,8 @@ def solver_words(wrong: list[Evidence], right: list[Evidence]) -> list[str]:
         return damping_words(wrong)
     found = [response(e) for e in told]
     if not right:
-        return damping_words(wrong) or _responses(found) or krylov_words(wrong, right)
+        of_the_spectrum = damping_words(wrong) or _responses(found)
+        return of_the_spectrum or diagonal_words(told) or krylov_words(wrong, right)
     kinder = max(map(_condition, right)) < min(map(_condition, told))
     higher = min(map(_lowest, right)) > max(map(_lowest, told))
     if all(f is not None for f in found) and (kinder or higher):

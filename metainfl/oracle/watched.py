@@ -19,6 +19,9 @@ Method = Callable[..., Any]
 
 #: as they were when this was imported: not what a method puts there, in an earlier call either
 KEPT = manner.put_back, manner.moved, manner.changed
+OVERWRITTEN = "the answer of the call before"
+#: the method called last, its answer as it was returned, and a copy
+_LAST: list[tuple[Method, np.ndarray, np.ndarray]] = []
 
 
 def watched(
@@ -50,6 +53,7 @@ def watched(
                 os._exit(0)
         array, dtype, complaint = described(value)
         found = Returned(array, dtype, complaint, seconds=seconds)
+        found.changed = _overwritten(method, array)
     except (TimedOut, *fatal):  # type: ignore[misc]
         put_back(settings)
         raise
@@ -57,9 +61,16 @@ def watched(
         found = explained(error)
     found.process = put_back(settings)
     found.moved = moved(states)
-    found.changed = changed(parts, problem)
+    found.changed += changed(parts, problem)
     for before, t in zip(seen, targets, strict=True):
         found.changed += [f"targets.{name}" for name in changed(before, t)]
     if perturbations != asked:
         found.changed.append("the list of perturbations")
     return found
+
+
+def _overwritten(method: Method, array: np.ndarray | None) -> list[str]:
+    """Words where this call changed what the one before it had returned; keeps this answer for the next."""
+    written = [of for of, old, copy in _LAST if not np.array_equal(old, copy, equal_nan=True)]
+    _LAST[:] = [] if array is None else [(method, array, array.copy())]
+    return [OVERWRITTEN] if any(of is method for of in written) else []

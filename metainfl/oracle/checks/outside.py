@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ FACTORS = (3.0, 2.0**-30, 2.0**30)
     "that leave lam* and outer_reg move H",
 )
 def scaling_what_is_outside(ctx: Context) -> None:
-    case, pis = ctx.usable(limit=3)[0]
+    case, pis = _few(ctx)
     f, kinds = case.family, [p.kind for p in pis if p.kind != "group"]
     linear = ctx.estimand.project(case.known, np.zeros((1, f.n_meta))) is not None
     if not linear or not kinds or ctx.claim.accuracy == "rank":
@@ -48,6 +49,32 @@ def scaling_what_is_outside(ctx: Context) -> None:
         if weights is not None:
             _moved(ctx, case, [p for p in own if p.kind != "group"], weights)
             return
+    raise Skipped(
+        "F times a number: holds; that weights which leave lam* may move H could not be asked, since no case "
+        "has more queries than their gradients have directions"
+    )
+
+
+def _few(ctx: Context) -> tuple[Case, list[Perturbation]]:
+    """A few of each kind on the first drawn case: of more eigenvalues than iterations end at by luck."""
+    drawn, pis = ctx.space("wide")[0]
+    case = drawn.once("of no direct", lambda: _of_no_direct(drawn))
+    some: list[Perturbation] = []
+    for kind in ctx.claim.kinds:
+        own = [p for p in pis if p.kind == kind]
+        some += [
+            own[i] for i in np.unique(np.linspace(0, len(own) - 1, min(len(own), 3)).astype(int))
+        ]
+    return case, some
+
+
+def _of_no_direct(case: Case) -> Case:
+    """The same without the term that is in a target's loss too, where nothing multiplies it."""
+    family = copy.copy(case.family)
+    family.direct = 0.0
+    return replace(
+        case, name=f"{case.name}, direct 0", family=family, code=f"# {case.code} with direct 0"
+    )
 
 
 def _moved(ctx: Context, case: Case, pis: Sequence[Perturbation], weights: Weights) -> None:
@@ -83,10 +110,10 @@ def _another_hessian(case: Case, seed: int) -> Weights | None:
 
 def _scaled(case: Case, c: float) -> Problem:
     """F times c, and adaptation as it was."""
-    ones = Weights.ones(case.family.episodes)
+    w = case.solution.weights
     other, scaled = copy.copy(case), copy.copy(case.family)
     scaled.d_out = c * case.family.d_out
     other.__dict__.update(family=scaled)
-    problem = other.problem(weights=Weights(ones.task, ones.support, c * ones.query))
+    problem = other.problem(weights=Weights(w.task, w.support, c * w.query))
     problem.lam = torch.tensor(case.solution.lam)
     return problem

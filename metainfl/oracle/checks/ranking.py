@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,11 @@ from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
 from metainfl.oracle.measure import spearman
 from metainfl.oracle.outcome import Failed, Skipped
+from metainfl.oracle.space import drawn_case
+from metainfl.problem.perturbation import Perturbation, parts
 
 TOGETHER = ""  # all kinds of perturbation in one order
+DRAWN = {"wide": ", where weights are not 1", "narrow": ", where there is one target"}
 
 
 @check("truth", "ranks data as the truth does, with its sign, with confidence and not by a bare threshold",
@@ -30,6 +34,10 @@ def ranks_removals(ctx: Context) -> None:
             ).case
             for of, values in ranks(ctx, case).items():
                 found.setdefault(of, []).extend(values)
+            if name == names[0] and seed < 3 and ctx.estimand.evidence != "run":
+                for design, of in DRAWN.items():
+                    drawn = ranks(ctx, drawn_case(name, design, ctx.seed + seed))
+                    found.setdefault(of, []).extend(drawn.get(TOGETHER, []))
     if len(found.get(TOGETHER, [])) < 3:
         raise Skipped("too few removals in the domain to rank")
     what = "its own truth" if ctx.estimand.per_target else "exact removal"
@@ -53,7 +61,7 @@ def ranks_removals(ctx: Context) -> None:
 def ranks(ctx: Context, case: Case) -> dict[str, list[float]]:
     """Rank correlations of the answers on one case, of all kinds together and of each by itself: of scores
     with the claimed estimand, target by target and with its sign; of the lengths of vectors with those of
-    exact removals, 0 where they point away.
+    exact removals, each over its weight, 0 where they point away.
     """
     chosen = {TOGETHER: case.perturbations(ctx.claim.kinds, 12)}
     if len(ctx.claim.kinds) > 1:
@@ -76,11 +84,27 @@ def ranks(ctx: Context, case: Case) -> dict[str, list[float]]:
         else:
             moved = [s for i in at if (s := shifts[every[i]]) is not None]
             sizes = np.array([np.linalg.norm(s) for s in moved])
+            if not ctx.estimand.edit:
+                sizes = sizes / _weights(case, every, at)
             along = float(np.sum(got[at] * want[at])) if got.shape == want.shape else 1.0
             lengths = np.linalg.norm(got[at], axis=1)
             found = [spearman(lengths, sizes) if along > 0 else 0.0]
         out[of] = [0.0 if np.isnan(r) else r for r in found]
     return out
+
+
+def _weights(case: Case, every: Sequence[Perturbation], at: Sequence[int]) -> np.ndarray:
+    """What a removal takes away, for each of these: a derivative is that of a unit of it."""
+    w = case.solution.weights
+    found = []
+    for i in at:
+        own = parts(every[i])
+        each = [
+            w.task[m.task] if m.kind == "task" else getattr(w, m.kind)[m.task, m.instance]
+            for m in own
+        ]
+        found.append(float(np.mean(each)))
+    return np.array(found)
 
 
 def _only(ctx: Context, name: str) -> Claim:

@@ -10,6 +10,9 @@ from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
 from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
+from metainfl.problem.perturbation import Perturbation
+
+LONG, SLOW = 1031, 5.0  # rows; seconds that they may take
 
 
 @check("contract", "row i answers perturbation i, whatever the order", EVERY)
@@ -28,8 +31,15 @@ def rows_do_not_mix(ctx: Context) -> None:
     whole = ctx.ask(case, pis)
     for i in {0, len(pis) - 1}:
         _same(ctx, case, ctx.ask(case, [pis[i]]), whole[i : i + 1], f"{pis[i]} alone differs")
-    twice = ctx.ask(case, [pis[0], pis[0]])
-    _same(ctx, case, twice, np.stack([whole[0], whole[0]]), "the same perturbation twice differs")
+    order = [0, len(pis) - 1, 0, 0]
+    again = ctx.ask(case, [pis[i] for i in order])
+    _same(
+        ctx,
+        case,
+        again,
+        whole[order],
+        "the same perturbation once more, later in the list, differs",
+    )
 
 
 @check("contract", "more perturbations than parameters are no problem", EVERY)
@@ -42,9 +52,23 @@ def more_perturbations_than_parameters(ctx: Context) -> None:
     if ctx.claim.accuracy != "rank":
         ctx.compare(case, pis, got, ctx.truth(case, pis), "wrong with more perturbations than parameters",
                     allowed=either(ctx, case, pis))  # fmt: skip
-        square = pis[: case.family.n_meta]  # its transpose has the same shape
+        # its transpose has the same shape
+        square = pis[: len(case.targets) if ctx.estimand.per_target else case.family.n_meta]
         ctx.compare(case, square, ctx.ask(case, square), ctx.truth(case, square), "wrong with as many",
                     allowed=either(ctx, case, square))  # fmt: skip
+        if ctx.estimand.linear:
+            _a_long_list(ctx, case, pis)
+
+
+def _a_long_list(ctx: Context, case: Case, pis: list[Perturbation]) -> None:
+    """More rows than anyone stops after, at one length that no batch divides; not of what is slow a row."""
+    seconds = ctx.raw(case, pis, case.problem()).seconds
+    if seconds / len(pis) * LONG > SLOW:
+        return
+    turns = np.arange(LONG) % len(pis)
+    many, want = [pis[i] for i in turns], ctx.truth(case, pis)[turns]
+    ctx.compare(case, many, ctx.ask(case, many), want, f"wrong with {LONG} perturbations at once",
+                allowed=either(ctx, case, pis))  # fmt: skip
 
 
 def _same(ctx: Context, case: Case, got: np.ndarray, want: np.ndarray, words: str) -> None:

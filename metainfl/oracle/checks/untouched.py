@@ -7,16 +7,23 @@ from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
 from metainfl.oracle.manner import BY_IMPORTS
 from metainfl.oracle.outcome import Failed
+from metainfl.oracle.watched import OVERWRITTEN
 
 
 @check(
     "contract",
-    "the problem, all its parts, the targets and the list of perturbations are left as they were",
+    "the problem, all its parts, the targets, the list of perturbations and earlier answers are left as "
+    "they were",
     EVERY,
 )
 def leaves_its_inputs_alone(ctx: Context) -> None:
-    for case, pis in ctx.usable(limit=3):
+    asked = ctx.usable(limit=3)
+    first, turned = asked[0][0], asked[0][1][::-1]
+    # one after the other, in arrays of the same shape
+    for case, pis in [(first, turned), *asked]:
         changed = manners(ctx, case, pis).changed
+        if OVERWRITTEN in changed:
+            raise Failed(f"wrote into {OVERWRITTEN}; return a new array", where=case.name)
         if changed:
             raise Failed(f"changed its input: {', '.join(changed[:6])}", where=case.name)
 
