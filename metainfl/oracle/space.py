@@ -114,7 +114,7 @@ def _sizes(name: str, design: str, rng: np.random.Generator) -> dict[str, int]:
         return {"tasks": 4 if ways else 8, "support": s, "query": q, "d": d, "c": c}
     if design == "least":
         s = 2 if name == "prototypes" else 1  # one shot is its prototype, whatever its weight
-        return {"tasks": 1, "support": s, "query": 3 if ways else 19, "d": 6, "c": 6}
+        return {"tasks": 1, "support": s, "query": 3 if ways else 19, "d": 6 * s, "c": 6}
     if design == PLAYERS:
         return {"tasks": 6, "support": 4, "query": 5, "d": 3, "c": 2}
     d, c = (18, 2) if ways else (12, 3)

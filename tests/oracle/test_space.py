@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import fields
+from math import ceil
 
 import numpy as np
 import pytest
@@ -61,18 +62,42 @@ def test_what_is_said_to_vary_varies():
             assert len({field.probe(p) for p in mine}) > 1, name
 
 
-@pytest.mark.parametrize("design", PLAIN)
-@pytest.mark.parametrize("name", FAMILIES)
-def test_no_two_sizes_are_alike(name, design):
-    """Guards factors such as n_query / n_support, which are 1 where sizes agree."""
+def sizes(name, design):
     e = drawn_case(name, design).family.episodes
-    sizes = [e.n_tasks, e.support_x.shape[1], *e.query_x.shape[1:], e.query_y.shape[2]]
-    square = design == "narrow" and e.query_x.shape[2] == e.query_y.shape[2]
-    assert len(set(sizes)) >= (3 if square else 5), sizes
-    if design == "many":
-        assert 17 <= e.n_tasks <= 131
-    if name in EMBEDDED and design == "wide":
-        assert drawn_case(name, design).family.rank == 3
+    return {
+        "tasks": e.n_tasks,
+        "supports": e.support_x.shape[1],
+        "queries": e.query_x.shape[1],
+        "features": e.query_x.shape[2],
+        "outputs": e.query_y.shape[2],
+    }
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_two_sizes_are_alike(name):
+    """Guards factors such as n_query / n_support, which are 1 where sizes agree."""
+    for design in ("wide", "many"):
+        found = sizes(name, design)
+        assert len(set(found.values())) >= (5 if design == "wide" else 4), (design, found)
+    assert 17 <= found["tasks"] <= 131
+    if name in EMBEDDED:
+        assert drawn_case(name, "wide").family.rank == 3
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("side", ("supports", "queries", "outputs"))
+def test_each_size_is_somewhere_that_of_the_features(name, side):
+    """Guards arrays turned round without a word where they are square: no input was asked about so."""
+    every = [sizes(name, d) for d in LOOKED_AT]
+    assert any(s[side] == s["features"] for s in every), every
+
+
+def test_games_are_asked_where_roundings_part():
+    """Guards subsets of round(0.7 T) and of ceil(0.7 T) tasks, equal for three, four, five and eight."""
+    claim = mi.Claim(estimand="downsampling", kinds=("task",), families=("proximal_ridge",))
+    ctx = Context(mi.task_if, claim, quick=True)
+    asked = {case.family.episodes.n_tasks for case, _ in ctx.space(*LOOKED_AT)}
+    assert any(ceil(0.7 * n) not in (round(0.7 * n), n) for n in asked), asked
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -125,6 +150,13 @@ def test_a_group_has_members_that_share_a_task():
         assert (
             name.startswith("single") or sum({"support", "query"} <= k for k in kinds.values()) == 2
         )
+
+
+def test_a_group_of_one_is_asked_of_every_size():
+    """Guards groups of one, which nobody asked about."""
+    for design in LOOKED_AT:
+        groups = drawn_case("proximal_ridge", design).perturbations(["group"])
+        assert any(len(g.members) == 1 for g in groups), design
 
 
 def test_no_usual_bound_is_above_every_case():
