@@ -57,6 +57,15 @@ def test_diagnosis_of_an_unknown_error():
     report = check_method(noisy, quick=True, checks=["agrees_with_the_truth"])
     assert report.diagnosis.startswith("no known variant")
 
+    def next_to_nothing(problem, pis):
+        return 1e-6 * noisy(problem, pis)
+
+    report = check_method(next_to_nothing, quick=True, checks=["agrees_with_the_truth"])
+    assert report.diagnosis.startswith("no known variant")
+    assert (
+        "parallel" not in report.diagnosis
+    )  # nearly all of the truth is left, whatever it is scaled by
+
 
 def test_a_single_row_bears_no_solver_out_and_can_deny_it():
     """Guards a name that a case with a single task was left out of, or withheld by."""

@@ -25,6 +25,7 @@ MANNERS = {
     "moves_lam": ("leaves_its_inputs_alone", "changed its input: lam"),
     "normalises_inputs": ("leaves_its_inputs_alone", "query_x"),
     "empties_the_list": ("leaves_its_inputs_alone", "list of perturbations"),
+    "writes_into_its_last_answer": ("leaves_its_inputs_alone", "wrote into the answer of the call"),
     "seeds_globally": ("leaves_the_random_state_alone", "torch"),
     "draws_globally": ("leaves_the_random_state_alone", "numpy, random"),
     "noisy": ("is_reentrant", "two equal calls disagree"),

@@ -26,6 +26,8 @@ NAMES = {
     "task_two_doubled": ("wrong only for task 2", "^the truth"),
     "normalises_by_the_batch": ("no known variant", "series"),
     "tikhonov": (r"the filter l / \(l\^2 \+ 0.0001\)", "series"),
+    "damped_by_much_of_the_diagonal": ("1e\\+03 times the Hessian's diagonal", "parallel"),
+    "groups_of_one_at_zero": ("rows left at zero", "truth"),
     "shifts_of_instance_zero": ("right for instance 0", "^rows"),
 }
 
@@ -47,10 +49,21 @@ def test_the_name_is_right_or_withheld(name):
         ("pseudo_inverse_1e_5", "conditioning_sweep"),
         ("eigenvalue_floor_1e_5", "conditioning_sweep"),
         ("careless_pseudo_inverse", "conditioning_sweep"),
+        ("a_thousand_rows", "more_perturbations_than_parameters"),
+        ("square_scores_transposed", "more_perturbations_than_parameters"),
+        ("repeats_the_last_row", "rows_do_not_mix"),
+        ("absent_tasks_have_none", "weight_zero_is_absence"),
+        ("cg_of_absolute_tolerance", "scaling_what_is_outside"),
+        ("ranks_one_target_backwards", "ranks_removals"),
+        ("vectors_backwards_by_weights", "ranks_removals"),
+        ("subsets_rounded", "agrees_with_the_truth"),
+        ("shifts_turned_round_where_square", "agrees_with_the_truth"),
     ],
 )
 def test_what_only_one_check_sees_is_seen(name, check):
-    """Guards shortcuts that are exact where the Hessian is kind, and tolerances of taste."""
+    """Guards shortcuts that are exact where the Hessian is kind, tolerances of taste, and sizes that are
+    never alike.
+    """
     assert [o.check for o in judge(name, [check]).failures] == [check]
 
 
