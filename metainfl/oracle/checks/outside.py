@@ -33,17 +33,11 @@ def scaling_what_is_outside(ctx: Context) -> None:
     if not linear or not kinds or ctx.claim.accuracy == "rank":
         raise Skipped("needs values that are linear in d lam*/d weight, of single data")
     pis = [p for p in pis if p.kind != "group"]
-    before = ctx.ask(case, pis)
-    tolerance, source = ctx.tolerance(case)
-    for c in FACTORS:
-        shares = np.array([c if p.kind == "query" else 1.0 for p in pis])[:, None]
-        words = "answers for another problem with the same lam"
-        if c != FACTORS[0]:
-            words = (
-                f"another answer where F is {c:.2g} times as large: a threshold that is no ratio"
-            )
-        ctx.compare(case, pis, shares * ctx.ask(case, pis, _scaled(case, c)), before, words,
-                    allowed=(20 * tolerance, f"20 times {source}"))  # fmt: skip
+    # apart: their sizes part by c, and a claimed tolerance is one of all rows together
+    queries = [p for p in pis if p.kind == "query"]
+    for own, power in (queries, 1), ([p for p in pis if p.kind != "query"], 0):
+        if own:
+            _scales(ctx, case, own, power)
     for case, own in ctx.usable(limit=3):
         weights = _another_hessian(case, ctx.seed)
         if weights is not None:
@@ -53,6 +47,19 @@ def scaling_what_is_outside(ctx: Context) -> None:
         "F times a number: holds; that weights which leave lam* may move H could not be asked, since no case "
         "has more queries than their gradients have directions"
     )
+
+
+def _scales(ctx: Context, case: Case, pis: list[Perturbation], power: int) -> None:
+    """Influences go as c^-power where F is c times as large."""
+    before, (tolerance, source) = ctx.ask(case, pis), ctx.tolerance(case)
+    for c in FACTORS:
+        words = "answers for another problem with the same lam"
+        if c != FACTORS[0]:
+            words = (
+                f"another answer where F is {c:.2g} times as large: a threshold that is no ratio"
+            )
+        ctx.compare(case, pis, c**power * ctx.ask(case, pis, _scaled(case, c)), before, words,
+                    allowed=(20 * tolerance, f"20 times {source}"))  # fmt: skip
 
 
 def _few(ctx: Context) -> tuple[Case, list[Perturbation]]:
