@@ -85,3 +85,11 @@ def test_a_difference_of_losses_is_allowed_their_rounding():
     gap = np.linalg.norm(got.numpy() - want) / np.linalg.norm(want)
     allowed = ctx.measured_tolerance(case, pis)[0]
     assert allowed >= 20 * case.tolerance() and gap <= allowed / 10 and allowed < 1e-11
+
+
+def test_a_second_problem_is_asked_for_removals_that_it_has():
+    """Guards exact removals, once failed where the other problem's minimum ends under one of them."""
+    claim = mi.Claim(estimand="removal", kinds=("task", "group"), families=("maml_softmax",))
+    method = lambda problem, pis: removal.resolved(problem, pis)  # noqa: E731
+    checks = ["has_no_hidden_state"]
+    assert check_method(method, claim=claim, checks=checks, quick=True, in_process=True).passed
