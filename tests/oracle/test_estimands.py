@@ -89,7 +89,9 @@ def test_a_difference_of_losses_is_allowed_their_rounding():
 
 def test_a_second_problem_is_asked_for_removals_that_it_has():
     """Guards exact removals, once failed where the other problem's minimum ends under one of them."""
-    claim = mi.Claim(estimand="removal", kinds=("task", "group"), families=("maml_softmax",))
+    claim = mi.Claim(
+        estimand="removal", kinds=("task", "group"), families=("linear_representation",)
+    )
     method = lambda problem, pis: removal.resolved(problem, pis)  # noqa: E731
     checks = ["has_no_hidden_state"]
     assert check_method(method, claim=claim, checks=checks, quick=True, in_process=True).passed
