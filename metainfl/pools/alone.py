@@ -21,6 +21,7 @@ def alone(folder: Path | None, option: str) -> Iterator[None]:
     if folder is None:
         yield
         return
+    new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
@@ -41,3 +42,7 @@ def alone(folder: Path | None, option: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+        if [p.name for p in folder.iterdir()] == [".lock"]:  # nothing came of it
+            (folder / ".lock").unlink()
+            if new:
+                folder.rmdir()
