@@ -9,9 +9,9 @@ import torch
 
 from metainfl.advice.knobs import Knob, Tried, knobs, together, tried
 from metainfl.advice.run_advice import BETTER, RunAdvice
-from metainfl.attribution.asked import all_tasks
 from metainfl.curvature import exact
 from metainfl.errors import Interrupted
+from metainfl.problem.every import all_tasks
 from metainfl.problem.tasks import Tasks
 from metainfl.scale.plan import plan
 from metainfl.solve.spectrum import lanczos

@@ -1,10 +1,9 @@
-"""All weights that can be asked about: every task, support instance and query instance that counts."""
+"""Whether there is anything to ask about, and what the scores of instances are."""
 
 from __future__ import annotations
 
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidTasks
-from metainfl.problem.perturbation import Perturbation, query, support, task
 from metainfl.problem.tasks import Tasks
 
 
@@ -17,21 +16,6 @@ def something(tasks: Tasks, when: str) -> None:
         f"{when}: no task of weight above 0 has a query instance of weight above 0, so nothing is left to "
         "train on; keep some, or give them weight (tasks.reweighted)"
     )
-
-
-def all_tasks(tasks: Tasks) -> list[Perturbation]:
-    """Those of weight above 0; one of weight 0 has no effect that removal could have."""
-    return [task(k) for k, w in enumerate(tasks.w.tolist()) if w > 0]
-
-
-def all_instances(tasks: Tasks) -> list[Perturbation]:
-    """Support and query instances of weight above 0, of tasks of weight above 0."""
-    out = []
-    for p in all_tasks(tasks):
-        for side, made in (("support", support), ("query", query)):
-            weights = tasks.side(side, p.task)[1].tolist()
-            out += [made(p.task, j) for j, w in enumerate(weights) if w > 0]
-    return out
 
 
 def of_instances(problem: Problem) -> str:

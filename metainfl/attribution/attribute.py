@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from metainfl.attribution.asked import all_instances, all_tasks, of_instances
+from metainfl.attribution.asked import of_instances
 from metainfl.attribution.confirm import confirmed, to_confirm
 from metainfl.attribution.fits import fits
 from metainfl.attribution.kept import Scores
@@ -23,6 +23,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.numbers import POSITIVE, real, said, whole
 from metainfl.pools.alone import alone
+from metainfl.problem.every import all_instances, all_tasks
 from metainfl.problem.files import new_folder
 from metainfl.training import Run
 from metainfl.training.kept import trained

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from metainfl.commands.judged import print_self_check, print_survey
-from metainfl.commands.options import idle, only
+from metainfl.commands.options import idle, only, positive
 from metainfl.commands.places import writable_files, writable_folder
 from metainfl.commands.progress import bar
 from metainfl.commands.refusal import Refused, listed
@@ -60,6 +60,16 @@ def check(
         Path | None,
         typer.Option("--html", help="Also write your method's report as one HTML page."),
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="Judge it on your own solved problem, file.py:problem (or a function that returns one, "
+            "or problem, targets): laws, its equation, and solving again.",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="With --on: when to stop solving again.  [default: 5]")
+    ] = None,
     reproduce: Annotated[
         Path | None,
         typer.Option(help="Also write a runnable file for each failed check into this folder."),
@@ -85,6 +95,14 @@ def check(
     elif target is None:
         built_in = "the built-in methods"
         only(ctx, built_in, ("quick", "json_file"), "it judges a method: name it as file.py:method")
+    if on is not None:
+        only(
+            ctx,
+            "--on",
+            ("target", "on", "minutes", "quick", "claim", "seed", "json_file", "html_file"),
+        )
+    elif minutes is not None:
+        idle(ctx, "drawn problems", ("minutes",))
     if itself and seeds:
         idle(ctx, "--self where --seeds says how many", ("quick",))
     writable_files({"--json": json_file, "--html": html_file}, target)
@@ -93,6 +111,14 @@ def check(
     if itself:
         drawn = range(seed, seed + (seeds or (1 if quick else 3)))
         raise typer.Exit(_self(drawn, json_file, progress))
+    if on is not None:
+        if target is None:
+            raise Refused("--on needs a method: metainfl check file.py:method --on file.py:problem")
+        minutes = 5.0 if minutes is None else minutes
+        positive(minutes, "--minutes")
+        raise typer.Exit(
+            _there(target, on, minutes, quick, claim, seed, (json_file, html_file), progress)
+        )
     if target is not None:
         many = range(seed, seed + (seeds or 1))
         files = json_file, html_file, reproduce
@@ -151,6 +177,38 @@ def _own(
     if len(seeds) > 1:
         at = f", fails at {', '.join(map(str, failed))}; shown: {report.seed}" if failed else ""
         print(f"judged at {len(seeds)} seeds{at}")
+    if json_file is not None:
+        report.to_json(json_file)
+    if html_file is not None:
+        report.to_html(html_file)
+    if report.interrupted:
+        raise KeyboardInterrupt(show.left())
+    return 0 if report.passed else 1
+
+
+def _there(
+    target: str,
+    on: str,
+    minutes: float,
+    quick: bool,
+    claim: str | None,
+    seed: int,
+    files: tuple[Path | None, Path | None],
+    progress: bool,
+) -> int:
+    from metainfl.commands.asking import made
+    from metainfl.derive.problem import Problem
+    from metainfl.methods.claim import Claim
+    from metainfl.oracle.verdict import check_method
+
+    claimed, method = Claim.parse(claim) if claim else None, load(target)
+    there = made(on, (Problem, tuple), progress)
+    with bar(progress, "checks", "judged") as show:
+        report = check_method(
+            method, claim=claimed, on=there, minutes=minutes, quick=quick, seed=seed, progress=show
+        )
+    print(report)
+    json_file, html_file = files
     if json_file is not None:
         report.to_json(json_file)
     if html_file is not None:

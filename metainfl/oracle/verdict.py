@@ -21,6 +21,7 @@ from metainfl.oracle.folding import folded
 from metainfl.oracle.judging import because_flat, run_one
 from metainfl.oracle.measurements import Measurement, Retraining, measurements
 from metainfl.oracle.outcome import Outcome, Skipped
+from metainfl.oracle.own.verdict import On, check_on
 from metainfl.oracle.random_state import keep_rng
 from metainfl.oracle.report import Report
 from metainfl.oracle.reproduce import reproduction, write
@@ -48,6 +49,8 @@ def check_method(
     in_process: bool = False,
     reproduce: str | Path | None = None,
     retraining: Retraining | None = None,
+    on: On | None = None,
+    minutes: float = 5.0,
     progress: Progress = lambda done, total, what: None,
 ) -> Report:
     """The verdict on `method(problem, perturbations) -> (n, p)`, as a `Report`.
@@ -59,7 +62,29 @@ def check_method(
     `in_process` runs it here, for debuggers. `reproduce` names a folder for a runnable file a failure.
     The caller's random state is left alone; results depend on `seed` only. Whatever the method does
     ends in a report; `InvalidMethod` is raised for what cannot be called or sent to another process.
+
+    `on` is a solved problem of your own, or (problem, targets): the method is then judged there instead, at
+    that size, by laws, by its equation and by solving again, for about `minutes`; see
+    `metainfl.oracle.own`. Raises `NotStationary` where its lam is no minimiser.
     """
+    if on is not None:
+        if families is not None or expected_failures or retraining or reproduce is not None:
+            raise InvalidOption(
+                "families, expected_failures, retraining and reproduce are about drawn problems: leave them "
+                "out with on"
+            )
+        claim, _, _, seed, seconds, memory = looked_at(
+            method, claim, None, None, None, seed, seconds, memory
+        )
+        own = InProcess(method) if in_process else Child(method, seed=seed, memory=memory)
+        try:
+            return check_on(
+                method, on, claim, own, checks=checks, quick=quick, seed=seed, seconds=seconds,
+                minutes=minutes, progress=progress,
+            )  # fmt: skip
+        finally:
+            if isinstance(own, Child):
+                own.close()
     claim, names, expected, seed, seconds, memory = looked_at(
         method, claim, families, checks, expected_failures, seed, seconds, memory
     )

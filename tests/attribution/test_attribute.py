@@ -7,11 +7,11 @@ import torch
 
 import metainfl as mi
 from metainfl.attribution import Question, attribute
-from metainfl.attribution.asked import all_instances
 from metainfl.attribution.confirm import to_confirm
 from metainfl.attribution.question import question
 from metainfl.errors import InvalidOption, InvalidProblem
 from metainfl.oracle import small_case
+from metainfl.problem.every import all_instances
 from metainfl.training import Recipe, train
 from tests.attribution.recipe import RECIPE
 from tests.helpers import assert_close
