@@ -9,6 +9,7 @@ Of `metainfl.influence` nothing is used but the path along which a removal follo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -45,7 +46,8 @@ class Again:
         """h: a share of the smallest weight, or of the inputs' size."""
         tasks = self.problem.tasks
         if p.axis >= 0:
-            return STEP * float(tasks.side(p.kind.split("_")[0], p.task)[0].abs().mean())
+            found = float(tasks.side(p.kind.split("_")[0], p.task)[0].abs().mean())
+            return STEP * (found or 1.0)
         return STEP * min(abs(weight(tasks, m)) for m in parts(p))
 
     def _moved(self, p: Perturbation, step: float) -> Tensor:
@@ -60,8 +62,14 @@ class Again:
     def slope(
         self, p: Perturbation, of: Callable[[Tensor], Tensor] = lambda moved: moved
     ) -> tuple[Tensor, float]:
-        """(d of(lam* - lam)/d pi, its error as a share of it)."""
+        """(d of(lam* - lam)/d pi, its error as a share of it); an infinite one where a solve went away.
+
+        Then both sides may have gone to the same other one, and their difference is a slope there.
+        """
         h = self.size(p)
+        up, down = self.moved(p, h), self.moved(p, -h)
+        if (up + down).norm() > (up - down).norm() > 0:
+            return up, math.inf
         best, off = _extrapolated(
             lambda s: (of(self.moved(p, s)) - of(self.moved(p, -s))) / (2 * s), h
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -71,14 +72,17 @@ def rows_do_not_mix(ctx: OwnContext) -> None:
 
 @check("truth", "solves H x = -d grad F/d pi, both sides by differences of the gradient")
 def solves_its_equation(ctx: OwnContext) -> None:
-    if ctx.claim.estimand != "derivative" or ctx.claim.accuracy == "rank":
+    if ctx.claim.estimand != "derivative":
         raise Skipped("an equation of derivatives alone")
     rows = torch.as_tensor(ctx.ask(ctx.pis)).to(ctx.problem.lam)
+    seen = False
     for i in ctx.few:
         ctx.in_time()
         x = ctx.again.off(rows[i])
         (b, one), (hx, other) = ctx.again.column(ctx.pis[i]), ctx.again.along(x)
-        left = ctx.again.off(hx + b)
+        if one > NOISY * float(b.norm()):
+            continue
+        seen, left = True, ctx.again.off(hx + b)
         # d, the miss, leaves H d, and |H d| / |d| is at most |H (H d)| / |H d|: moments of H grow
         stretch = float(ctx.again.along(left)[0].norm()) / max(float(left.norm()), 1e-300)
         allowed = ctx.allowed(0.0)[0] * max(stretch * float(x.norm()), float(b.norm()))
@@ -87,10 +91,14 @@ def solves_its_equation(ctx: OwnContext) -> None:
             raise Failed(
                 "does not solve the equation of the derivative",
                 where=str(ctx.pis[i]),
-                error=float(left.norm() / b.norm()),
-                tolerance=allowed / float(b.norm()),
+                error=float(left.norm()) / max(float(b.norm()), 1e-300),
+                tolerance=allowed / max(float(b.norm()), 1e-300),
                 tolerance_from="the claimed error, stretched as H stretches what is left",
             )
+    if not seen:
+        raise Skipped(
+            "differences of the gradient say nothing here: weights or inputs are too small for them"
+        )
 
 
 @check("truth", "equals the derivative, by solving again at weights nearby")
@@ -132,9 +140,10 @@ def order_of_the_remainder(ctx: OwnContext) -> None:
         )
         slope, off = ctx.again.slope(p)
         noise = (off + 1e-6) * h * float(slope.norm())
-        if near > far / 2.5 and near > noise:
+        if math.isfinite(off) and near > far / 2.5 and near > noise:
             raise Failed(
-                f"half the step leaves {near / far:.2f} of the remainder; a first order leaves a quarter",
+                f"half the step leaves {near / max(far, 1e-300):.2f} of the remainder; a first order "
+                "leaves a quarter",
                 where=str(p),
                 error=near / (h / 2 * max(float(slope.norm()), 1e-300)),
                 tolerance=noise / (h / 2 * max(float(slope.norm()), 1e-300)),
@@ -171,11 +180,7 @@ def _same(ctx: OwnContext, a: np.ndarray, b: np.ndarray, what: str) -> None:
 
 
 def _judge(ctx: OwnContext, got: np.ndarray, want: np.ndarray, error: float, what: str) -> None:
-    """Values, or ranks of their sizes where ranks are claimed."""
-    if ctx.claim.accuracy == "rank":
-        raise Skipped(
-            "a claim of ranks needs many perturbations solved again: see what is measured"
-        )
+    """`Failed` where values are further apart than is allowed."""
     allowed, source = ctx.allowed(error)
     gaps = np.linalg.norm(got - want, axis=1)
     d = distance(got, want)

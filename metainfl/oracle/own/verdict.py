@@ -43,6 +43,24 @@ class OwnReport(Report):
 
     known: ClassVar[Any] = OWN
 
+    @property
+    def silent(self) -> bool:
+        """Checks of its values were asked for, and none could be made."""
+        truth = [o for o in self.outcomes if o.check in OWN and OWN[o.check].group == "truth"]
+        return bool(truth) and all(o.status == "skip" for o in truth)
+
+    @property
+    def passed(self) -> bool:
+        """As of `Report`, and its values were looked at."""
+        return super().passed and not self.silent
+
+    @property
+    def verdict(self) -> str:
+        """One line."""
+        if self.silent and super().passed:
+            return "not judged: no check of its values could be made, and what follows says why"
+        return super().verdict
+
 
 def check_on(
     method: Method,
@@ -108,6 +126,11 @@ def looked_at(on: Any, claim: Claim) -> tuple[Problem, Tasks | None]:
         raise InvalidOption(
             f"on an own problem {', '.join(KNOWN)} can be judged, not {claim.estimand}: leave out on"
         )
+    if claim.accuracy == "rank":
+        raise InvalidOption(
+            "few perturbations are solved again on an own problem, too few for ranks: claim a relative "
+            "tolerance, accuracy=0.1 say"
+        )
     if claim.estimand == "score" and targets is None:
         raise InvalidOption("a score is of targets: give on=(problem, targets)")
     return problem, targets
@@ -123,6 +146,9 @@ def _one(ctx: OwnContext, name: str) -> Outcome:
         return Outcome(name, "fail", failure.message, **failure.found)
     except MetainflError as error:  # of the problem, not of the method
         return Outcome(name, "skip", f"could not be looked at here: {error}")
+    except Exception as error:
+        words = f"the oracle itself stopped here, please report it: {type(error).__name__}: {error}"
+        return Outcome(name, "skip", words, cause="oracle")
     return Outcome(name, "pass")
 
 

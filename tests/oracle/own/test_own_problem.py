@@ -1,5 +1,7 @@
 """A method on its user's own problem: right ones hold, wrong ones fail, and what cannot be said is said."""
 
+import time
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from metainfl.cli import main
 from metainfl.errors import InvalidOption, NotStationary
 from metainfl.influence import removal
 from metainfl.oracle import check_method
+from metainfl.oracle.own.again import Again
 from metainfl.oracle.own.checks import OWN
 
 FILE = """
@@ -171,6 +174,38 @@ def test_what_cannot_be_judged_is_said():
     spent = judged(exact, own, minutes=1e-9)
     assert not spent.passed and "nothing was checked" in spent.verdict
     assert all("budget of 1e-09 minutes" in o.message for o in spent.outcomes[: len(OWN)])
+
+
+def test_odd_data_give_no_false_alarm_and_no_silent_pass():
+    """Guards a step of 0 at inputs of 0, and a pass where no value was looked at."""
+    own = problem()
+    t = own.tasks
+    dark = own.replaced(
+        tasks=mi.Tasks(0 * t.support_x, t.support_y, t.query_x, t.query_y, t.w), lam=own.lam
+    )
+    dark.solve(own.lam)
+    report = judged(exact, dark, claim=mi.Claim(kinds=("support_input", "task")))
+    assert report.passed, str(report)
+    with pytest.raises(InvalidOption, match="too few for ranks"):
+        judged(exact, own, claim=mi.Claim(accuracy="rank"))
+
+    def slow(p, pis):
+        time.sleep(0.4)
+        return exact(p, pis)
+
+    late = judged(slow, own, minutes=0.005)
+    assert not late.passed and late.verdict.startswith("not judged: no check of its values")
+
+
+def test_a_solve_that_leaves_the_minimum_is_no_truth(monkeypatch):
+    """Guards both sides at one other minimum, whose difference is a slope there."""
+    again = Again(problem())
+    p = mi.task(1)
+    right, off = again.slope(p)
+    assert off < 1e-2
+    elsewhere = torch.ones_like(right)
+    monkeypatch.setattr(again, "moved", lambda p, s: elsewhere + s * 3 * right)
+    assert again.slope(p)[1] == float("inf")
 
 
 def test_a_raising_method_is_told_with_its_line():
