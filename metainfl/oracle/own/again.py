@@ -1,22 +1,27 @@
 """The truth on anybody's problem: solved again at other weights, and gradients at other parameters.
 
-    slope       d lam*/d pi = (lam*(+h) - lam*(-h)) / 2h, at h and h/2, extrapolated; what the two differ by
-                is its error, and never small by luck alone where the solver stopped early
+    slope       d lam*/d pi = (lam*(+h) - lam*(-h)) / 2h, at h and h/2, extrapolated; its error is what the
+                two differ by, and what a solver leaves that begins beside lam* and should end there
     equation    H x = -d grad F/d pi, with both sides from differences of the gradient: no solve, and no
                 second derivative of torch
-Of `metainfl.influence` nothing is used but the path along which a removal follows the minimiser.
+Of `metainfl.influence` nothing is used but the path along which a removal follows the minimiser, and its
+Newton steps, which stay on the branch and go on to rounding where `solve` may stop or go elsewhere.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
 
+from metainfl.derive.minimise import DENSE
 from metainfl.derive.problem import Problem
+from metainfl.derive.stationary import terms
+from metainfl.errors import BranchLost
+from metainfl.influence.continuation import corrected
 from metainfl.influence.removal import resolved
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.weights import weight
@@ -43,38 +48,53 @@ class Again:
         return self.problem.replaced(tasks=changed, lam=self.problem.lam.clone())
 
     def size(self, p: Perturbation) -> float:
-        """h: a share of the smallest weight, or of the inputs' size."""
+        """h, a share of the weight, or of the size of the feature (of all, or 1, where that is 0)."""
         tasks = self.problem.tasks
         if p.axis >= 0:
-            found = float(tasks.side(p.kind.split("_")[0], p.task)[0].abs().mean())
-            return STEP * (found or 1.0)
+            x = tasks.side(p.kind.split("_")[0], p.task)[0].flatten(1).abs()
+            return STEP * (float(x[:, p.axis].mean()) or float(x.mean()) or 1.0)
         return STEP * min(abs(weight(tasks, m)) for m in parts(p))
 
     def _moved(self, p: Perturbation, step: float) -> Tensor:
         """lam*(pi + step) - lam* (p,), off the directions that F does not see."""
-        there = self.at(p, step)
-        return self.off(there.solve(there.lam, progress=False) - self.problem.lam)
+        return self.off(self._solved(self.at(p, step), self.problem.lam) - self.problem.lam)
+
+    def _solved(self, there: Problem, start: Tensor) -> Tensor:
+        """The minimiser (p,) near `start`."""
+        if self.problem.n_meta > DENSE:
+            return there.solve(start, progress=False)
+        found = corrected(there.replaced(lam=start.clone()))
+        if found is None:
+            raise BranchLost("beside lam the Hessian is not positive definite", share=0.0)
+        return found
+
+    def left(self, p: Perturbation) -> Tensor:
+        """What is left (p,) of a way as long as that which p moves lam*, once solved again at no step."""
+        lam = self.problem.lam
+        draw = torch.Generator().manual_seed(0)
+        way = torch.randn(lam.shape, generator=draw, dtype=torch.float64, device="cpu").to(lam)
+        way = self.off(way / way.norm()) * self.moved(p, self.size(p)).norm()
+        return self.off(self._solved(self.problem, lam + way) - lam)
 
     def _removed(self, p: Perturbation) -> Tensor:
         """lam* without p, minus lam* (p,), the minimiser followed; `BranchLost` where it ends on the way."""
         return self.off(resolved(self.problem, [p])[0] - self.problem.lam)
 
     def slope(
-        self, p: Perturbation, of: Callable[[Tensor], Tensor] = lambda moved: moved
+        self, p: Perturbation, of: Callable[[Tensor], Tensor] | None = None
     ) -> tuple[Tensor, float]:
-        """(d of(lam* - lam)/d pi, its error as a share of it); an infinite one where a solve went away.
-
-        Then both sides may have gone to the same other one, and their difference is a slope there.
-        """
-        h = self.size(p)
-        up, down = self.moved(p, h), self.moved(p, -h)
-        if (up + down).norm() > (up - down).norm() > 0:
-            return up, math.inf
-        best, off = _extrapolated(
-            lambda s: (of(self.moved(p, s)) - of(self.moved(p, -s))) / (2 * s), h
+        """(d of(lam* - lam)/d pi, how far it may be off); of lam* itself where there is no `of`."""
+        lam = self.problem.lam
+        value = of or (lambda moved: lam + moved)
+        here = value(torch.zeros_like(lam))
+        noise = float(
+            (value(self.left(p)) - here).norm() + torch.finfo(lam.dtype).eps * here.norm()
         )
-        size = float(best.norm())
-        return best, off / size if size else 0.0
+        return _extrapolated(
+            lambda s: (value(self.moved(p, s)) - value(self.moved(p, -s))) / (2 * s),
+            self.size(p),
+            noise,
+        )
 
     def off(self, v: Tensor) -> Tensor:
         """Off the known symmetry."""
@@ -89,7 +109,17 @@ class Again:
             return torch.zeros_like(x), 0.0
         h = torch.finfo(lam.dtype).eps ** 0.2 * max(1.0, float(lam.norm())) / size
         at = self.problem.gradient
-        return _extrapolated(lambda s: (at(lam + s * x) - at(lam - s * x)) / (2 * s), h)
+        return _extrapolated(
+            lambda s: (at(lam + s * x) - at(lam - s * x)) / (2 * s), h, self.rounding
+        )
+
+    @cached_property
+    def rounding(self) -> float:
+        """Of a gradient near lam: eps times the sizes of its terms."""
+        lam = self.problem.lam
+        return (
+            float(torch.finfo(lam.dtype).eps) * terms(self.problem, lam, self.problem.plan.chunk)[1]
+        )
 
     def column(self, p: Perturbation) -> tuple[Tensor, float]:
         """(d grad F/d pi (p,), how far it may be off), likewise."""
@@ -98,11 +128,17 @@ class Again:
             there = self.at(p, step)
             return there.gradient(there.lam)
 
-        return _extrapolated(lambda s: (gradient(s) - gradient(-s)) / (2 * s), self.size(p))
+        return _extrapolated(
+            lambda s: (gradient(s) - gradient(-s)) / (2 * s), self.size(p), self.rounding
+        )
 
 
-def _extrapolated(difference: Callable[[float], Tensor], h: float) -> tuple[Tensor, float]:
-    """A central difference at h and h/2 taken to 0, and its distance from the nearer one, its error."""
+def _extrapolated(
+    difference: Callable[[float], Tensor], h: float, noise: float
+) -> tuple[Tensor, float]:
+    """A central difference at h and h/2 taken to 0, and its error: its distance from the nearer one, and what
+    `noise` in each of the four values that it is made of comes to at most.
+    """
     far, near = difference(h), difference(h / 2)
     best = (4 * near - far) / 3
-    return best, float((best - near).norm())
+    return best, float((best - near).norm()) + 3 * noise / h

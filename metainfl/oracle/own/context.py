@@ -89,7 +89,7 @@ class OwnContext:
         """Those whose removal the minimiser can be followed through, as many as are solved again."""
         out: list[Perturbation] = []
         for p in drawn:
-            if len(out) == SOLVED[self.quick] or time.monotonic() > self.ends:
+            if len(out) == SOLVED[self.quick] or not self.has_time:
                 break
             with contextlib.suppress(MetainflError):
                 self.again.removed(p)
@@ -134,9 +134,14 @@ class OwnContext:
         assert self.targets is not None
         return self.problem.losses(self.problem.lam + moved, self.targets)
 
+    @property
+    def has_time(self) -> bool:
+        """Whether the budget is not spent."""
+        return time.monotonic() <= self.ends
+
     def in_time(self) -> None:
         """Skip what would begin after the budget is spent."""
-        if time.monotonic() > self.ends:
+        if not self.has_time:
             raise Skipped(f"not asked: the budget of {self.minutes:g} minutes was spent; give more")
 
     def allowed(self, error: float) -> tuple[float, str]:

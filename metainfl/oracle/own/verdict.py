@@ -28,6 +28,7 @@ from metainfl.oracle.watched import Method
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import weight
 
+FOLLOWED = 2000  # parameters up to which removals are followed, with the Hessian as a matrix
 On = Problem | tuple[Problem, Tasks]
 UNSEEN = {
     "certified_truth": "an own problem has no certified answer: solving again is as good as the solver; "
@@ -44,21 +45,23 @@ class OwnReport(Report):
     known: ClassVar[Any] = OWN
 
     @property
-    def silent(self) -> bool:
-        """Checks of its values were asked for, and none could be made."""
-        truth = [o for o in self.outcomes if o.check in OWN and OWN[o.check].group == "truth"]
-        return bool(truth) and all(o.status == "skip" for o in truth)
+    def untrue(self) -> bool:
+        """Whether checks of the truth were wanted, and none of them could say anything."""
+        truth = [
+            o.status for o in self.outcomes if o.check in OWN and OWN[o.check].group == "truth"
+        ]
+        return bool(truth) and all(status == "skip" for status in truth)
 
     @property
     def passed(self) -> bool:
-        """As of `Report`, and its values were looked at."""
-        return super().passed and not self.silent
+        """As `Report.passed`, and its values were held against a truth where that was wanted."""
+        return super().passed and not self.untrue
 
     @property
     def verdict(self) -> str:
         """One line."""
-        if self.silent and super().passed:
-            return "not judged: no check of its values could be made, and what follows says why"
+        if self.untrue and super().passed:
+            return f"not judged: no value could be held against a truth ({self.claim}): see below"
         return super().verdict
 
 
@@ -126,10 +129,10 @@ def looked_at(on: Any, claim: Claim) -> tuple[Problem, Tasks | None]:
         raise InvalidOption(
             f"on an own problem {', '.join(KNOWN)} can be judged, not {claim.estimand}: leave out on"
         )
-    if claim.accuracy == "rank":
+    if claim.estimand == "removal" and problem.n_meta > FOLLOWED:
         raise InvalidOption(
-            "few perturbations are solved again on an own problem, too few for ranks: claim a relative "
-            "tolerance, accuracy=0.1 say"
+            f"removals are followed with the Hessian as a matrix, up to {FOLLOWED} parameters; this "
+            f"problem has {problem.n_meta}: claim derivative or score"
         )
     if claim.estimand == "score" and targets is None:
         raise InvalidOption("a score is of targets: give on=(problem, targets)")
@@ -154,7 +157,7 @@ def _one(ctx: OwnContext, name: str) -> Outcome:
 
 def _usefulness(ctx: OwnContext) -> list[Measurement]:
     """First-order shifts beside exact removals, for derivatives, as far as the time goes."""
-    if ctx.claim.estimand != "derivative":
+    if ctx.claim.estimand != "derivative" or ctx.problem.n_meta > FOLLOWED:
         return []
     one = [i for i in ctx.few if ctx.pis[i].kind in ("task", "support", "query")]
     found: dict[int, np.ndarray] = {}

@@ -1,6 +1,7 @@
 """A method on its user's own problem: right ones hold, wrong ones fail, and what cannot be said is said."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from metainfl.cli import main
 from metainfl.errors import InvalidOption, NotStationary
 from metainfl.influence import removal
 from metainfl.oracle import check_method
+from metainfl.oracle.own import context
 from metainfl.oracle.own.again import Again
 from metainfl.oracle.own.checks import OWN
 
@@ -124,6 +126,105 @@ def test_float32_is_held_to_its_own_digits():
     assert not set(failed(judged(exact, single, claim=claim))) & set(TRUTH)
     report = judged(lambda p, pis: 1.2 * exact(p, pis), single, claim=claim)
     assert "solves_its_equation" in failed(report)
+
+
+@pytest.mark.parametrize("seed, tasks, reg", [(3, 60, 0.3), (4, 60, 0.3)])
+def test_where_solving_stops_early_a_right_method_is_not_failed(seed, tasks, reg):
+    """Guards solves in float32 that end before a soft direction moved, alike at h and h/2."""
+    torch.manual_seed(seed)
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+    x, y = torch.randn(tasks, 9, 3), torch.randn(tasks, 9, 1)
+    own = mi.Problem(
+        net, mi.Tasks(x[:, :4], y[:, :4], x[:, 4:], y[:, 4:]), mi.Unrolled(2, 0.05),
+        inner_loss=mi.squared, outer_reg=reg,
+    )  # fmt: skip
+    own.solve(progress=False)
+    claim = mi.Claim(kinds=("task", "query"))
+    assert not failed(judged(exact, own, claim=claim, seed=seed))
+    wrong = judged(lambda p, pis: 1.2 * exact(p, pis), own, claim=claim, seed=seed)
+    assert "solves_its_equation" in failed(wrong)
+
+
+class Waves(torch.nn.Module):
+    """Of inputs that are all 0 something is left to learn."""
+
+    def __init__(self):
+        super().__init__()
+        self.k, self.l = torch.nn.Linear(3, 3).double(), torch.nn.Linear(3, 1).double()
+
+    def forward(self, x):
+        return self.l(torch.tanh(self.k(x)) + torch.sin(x))
+
+
+def test_inputs_of_zero_are_shifted_all_the_same():
+    """Guards a step of 0, whose NaN for a truth lets every method pass."""
+    torch.manual_seed(0)
+    x, y = torch.randn(6, 8, 3).double(), torch.randn(6, 8, 1).double() + 1
+    x[:, 4:] = 0
+    own = mi.Problem(
+        Waves(), mi.Tasks(x[:, :4], y[:, :4], x[:, 4:], y[:, 4:]), mi.Unrolled(2, 0.1),
+        inner_loss=mi.squared, outer_reg=0.5,
+    )  # fmt: skip
+    own.solve(torch.ones(own.n_meta).double(), progress=False)
+    claim = mi.Claim(kinds=("query_input",))
+    report = judged(exact, own, claim=claim)
+    assert report.passed, str(report)
+    assert {"solves_its_equation", "agrees_with_solving_again"} <= {
+        o.check for o in report.outcomes if o.status == "pass"
+    }
+    wrong = failed(judged(lambda p, pis: 1.01 * exact(p, pis), own, claim=claim))
+    assert {"solves_its_equation", "agrees_with_solving_again"} <= set(wrong)
+
+
+@pytest.mark.parametrize("least", [1e-20, 1e-9, 1e-5])
+def test_a_weight_of_nearly_nothing_fails_no_right_method(least):
+    """Guards differences that are rounding alone, 0 say, and are known exactly by their looks."""
+    own = problem()
+    w = torch.ones(7).double()
+    w[6] = least
+    t = own.tasks
+    own = own.replaced(tasks=mi.Tasks(t.support_x, t.support_y, t.query_x, t.query_y, w))
+    own.solve(torch.zeros(own.n_meta).double() + 0.1, progress=False)
+    claim = mi.Claim(kinds=("task",))
+    report = check_method(exact, on=own, in_process=True, claim=claim)
+    assert report.passed, str(report)
+    wrong = check_method(lambda p, pis: 1.01 * exact(p, pis), on=own, in_process=True, claim=claim)
+    assert {"solves_its_equation", "agrees_with_solving_again"} <= set(failed(wrong))
+
+
+def test_nothing_holds_its_claim_that_no_truth_was_asked_about():
+    """Guards ranks, and a budget that ends early, after laws that wrong methods keep as well."""
+    own = problem()
+
+    def slow(p, pis):
+        time.sleep(0.3)
+        return 5 * exact(p, pis)
+
+    rank = judged(
+        lambda p, pis: torch.ones(len(pis), p.n_meta), own, claim=mi.Claim(accuracy="rank")
+    )
+    late = judged(slow, own, minutes=0.2 / 60)
+    for report in (rank, late):
+        assert not report.failures and not report.passed
+        assert "not judged: no value could be held against a truth" in report.verdict
+    assert judged(exact, own, checks=["returns_an_array"]).passed
+
+
+def test_what_was_solved_before_the_budget_ended_is_judged(monkeypatch):
+    own = problem()
+    new = problem().tasks.select([0, 1])
+    claim = mi.Claim("score", kinds=("task",))
+    once, now = Again.slope, [0.0]
+
+    def slow(self, *asked):
+        now[0] += 600.0
+        return once(self, *asked)
+
+    monkeypatch.setattr(Again, "slope", slow)
+    monkeypatch.setattr(context, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    report = judged(lambda p, pis, t: -mi.scores(p, pis, t).value, (own, new), claim=claim)
+    assert failed(report) == ["agrees_with_solving_again"], str(report)
+    assert "of 1 solved again" in report.failures[0].where
 
 
 def test_laws_and_manners_are_looked_at():
