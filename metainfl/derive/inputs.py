@@ -80,7 +80,7 @@ def _place(kind: str) -> int:
 def _unit_inputs(view: TaskView, kind: str, chosen: Sequence[Perturbation]) -> Tensor:
     """One-hot tangents in input space, one a perturbation."""
     x = view[_place(kind)]
-    seeds = torch.zeros_like(x)
+    seeds = x.new_zeros(x.shape)  # contiguous, whatever the layout of the images
     flat = seeds.view(len(chosen), x.shape[1], -1)
     for i, m in enumerate(chosen):
         flat[i, m.instance, m.axis] = 1

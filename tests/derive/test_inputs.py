@@ -49,6 +49,30 @@ def test_many_inputs_of_a_task_are_as_each_alone(problem, mode, side, n, monkeyp
         columns(problem, asked)
 
 
+class Convolution(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.seen, self.out = torch.nn.Conv2d(3, 2, 3).double(), torch.nn.Linear(8, 1).double()
+
+    def forward(self, x):
+        return self.out(torch.tanh(self.seen(x)).flatten(1))
+
+
+def test_images_whose_channels_stand_last_in_memory_are_shifted_as_others():
+    """Guards tangents in the layout of the images, which no feature can be counted along."""
+    torch.manual_seed(0)
+    x = torch.randn(3, 6, 4, 4, 3).double().permute(0, 1, 4, 2, 3)
+    y, net = torch.randn(3, 6, 1).double(), Convolution()
+    found = []
+    for own in (x, x.contiguous()):
+        tasks = mi.Tasks(own[:, :3], y[:, :3], own[:, 3:], y[:, 3:])
+        at = mi.Problem(net, tasks, mi.Unrolled(1, 0.1), inner_loss=mi.squared, outer_reg=1.0)
+        at.lam = mi.FromModule(net).current()
+        found.append(columns(at, [shift("query", 0, 0, 21), shift("support", 2, 1, 3)]))
+    assert float(found[1].norm(dim=0).min()) > 0
+    assert_close(found[0], found[1], 1e-12)
+
+
 def test_what_is_held_at_once_is_bounded(problem, monkeypatch):
     """Guards a tangent of the whole task for every input that is asked about, all held together."""
     seen, made = [], inputs._unit_inputs
