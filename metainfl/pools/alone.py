@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -41,8 +41,11 @@ def alone(folder: Path | None, option: str) -> Iterator[None]:
     try:
         yield
     finally:
+        # while it is held, so that nobody else's is taken away; and no error in the place of what was raised
+        with suppress(OSError):
+            if [p.name for p in folder.iterdir()] == [".lock"]:  # nothing came of it
+                (folder / ".lock").unlink()
         lock.release()
-        if [p.name for p in folder.iterdir()] == [".lock"]:  # nothing came of it
-            (folder / ".lock").unlink()
-            if new:
+        if new:
+            with suppress(OSError):  # somebody has begun in it
                 folder.rmdir()

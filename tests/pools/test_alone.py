@@ -1,10 +1,12 @@
 """A store is one process's at a time: the second is told so, a lock of a killed one is none."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from metainfl.cli import app
@@ -36,6 +38,26 @@ def test_a_second_process_is_told_and_the_lock_of_a_killed_one_is_none(tmp_path:
             other.kill()
     with alone(tmp_path / "store", "out"):
         pass
+
+
+def test_what_was_raised_within_is_what_comes_out(tmp_path: Path) -> None:
+    """Guards an error of tidying up, where somebody took the folder away, in the place of the first."""
+    with pytest.raises(ValueError, match="within"), alone(tmp_path / "store", "out"):
+        shutil.rmtree(tmp_path / "store")
+        raise ValueError("within")
+
+
+def test_the_lock_goes_while_it_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards the lock of one that comes in between, taken away from under it."""
+    seen, release = [], FileLock.release
+    monkeypatch.setattr(
+        FileLock,
+        "release",
+        lambda self, *a, **k: (seen.append(Path(self.lock_file).exists()), release(self, *a, **k)),
+    )
+    with alone(tmp_path / "store", "out"):
+        pass
+    assert seen[0] is False and not (tmp_path / "store").exists()
 
 
 def test_nobodys_folder_has_no_lock() -> None:
