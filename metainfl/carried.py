@@ -15,6 +15,13 @@ def carried(error: BaseException) -> Any:
     return _again, (type(error), error.args, own)
 
 
+def sendable(error: Exception) -> Exception:
+    """The error itself where it can go to another process, else one that says what it said."""
+    if _goes(error):
+        return error
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
 def _goes(value: object) -> bool:
     try:
         pickle.loads(pickle.dumps(value))

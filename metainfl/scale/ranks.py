@@ -23,6 +23,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from metainfl.carried import sendable
 from metainfl.derive.loop import one_shape
 from metainfl.derive.share import Of, Share, sharing
 from metainfl.errors import InvalidOption, RankLost
@@ -71,7 +72,7 @@ class Ranks(Share):
     def failed(self, error: Exception) -> None:
         """The others raise it too; none for a rank that is lost, which tells itself."""
         if not isinstance(error, RankLost):
-            self._agree(FAILED, error)
+            self._agree(FAILED, sendable(error))
 
     def told(self, value: Any) -> Any:
         """The first rank's value, on every rank; it is pickled."""
