@@ -227,6 +227,26 @@ def test_what_was_solved_before_the_budget_ended_is_judged(monkeypatch):
     assert "of 1 solved again" in report.failures[0].where
 
 
+def test_iterations_that_end_at_rounding_do_not_mix_their_rows():
+    """Guards a right method, failed where H is of condition 1e5."""
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+    x, y = torch.randn(4, 9, 3).double(), torch.randn(4, 9, 1).double()
+    own = mi.Problem(
+        net.double(), mi.Tasks(x[:, :4], y[:, :4], x[:, 4:], y[:, 4:]), mi.Unrolled(2, 0.05),
+        inner_loss=mi.squared, outer_reg=1e-4,
+    )  # fmt: skip
+    own.solve(progress=False)
+    values = torch.linalg.eigvalsh(own.hessian(own.lam))
+    assert 1e4 < float(values[-1] / values[0]) < 1e6
+
+    def iterated(p, pis):
+        return mi.influence(p, pis, solver=mi.solve.CG()).value
+
+    claim = mi.Claim(kinds=("task", "query"))
+    assert not failed(judged(iterated, own, claim=claim, checks=["rows_do_not_mix"]))
+
+
 def test_laws_and_manners_are_looked_at():
     def mixes(p, pis):
         found = exact(p, pis)
