@@ -83,8 +83,14 @@ class Again:
     def slope(
         self, p: Perturbation, of: Callable[[Tensor], Tensor] | None = None
     ) -> tuple[Tensor, float]:
-        """(d of(lam* - lam)/d pi, how far it may be off); of lam* itself where there is no `of`."""
-        lam = self.problem.lam
+        """(d of(lam* - lam)/d pi, how far it may be off); of lam* itself where there is no `of`.
+
+        Infinitely far where both sides went to another minimum: their difference is a slope there.
+        """
+        lam, h = self.problem.lam, self.size(p)
+        up, down = self.moved(p, h), self.moved(p, -h)
+        if (up + down).norm() > (up - down).norm() + 1e-6 * lam.norm():
+            return up, math.inf
         value = of or (lambda moved: lam + moved)
         here = value(torch.zeros_like(lam))
         noise = float(
@@ -92,7 +98,7 @@ class Again:
         )
         return _extrapolated(
             lambda s: (value(self.moved(p, s)) - value(self.moved(p, -s))) / (2 * s),
-            self.size(p),
+            h,
             noise,
         )
 

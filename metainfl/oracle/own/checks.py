@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import torch
 
-from metainfl.errors import MetainflError
-from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.oracle.own.context import OwnContext
-
-T = TypeVar("T")
-NOISY = 0.05  # a truth that is known no better than this decides nothing
+from metainfl.oracle.own.judging import NOISY, judge, same, solved
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ def leaves_everything_alone(ctx: OwnContext) -> None:
 def same_answer_again(ctx: OwnContext) -> None:
     if not ctx.claim.deterministic:
         raise Skipped("the claim says that it draws")
-    _same(ctx, ctx.ask(ctx.pis), ctx.ask(ctx.pis), "a second call answers otherwise")
+    same(ctx, ctx.ask(ctx.pis), ctx.ask(ctx.pis), "a second call answers otherwise")
 
 
 @check("laws", "a row does not depend on what else is asked, nor on the order")
@@ -66,7 +61,7 @@ def rows_do_not_mix(ctx: OwnContext) -> None:
         raise Skipped("the claim says that it draws")
     order = list(reversed(range(len(ctx.pis))))[::2]
     some = ctx.ask([ctx.pis[i] for i in order])
-    _same(ctx, some, ctx.ask(ctx.pis)[order], "rows asked for in another order, without the rest")
+    same(ctx, some, ctx.ask(ctx.pis)[order], "rows asked for in another order, without the rest")
 
 
 @check("truth", "solves H x = -d grad F/d pi, both sides by differences of the gradient")
@@ -114,7 +109,7 @@ def agrees_with_solving_again(ctx: OwnContext) -> None:
         if want and not ctx.has_time:
             break  # judged by what there is
         try:
-            slope, off = _solved(partial(ctx.again.slope, ctx.pis[i], of))
+            slope, off = solved(partial(ctx.again.slope, ctx.pis[i], of))
         except Skipped as reason:
             why = f"; {reason}"
             continue
@@ -131,7 +126,7 @@ def agrees_with_solving_again(ctx: OwnContext) -> None:
         )
     truth = np.stack(want)
     error = float(np.linalg.norm(errors)) / (float(np.linalg.norm(truth)) or 1.0)
-    _judge(ctx, np.stack(got), truth, error, "is not the derivative of lam*", names)
+    judge(ctx, np.stack(got), truth, error, "is not the derivative of lam*", names)
 
 
 @check("truth", "what is left after the first order falls with the square of the step")
@@ -144,9 +139,9 @@ def order_of_the_remainder(ctx: OwnContext) -> None:
         p, x = ctx.pis[i], ctx.again.off(rows[i])
         h = ctx.again.size(p)
         far, near = (
-            float((_solved(partial(ctx.again.moved, p, s)) - s * x).norm()) for s in (h, h / 2)
+            float((solved(partial(ctx.again.moved, p, s)) - s * x).norm()) for s in (h, h / 2)
         )
-        slope, off = _solved(partial(ctx.again.slope, p))
+        slope, off = solved(partial(ctx.again.slope, p))
         noise = h * (off + 1e-6 * float(slope.norm()))
         if near > far / 2.5 and near > noise:
             raise Failed(
@@ -164,50 +159,7 @@ def agrees_with_removal(ctx: OwnContext) -> None:
         raise Skipped("the claim is about derivatives: how they predict removals is measured below")
     rows = ctx.ask(ctx.pis)
     few = ctx.few
-    solved = [_solved(partial(ctx.again.removed, ctx.pis[i])) for i in few]  # each is made already
-    want = np.stack([s.double().cpu().numpy() for s in solved])
+    every = [solved(partial(ctx.again.removed, ctx.pis[i])) for i in few]  # each is made already
+    want = np.stack([s.double().cpu().numpy() for s in every])
     names = [str(ctx.pis[i]) for i in few]
-    _judge(ctx, rows[few], want, 0.0, "is not lam* without the datum", names)
-
-
-def _solved(solve: Callable[[], T]) -> T:
-    """A solve's result; where it has none nothing can be said."""
-    try:
-        return solve()
-    except MetainflError as error:
-        raise Skipped(f"could not be solved again: {error}") from error
-
-
-def _same(ctx: OwnContext, a: np.ndarray, b: np.ndarray, what: str) -> None:
-    # other columns are summed in another order, which a condition number magnifies
-    off = distance(a, b).relative
-    allowed = max(1e4 * float(torch.finfo(ctx.problem.lam.dtype).eps), ctx.allowed(0.0)[0])
-    if off > allowed:
-        raise Failed(what, error=off, tolerance=allowed)
-
-
-def _judge(
-    ctx: OwnContext,
-    got: np.ndarray,
-    want: np.ndarray,
-    error: float,
-    what: str,
-    names: Sequence[str],
-) -> None:
-    """Values, or ranks of their sizes where ranks are claimed."""
-    if ctx.claim.accuracy == "rank":
-        raise Skipped(
-            "a claim of ranks needs many perturbations solved again: see what is measured"
-        )
-    allowed, source = ctx.allowed(error)
-    gaps = np.linalg.norm(got - want, axis=1)
-    d = distance(got, want)
-    if not d.relative <= allowed:
-        raise Failed(
-            what,
-            where=f"{names[int(gaps.argmax())]} of {len(want)} solved again",
-            error=d.relative,
-            tolerance=allowed,
-            tolerance_from=source,
-            ratio=d.ratio,
-        )
+    judge(ctx, rows[few], want, 0.0, "is not lam* without the datum", names)

@@ -134,6 +134,11 @@ def looked_at(on: Any, claim: Claim) -> tuple[Problem, Tasks | None]:
             f"removals are followed with the Hessian as a matrix, up to {FOLLOWED} parameters; this "
             f"problem has {problem.n_meta}: claim derivative or score"
         )
+    if claim.accuracy == "rank":
+        raise InvalidOption(
+            "few perturbations are solved again on an own problem, too few for ranks: claim a relative "
+            "tolerance, accuracy=0.1 say"
+        )
     if claim.estimand == "score" and targets is None:
         raise InvalidOption("a score is of targets: give on=(problem, targets)")
     return problem, targets

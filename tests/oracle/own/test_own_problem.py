@@ -193,20 +193,16 @@ def test_a_weight_of_nearly_nothing_fails_no_right_method(least):
 
 
 def test_nothing_holds_its_claim_that_no_truth_was_asked_about():
-    """Guards ranks, and a budget that ends early, after laws that wrong methods keep as well."""
+    """Guards a budget that ends early, after laws that wrong methods keep as well."""
     own = problem()
 
     def slow(p, pis):
         time.sleep(0.3)
         return 5 * exact(p, pis)
 
-    rank = judged(
-        lambda p, pis: torch.ones(len(pis), p.n_meta), own, claim=mi.Claim(accuracy="rank")
-    )
     late = judged(slow, own, minutes=0.2 / 60)
-    for report in (rank, late):
-        assert not report.failures and not report.passed
-        assert "not judged: no value could be held against a truth" in report.verdict
+    assert not late.failures and not late.passed
+    assert "not judged: no value could be held against a truth" in late.verdict
     assert judged(exact, own, checks=["returns_an_array"]).passed
 
 
@@ -286,6 +282,8 @@ def test_what_cannot_be_judged_is_said():
         judged(exact, own, claim=mi.Claim("newton"))
     with pytest.raises(InvalidOption, match=r"solved metainfl\.Problem"):
         judged(exact, 3)
+    with pytest.raises(InvalidOption, match="too few for ranks"):
+        judged(exact, own, claim=mi.Claim(accuracy="rank"))
     with pytest.raises(InvalidOption, match="leave them out with on"):
         judged(exact, own, families=["prototypes"])
     with pytest.raises(InvalidOption, match="known: returns_an_array"):
@@ -297,33 +295,12 @@ def test_what_cannot_be_judged_is_said():
     assert all("budget of 1e-09 minutes" in o.message for o in spent.outcomes[: len(OWN)])
 
 
-def test_odd_data_give_no_false_alarm_and_no_silent_pass():
-    """Guards a step of 0 at inputs of 0, and a pass where no value was looked at."""
-    own = problem()
-    t = own.tasks
-    dark = own.replaced(
-        tasks=mi.Tasks(0 * t.support_x, t.support_y, t.query_x, t.query_y, t.w), lam=own.lam
-    )
-    dark.solve(own.lam)
-    report = judged(exact, dark, claim=mi.Claim(kinds=("support_input", "task")))
-    assert report.passed, str(report)
-    with pytest.raises(InvalidOption, match="too few for ranks"):
-        judged(exact, own, claim=mi.Claim(accuracy="rank"))
-
-    def slow(p, pis):
-        time.sleep(0.4)
-        return exact(p, pis)
-
-    late = judged(slow, own, minutes=0.005)
-    assert not late.passed and late.verdict.startswith("not judged: no check of its values")
-
-
 def test_a_solve_that_leaves_the_minimum_is_no_truth(monkeypatch):
     """Guards both sides at one other minimum, whose difference is a slope there."""
     again = Again(problem())
     p = mi.task(1)
     right, off = again.slope(p)
-    assert off < 1e-2
+    assert off < 1e-2 * float(right.norm())
     elsewhere = torch.ones_like(right)
     monkeypatch.setattr(again, "moved", lambda p, s: elsewhere + s * 3 * right)
     assert again.slope(p)[1] == float("inf")
