@@ -176,7 +176,7 @@ def test_inputs_of_zero_are_shifted_all_the_same():
     assert {"solves_its_equation", "agrees_with_solving_again"} <= set(wrong)
 
 
-@pytest.mark.parametrize("least", [1e-20, 1e-9, 1e-5])
+@pytest.mark.parametrize("least", [1e-20, pytest.param(1e-9, marks=pytest.mark.slow)])
 def test_a_weight_of_nearly_nothing_fails_no_right_method(least):
     """Guards differences that are rounding alone, 0 say, and are known exactly by their looks."""
     own = problem()
