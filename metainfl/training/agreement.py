@@ -27,6 +27,8 @@ from metainfl.training.state import State
 
 #: standard deviations of rounding, which is taken as a random walk: beyond four lies one in 10,000
 DEVIATIONS = 4
+#: ways in which the parameters are moved: one alone may round as the step did
+DRAWS = 4
 #: operations of an update between gradient and parameters, each of which rounds once
 OPERATIONS = 16
 
@@ -72,10 +74,12 @@ def _rounding(program: Program, t: int, lam: Tensor, g: Tensor) -> Tensor:
     """d, a scalar: how far the gradient g (p,) of step t lies from another program's by rounding alone."""
     n = max(len(lam), sum(_numbers(batch) for _, batch in program.batch(t).groups()))
     share = torch.finfo(lam.dtype).eps * math.sqrt(n)
-    draw = torch.Generator().manual_seed(t)
-    signs = 2 * torch.randint(0, 2, lam.shape, generator=draw, device="cpu").to(lam) - 1
-    moved = program.gradient(t, lam * (1 + share * signs))[1]
-    return DEVIATIONS * torch.maximum((moved - g).abs().max(), share * g.abs().max())
+    draw, worst = torch.Generator().manual_seed(t), share * g.abs().max()
+    for _ in range(DRAWS):
+        signs = 2 * torch.randint(0, 2, lam.shape, generator=draw, device="cpu").to(lam) - 1
+        moved = program.gradient(t, lam * (1 + share * signs))[1]
+        worst = torch.maximum(worst, (moved - g).abs().max())
+    return DEVIATIONS * worst
 
 
 def _numbers(batch: Tasks) -> int:
