@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,8 +113,7 @@ def check(
         drawn = range(seed, seed + (seeds or (1 if quick else 3)))
         raise typer.Exit(_self(drawn, json_file, progress))
     if on is not None:
-        if target is None:
-            raise Refused("--on needs a method: metainfl check file.py:method --on file.py:problem")
+        assert target is not None  # --on without one was refused above
         minutes = 5.0 if minutes is None else minutes
         positive(minutes, "--minutes")
         raise typer.Exit(
@@ -177,6 +177,11 @@ def _own(
     if len(seeds) > 1:
         at = f", fails at {', '.join(map(str, failed))}; shown: {report.seed}" if failed else ""
         print(f"judged at {len(seeds)} seeds{at}")
+    return _ended(report, json_file, html_file, show)
+
+
+def _ended(report: Any, json_file: Path | None, html_file: Path | None, show: Any) -> int:
+    """The exit status, once the files are written."""
     if json_file is not None:
         report.to_json(json_file)
     if html_file is not None:
@@ -207,15 +212,20 @@ def _there(
         report = check_method(
             method, claim=claimed, on=there, minutes=minutes, quick=quick, seed=seed, progress=show
         )
+    again = (
+        "from metainfl.commands.asking import made; from metainfl.commands.target import load; "
+        "from metainfl.oracle import Claim, check_method; from metainfl.derive.problem import Problem; "
+        f"print(check_method(load({target!r}), on=made({on!r}, (Problem, tuple)), "
+        f"quick={quick}, seed={seed}, "
+        f"claim={f'Claim.parse({claim!r})' if claim else None}, in_process=True, checks=[NAME]))"
+    )
+    coded = [
+        replace(o, code=again.replace("NAME", repr(o.check))) if o.status == "fail" else o
+        for o in report.outcomes
+    ]
+    report = replace(report, outcomes=coded)
     print(report)
-    json_file, html_file = files
-    if json_file is not None:
-        report.to_json(json_file)
-    if html_file is not None:
-        report.to_html(html_file)
-    if report.interrupted:
-        raise KeyboardInterrupt(show.left())
-    return 0 if report.passed else 1
+    return _ended(report, *files, show)
 
 
 def _self(seeds: range, json_file: Path | None, progress: bool) -> int:

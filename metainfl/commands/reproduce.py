@@ -100,7 +100,7 @@ def reproduce(
                     seeds=seeds,
                     data=data,
                     jobs=jobs,
-                    device=device if trains[name] and device != "cpu" else None,
+                    device=device if trains[name] else None,
                     tell=watch,
                 )
                 done.append(found)

@@ -35,7 +35,7 @@ def cells(
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()  # a worker may stand elsewhere
     paths = {s: folder / f"seed-{s}.json" for s in seeds}
-    known = Known(experiment.version, size, root_of(data))
+    known = Known(experiment.version, size, root_of(data), device)
     out = {s: kept for s in seeds if (kept := known.cell(paths[s])) is not None}
     left = [s for s in seeds if s not in out]
 
@@ -76,7 +76,7 @@ def _one(
         torch.set_num_threads(1)
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
     experiment = find(name)
-    known = Known(experiment.version, size, root_of(data))
+    known = Known(experiment.version, size, root_of(data), device)
     with looking() as looked, on(device):
         if not path.parent.is_dir():  # on another machine, whose disk is not this one's
             return experiment.cell(size, seed, data), looked

@@ -13,15 +13,19 @@ from metainfl.whole_file import whole_file
 
 
 class Known:
-    """What makes a number the one that is asked for: its experiment's version and the data it read."""
+    """What makes a number the one that is asked for: its experiment's version, its data, its device."""
 
-    def __init__(self, version: int, size: str, root: Path | None) -> None:
-        self.version, self.size, self.root = version, size, root
+    def __init__(
+        self, version: int, size: str, root: Path | None, device: str | None = None
+    ) -> None:
+        self.version, self.size, self.root, self.device = version, size, root, device
         self.digests: dict[str, str] = {}
 
     def write(self, path: Path, cell: Any, looked: Sequence[Sequence[str]], **more: Any) -> None:
         """The file that `read` reads; `data` is null where no data set was looked for."""
         data = {"looked": looked, "digest": self._digest(looked)} if looked else None
+        if self.device is not None:
+            more["device"] = self.device
         with whole_file(path) as half:
             half.write_text(
                 as_json({"version": self.version, "data": data, "cell": cell, **more}) + "\n"
@@ -34,6 +38,8 @@ class Known:
             if kept["version"] != self.version or any(kept[k] != v for k, v in more.items()):
                 return None
             kept["cell"]
+            if kept.get("device") != self.device:
+                return None
             if "data" not in kept:  # of an earlier version: small ones read no data
                 return kept if self.size == "small" or self.root is None else None
             data = kept["data"]

@@ -44,7 +44,8 @@ def reproduce(
     experiment.at(size)
     if device is not None:
         device = given.device(device)
-        if experiment.paper == "004" and device != "cpu":
+        device = None if device == "cpu" else device
+        if experiment.paper == "004" and device is not None:
             raise InvalidOption(
                 f"{name} has no training run: it is computed on the CPU, leave the device out"
             )

@@ -1,8 +1,7 @@
 """The tasks of one step of a run as its augmentation draws them.
 
-Each task has a generator of its own, so tasks are drawn one by one: 30 to 60 microseconds each, 15 of them to
-seed. That is below 1 % of a step of the 4-block convolution, and 20 to 40 % of one of the smallest MLP
-(64-16-5, 0.17 ms a task), where seeds alone are 9 %: a second protocol for batches would gain little.
+Each task has a generator of its own, so that its draw hangs on seed, step and task alone: tasks are drawn
+one by one.
 """
 
 from __future__ import annotations

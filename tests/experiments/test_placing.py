@@ -65,3 +65,6 @@ def test_cells_are_made_where_they_are_asked_for(tmp_path, monkeypatch):
     monkeypatch.setitem(EXPERIMENTS, "toy", toy)
     reproduce("toy", out=tmp_path, seeds=2, device="cuda:1")
     assert seen == ["cuda:1", "cuda:1"]
+    reproduce("toy", out=tmp_path, seeds=2, device="cuda:1")  # kept
+    reproduce("toy", out=tmp_path, seeds=1)  # not of another device
+    assert seen == ["cuda:1", "cuda:1", None]

@@ -62,11 +62,12 @@ class OwnContext:
         )
         whole, instances = all_tasks(tasks), all_instances(tasks)
         some = [int(k) for k in draw.permutation(len(whole))]
+        n = 3 if len(whole) > 3 else 2  # of a group, never of all tasks
         every: dict[str, list[Perturbation]] = {
             "task": whole,
             "support": [p for p in instances if p.kind == "support"],
             "query": [p for p in instances if p.kind == "query"],
-            "group": [group(whole[k] for k in some[i : i + 3]) for i in range(0, len(some) - 3, 3)],
+            "group": [group(whole[k] for k in some[i : i + n]) for i in range(0, len(some) - n, n)],
         }
         for side in ("support", "query"):
             every[f"{side}_input"] = [] if len(tasks.groups()) > 1 else [
@@ -75,10 +76,11 @@ class OwnContext:
                 for a in [int(draw.integers(tasks.side(side, p.task)[0][p.instance].numel()))]
             ]  # fmt: skip
         kinds = [k for k in claimed if every[k]]
+        self.unasked = [k for k in claimed if not every[k]]
         out: list[Perturbation] = []
         for k in kinds:
-            n = min(len(every[k]), max(1, AT_ONCE // len(kinds)))
-            out += [every[k][int(i)] for i in draw.choice(len(every[k]), n, replace=False)]
+            many = min(len(every[k]), max(1, AT_ONCE // len(kinds)))
+            out += [every[k][int(i)] for i in draw.choice(len(every[k]), many, replace=False)]
         if not out:
             raise InvalidOption(
                 "nothing of the claimed kinds is in this problem; claim other kinds"
@@ -128,9 +130,7 @@ class OwnContext:
         return self.runner.call(own, pis, *extra, seconds=self.seconds)
 
     def of(self, moved: Tensor) -> Tensor:
-        """What the estimand is a derivative of, at lam plus this."""
-        if not self.estimand.per_target:
-            return moved
+        """Losses of the targets (m,) at lam plus this."""
         assert self.targets is not None
         return self.problem.losses(self.problem.lam + moved, self.targets)
 

@@ -38,6 +38,9 @@ UNSEEN = {
 }
 
 
+NONE_OF = "claimed, and none were asked: this problem has too few tasks, or inputs of ragged tasks"
+
+
 @dataclass(frozen=True)
 class OwnReport(Report):
     """As `Report`, of the checks that can be made on any problem."""
@@ -112,6 +115,7 @@ def check_on(
         interrupted = True
     if checks is None:
         outcomes += [Outcome(n, "skip", words) for n, words in UNSEEN.items()]
+        outcomes += [Outcome(k, "skip", NONE_OF) for k in ctx.unasked]
     taken = time.perf_counter() - started
     return OwnReport(
         title(method), claim, outcomes, measured, quick, seed, taken, interrupted, seconds

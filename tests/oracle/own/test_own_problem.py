@@ -1,5 +1,8 @@
 """A method on its user's own problem: right ones hold, wrong ones fail, and what cannot be said is said."""
 
+import shlex
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -93,9 +96,10 @@ def test_an_exact_method_holds_on_any_problem(how):
     """Guards a false alarm: weights, groups and input shifts among what is asked."""
     report = judged(exact, problem(**how))
     assert report.passed, str(report)
+    inputs = ["support_input", "query_input"] if how.get("ragged") else []
     asked = {o.check: o.status for o in report.outcomes}
     assert [c for c, s in asked.items() if s == "skip"] == [
-        "agrees_with_removal", "certified_truth", "other_problems",
+        "agrees_with_removal", "certified_truth", "other_problems", *inputs,
     ]  # fmt: skip
     assert report.measurements and "on your problem" in report.measurements[0].where
 
@@ -330,6 +334,11 @@ def test_from_the_command_line(tmp_path, monkeypatch, capsys):
     assert ended("--html", "report.html") == 1
     said = capsys.readouterr().out
     assert "solves_its_equation" in said and "median ratio of answer to truth 2" in said
+    line = next(x for x in said.splitlines() if "reproduce: python -c " in x)
+    again = shlex.split(line.split("reproduce: ", 1)[1])
+    done = subprocess.run([sys.executable, *again[1:]], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "FAIL  solves_its_equation" in done.stdout and "1 FAIL in" in done.stdout
     assert "solves_its_equation" in (tmp_path / "report.html").read_text()
     words[3] = "mine.py:somewhere"
     assert ended() == 2
