@@ -6,7 +6,7 @@ from torch.func import grad, vmap
 from metainfl.adaptation import Proximal, ProximalRidge, Unrolled
 from metainfl.derive.loop import stacks
 from metainfl.methods import direct_if, instance_if_frozen
-from metainfl.oracle.mutants.parts import columns, eye, solved, truth
+from metainfl.oracle.mutants.parts import columns, eye, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 
 ADAPTED = ("proximal_ridge", "proximal_softmax", "maml_linear", "maml_softmax")
@@ -21,13 +21,13 @@ def direct_as_task_if(problem, pis):
 @mutant("partial gradient, total Hessian", kinds=("task", "group"))
 def partial_gradient(problem, pis):
     frozen = problem.replaced(adaptation=problem.adaptation.frozen())
-    return solved(problem, problem.hessian(problem.lam), columns(frozen, pis))
+    return solved(problem, hessian(problem), columns(frozen, pis))
 
 
 @mutant("total gradient, direct Hessian", kinds=("task",))
 def direct_hessian(problem, pis):
     frozen = problem.replaced(adaptation=problem.adaptation.frozen())
-    h = frozen.hessian(problem.lam)
+    h = hessian(frozen)
     return -torch.linalg.solve(h, columns(problem, pis).T).T
 
 

@@ -7,7 +7,7 @@ in another order in every task, of members of a group that share a task, or of a
 import torch
 
 from metainfl.influence import removal
-from metainfl.oracle.mutants.parts import columns, solved, truth
+from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.problem.perturbation import group, parts
 
@@ -32,7 +32,7 @@ def supports_way_by_way(problem, pis):
     n, c = problem.tasks.support_y.shape[1:]
     y = torch.eye(c).to(problem.lam)[torch.arange(n) // (n // c)]
     other = with_supports(problem, y[None])
-    return solved(other, other.hessian(problem.lam), columns(other, pis))
+    return solved(other, hessian(other), columns(other, pis))
 
 
 @mutant("one precision a parameter read as their mean, on one family", families=("maml_linear",))
@@ -63,7 +63,7 @@ def square_answers_transposed(problem, pis):
 def cache_by_lam(problem, pis, _kept={}):  # noqa: B006
     key = problem.lam.numpy().tobytes()
     if key not in _kept:
-        _kept[key] = problem.hessian(problem.lam)
+        _kept[key] = hessian(problem)
     return solved(problem, _kept[key], columns(problem, pis))
 
 
@@ -71,7 +71,7 @@ def cache_by_lam(problem, pis, _kept={}):  # noqa: B006
 def cache_by_lam_in_scores(problem, pis, targets, _kept={}):  # noqa: B006
     key = problem.lam.numpy().tobytes()
     if key not in _kept:
-        _kept[key] = problem.hessian(problem.lam)
+        _kept[key] = hessian(problem)
     rows = solved(problem, _kept[key], columns(problem, pis))
     return rows @ problem.task_gradients(problem.lam, targets).T
 

@@ -1,26 +1,24 @@
 """Slips in what is counted: the regulariser in a task's part, and weights once too often."""
 
-from metainfl.oracle.mutants.parts import columns, eye, solved, truth
+from metainfl.oracle.mutants.parts import columns, eye, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 
 
 @mutant("regulariser's gradient counted in the right-hand side of a task", kinds=("task",))
 def regulariser_in_the_rhs(problem, pis):
     b = columns(problem, pis) + problem.outer_reg * problem.lam
-    return solved(problem, problem.hessian(problem.lam), b)
+    return solved(problem, hessian(problem), b)
 
 
 @mutant("a share of the regulariser in each task's gradient", kinds=("task",))
 def share_of_the_regulariser(problem, pis):
     b = columns(problem, pis) + problem.outer_reg * problem.lam / problem.tasks.n_tasks
-    return solved(problem, problem.hessian(problem.lam), b)
+    return solved(problem, hessian(problem), b)
 
 
 @mutant("regulariser's share in H: outer_reg once a task")
 def regulariser_once_a_task(problem, pis):
-    h = problem.hessian(problem.lam) + (problem.tasks.n_tasks - 1) * problem.outer_reg * eye(
-        problem
-    )
+    h = hessian(problem) + (problem.tasks.n_tasks - 1) * problem.outer_reg * eye(problem)
     return solved(problem, h, columns(problem, pis))
 
 

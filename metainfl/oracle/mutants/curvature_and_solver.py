@@ -5,12 +5,12 @@ import time
 import torch
 
 from metainfl.influence import removal
-from metainfl.oracle.mutants.parts import columns, eye, solved, truth
+from metainfl.oracle.mutants.parts import columns, eye, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 
 
 def _h(problem):
-    return problem.hessian(problem.lam)
+    return hessian(problem)
 
 
 @mutant("no inverse curvature at all")
@@ -43,7 +43,7 @@ def per_batch_inverses(problem, pis):
     n = problem.tasks.n_tasks
     for start in range(0, n, 2):
         batch = problem.tasks.select(list(range(start, min(start + 2, n))))
-        h = problem.replaced(tasks=batch).hessian(problem.lam)
+        h = hessian(problem.replaced(tasks=batch))
         out = out + solved(problem, h, rhs)
     return out
 
@@ -54,7 +54,7 @@ def averages_over_chunks(problem, pis):
     outs = []
     for start in range(0, n, c):
         batch = problem.tasks.select(list(range(start, min(start + c, n))))
-        outs.append(solved(problem, problem.replaced(tasks=batch).hessian(problem.lam), rhs))
+        outs.append(solved(problem, hessian(problem.replaced(tasks=batch)), rhs))
     return torch.stack(outs).mean(0)
 
 

@@ -6,7 +6,7 @@ Each was once found to pass a full check. None may again.
 import torch
 
 from metainfl.adaptation import Unrolled
-from metainfl.oracle.mutants.parts import columns, eye, solved, truth
+from metainfl.oracle.mutants.parts import columns, eye, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 
 
@@ -25,7 +25,7 @@ def _unrolled(problem, steps, rate=None):
 @mutant("one flat direction deflated where there are several",
         families=("linear_representation", "prototypes"))  # fmt: skip
 def one_flat_direction(problem, pis):
-    h, b = problem.hessian(problem.lam), columns(problem, pis)
+    h, b = hessian(problem), columns(problem, pis)
     off = problem.tangent()[:, :1]
     h = h + off @ off.T - 1e-9 * eye(problem)
     x = -torch.linalg.solve(h, b.T).T
@@ -39,7 +39,7 @@ def direct_ignored(problem, pis):
 
 @mutant("direct ignored in the Hessian", families=("proximal_ridge", "maml_softmax"))
 def direct_ignored_in_the_hessian(problem, pis):
-    h = problem.replaced(direct=0.0).hessian(problem.lam)
+    h = hessian(problem.replaced(direct=0.0))
     return solved(problem, h, columns(problem, pis))
 
 

@@ -6,9 +6,8 @@ Each was once found to pass a full check. None may again.
 import torch
 
 from metainfl.adaptation import Unrolled
-from metainfl.derive.cross import columns
 from metainfl.influence import removal
-from metainfl.oracle.mutants.parts import solved, truth
+from metainfl.oracle.mutants.parts import columns, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.problem.perturbation import group, parts
 

@@ -6,7 +6,7 @@ Each was once found to pass a quick check, but for the last two. None may again.
 import torch
 
 from metainfl.influence import removal
-from metainfl.oracle.mutants.parts import columns, solved, truth
+from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 
 
@@ -74,4 +74,4 @@ def equal_tasks_counted_once(problem, pis):
     seen = [x.numpy().tobytes() for x in t.query_x]
     first = torch.tensor([float(seen.index(x) == k) for k, x in enumerate(seen)]).to(t.w)
     other = problem.replaced(tasks=t.reweighted(task=t.w * first))
-    return solved(problem, other.hessian(problem.lam), columns(problem, pis))
+    return solved(problem, hessian(other), columns(problem, pis))

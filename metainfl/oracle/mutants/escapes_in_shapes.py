@@ -7,7 +7,7 @@ import itertools
 
 import torch
 
-from metainfl.oracle.mutants.parts import columns, solved, truth
+from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.oracle.mutants.targets import DATA, scored
 from metainfl.oracle.mutants.values import QUADRATIC, games
@@ -35,7 +35,7 @@ def square_scores_transposed(problem, pis, targets):
 
 @mutant("CG to a residual of 1e-12, not of 1e-12 times the right-hand side")
 def cg_of_absolute_tolerance(problem, pis):
-    h, off = problem.hessian(problem.lam), problem.tangent()
+    h, off = hessian(problem), problem.tangent()
     off = h.new_zeros(len(h), 0) if off is None else off
     away = lambda rows: rows - (rows @ off) @ off.T  # noqa: E731
     found = []
@@ -99,7 +99,7 @@ def ranks_one_target_backwards(problem, pis, targets):
 
 
 def _marquardt(problem, pis, times):
-    h = problem.hessian(problem.lam)
+    h = hessian(problem)
     return solved(problem, h + times * torch.diag(h.diagonal()), columns(problem, pis))
 
 

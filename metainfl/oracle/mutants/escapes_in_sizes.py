@@ -5,7 +5,7 @@ Each was once found to pass a full check. None may again.
 
 import torch
 
-from metainfl.oracle.mutants.parts import columns, solved, truth
+from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 
 
@@ -22,7 +22,7 @@ def factor_above_sixteen_tasks(problem, pis):
 @mutant("only the first sixteen tasks in the Hessian")
 def first_sixteen_tasks(problem, pis):
     n = min(16, problem.tasks.n_tasks)
-    h = problem.replaced(tasks=problem.tasks.select(list(range(n)))).hessian(problem.lam)
+    h = hessian(problem.replaced(tasks=problem.tasks.select(list(range(n)))))
     return solved(problem, h, columns(problem, pis))
 
 

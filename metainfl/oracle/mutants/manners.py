@@ -6,7 +6,7 @@ import time
 import numpy as np
 import torch
 
-from metainfl.oracle.mutants.parts import columns, solved, truth
+from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 
 
@@ -110,7 +110,7 @@ def noisy(problem, pis):
 def stale_cache(problem, pis, _cache={}):  # noqa: B006
     key = (problem.n_meta, type(problem.adaptation).__name__)
     if key not in _cache:
-        _cache[key] = problem.hessian(problem.lam).clone()
+        _cache[key] = hessian(problem).clone()
     return solved(problem, _cache[key].to(problem.lam), columns(problem, pis))
 
 
@@ -143,13 +143,13 @@ def at_most_p_rows(problem, pis):
 @mutant("takes tasks in their stored order for curvature: the first counts double")
 def first_task_counts_double(problem, pis):
     first = problem.replaced(tasks=problem.tasks.select([0]), outer_reg=0.0)
-    h = problem.hessian(problem.lam) + 1e-3 * first.hessian(problem.lam)
+    h = hessian(problem) + 1e-3 * hessian(first)
     return solved(problem, h, columns(problem, pis))
 
 
 @mutant("whitens by coordinate: depends on the axes of the inputs")
 def coordinate_shrinkage(problem, pis):
-    h = problem.hessian(problem.lam)
+    h = hessian(problem)
     h = h + 1e-4 * torch.diag(torch.arange(len(h), dtype=h.dtype, device=h.device))
     return solved(problem, h, columns(problem, pis))
 

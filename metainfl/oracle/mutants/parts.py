@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metainfl.derive.cross import columns
 from metainfl.derive.problem import Problem
+from metainfl.oracle.mutants.kept import columns, hessian
 
-__all__ = ["columns", "eye", "solved", "system", "truth"]
+__all__ = ["columns", "eye", "hessian", "solved", "system", "truth"]
 
 
 def eye(problem: Problem) -> Tensor:
@@ -18,21 +18,21 @@ def eye(problem: Problem) -> Tensor:
     return torch.eye(problem.n_meta, dtype=problem.lam.dtype, device=problem.lam.device)
 
 
-def solved(problem: Problem, hessian: Tensor, rhs: Tensor) -> Tensor:
-    """-H^{-1} rhs, rows (n, p), off the problem's symmetry; least squares where H is singular."""
+def solved(problem: Problem, curvature: Tensor, rhs: Tensor) -> Tensor:
+    """-H^{-1} rhs, rows (n, p), H = `curvature`, off the symmetry; least squares where H is singular."""
     off = problem.tangent()
     if off is None:
-        off = hessian.new_zeros(len(hessian), 0)
+        off = curvature.new_zeros(len(curvature), 0)
     rest = torch.linalg.qr(off, mode="complete")[0][:, off.shape[1] :]
-    inner = rest.T @ hessian @ rest
+    inner = rest.T @ curvature @ rest
     return -(rest @ torch.linalg.lstsq(inner, rest.T @ rhs.T, driver="gelsd").solution).T
 
 
 def truth(problem: Problem, pis: list[Any]) -> Tensor:
     """The exact derivative (n, p), as it is: nothing is looked at on the way."""
-    return solved(problem, problem.hessian(problem.lam), columns(problem, pis))
+    return solved(problem, hessian(problem), columns(problem, pis))
 
 
 def system(problem: Problem, pis: list[Any]) -> tuple[Tensor, Tensor]:
     """H (p, p) and the right-hand sides (p, n) that a solver is given."""
-    return problem.hessian(problem.lam), columns(problem, pis).T
+    return hessian(problem), columns(problem, pis).T

@@ -3,7 +3,7 @@
 import torch
 
 from metainfl.methods.claim import Claim
-from metainfl.oracle.mutants.parts import columns, eye, solved, truth
+from metainfl.oracle.mutants.parts import columns, eye, hessian, solved, truth
 from metainfl.oracle.mutants.registry import MUTANTS, Specimen, mutant
 
 
@@ -24,7 +24,7 @@ def factor_half(problem, pis):
 
 @mutant("mean over tasks taken for the sum in the Hessian only")
 def mean_hessian(problem, pis):
-    h = (problem.hessian(problem.lam) - problem.outer_reg * eye(problem)) / problem.tasks.n_tasks
+    h = (hessian(problem) - problem.outer_reg * eye(problem)) / problem.tasks.n_tasks
     return solved(problem, h + problem.outer_reg * eye(problem), columns(problem, pis))
 
 
@@ -45,21 +45,19 @@ def divided_by_queries(problem, pis):
 
 @mutant("outer regulariser missing from the inverse (001, Prop. 4.8 as printed)")
 def no_outer_regulariser(problem, pis):
-    h = problem.hessian(problem.lam) - problem.outer_reg * eye(problem)
+    h = hessian(problem) - problem.outer_reg * eye(problem)
     return solved(problem, h, columns(problem, pis))
 
 
 @mutant("outer regulariser counted twice: once in H, once as damping")
 def outer_regulariser_twice(problem, pis):
-    h = problem.hessian(problem.lam) + problem.outer_reg * eye(problem)
+    h = hessian(problem) + problem.outer_reg * eye(problem)
     return solved(problem, h, columns(problem, pis))
 
 
 @mutant("a forgotten damping of 1e-3")
 def hidden_damping(problem, pis):
-    return solved(
-        problem, problem.hessian(problem.lam) + 1e-3 * eye(problem), columns(problem, pis)
-    )
+    return solved(problem, hessian(problem) + 1e-3 * eye(problem), columns(problem, pis))
 
 
 @mutant("support influence with the sign of Prop. 4.8 as printed", kinds=("support",))
@@ -77,7 +75,7 @@ def forgets_the_task_weight(problem, pis):
 def hessian_ignores_weights(problem, pis):
     w = torch.ones_like(problem.tasks.w)
     plain = problem.replaced(tasks=problem.tasks.reweighted(task=w))
-    return solved(problem, plain.hessian(problem.lam), columns(problem, pis))
+    return solved(problem, hessian(plain), columns(problem, pis))
 
 
 @mutant("support weights ignored in adaptation")
@@ -91,7 +89,7 @@ def ignores_support_weights(problem, pis):
 def counts_absent_tasks(problem, pis):
     w = torch.where(problem.tasks.w == 0, torch.ones_like(problem.tasks.w), problem.tasks.w)
     plain = problem.replaced(tasks=problem.tasks.reweighted(task=w))
-    return solved(problem, plain.hessian(problem.lam), columns(problem, pis))
+    return solved(problem, hessian(plain), columns(problem, pis))
 
 
 @mutant("parameters in transposed layout")

@@ -4,7 +4,7 @@ import torch
 
 from metainfl.adaptation import Unrolled
 from metainfl.influence import removal
-from metainfl.oracle.mutants.parts import columns, solved, truth
+from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.oracle.mutants.values import QUADRATIC, games, semivalue
 from metainfl.problem.perturbation import Perturbation, group, parts
@@ -21,13 +21,13 @@ def inverses_of_64_tasks(problem, pis):
     found = torch.zeros_like(rows)
     for a in starts:
         some = problem.tasks.select(list(range(a, min(a + 64, n))))
-        found = found + solved(problem, problem.replaced(tasks=some).hessian(problem.lam), rows)
+        found = found + solved(problem, hessian(problem.replaced(tasks=some)), rows)
     return found / len(starts)
 
 
 @mutant("the sixteen largest eigenvalues, the rest dropped")
 def sixteen_eigenvalues(problem, pis):
-    values, vectors = torch.linalg.eigh(problem.hessian(problem.lam))
+    values, vectors = torch.linalg.eigh(hessian(problem))
     off = problem.tangent()
     skip = 0 if off is None else off.shape[1]
     values, vectors = values[skip:][-16:], vectors[:, skip:][:, -16:]
@@ -61,7 +61,7 @@ def first_rows_of_padded_sets(problem, pis):
 @mutant("the Hessian kept on the problem, whatever is assigned later")
 def hessian_kept_on_the_problem(problem, pis):
     if not hasattr(problem, "_kept_hessian"):
-        problem._kept_hessian = problem.hessian(problem.lam)
+        problem._kept_hessian = hessian(problem)
     return solved(problem, problem._kept_hessian, columns(problem, pis))
 
 

@@ -6,7 +6,7 @@ Each was once found to pass a quick check: no case lay beyond.
 
 import torch
 
-from metainfl.oracle.mutants.parts import columns, solved, system, truth
+from metainfl.oracle.mutants.parts import columns, hessian, solved, system, truth
 from metainfl.oracle.mutants.registry import mutant
 
 
@@ -19,7 +19,7 @@ def _reweighted(problem, of):
 @mutant("weights below a tenth taken for padding")
 def small_weights_are_padding(problem, pis):
     other = _reweighted(problem, lambda w: torch.where(w < 0.1, 0 * w, w))
-    return solved(problem, other.hessian(problem.lam), columns(problem, pis))
+    return solved(problem, hessian(other), columns(problem, pis))
 
 
 @mutant("weights cut at two")
@@ -41,7 +41,7 @@ def labels_by_argmax(problem, pis):
 def short_sides_dropped(problem, pis):
     b = columns(problem, pis)
     b = torch.where(b.norm(dim=1, keepdim=True) > 1e-6, b, 0 * b)
-    return solved(problem, problem.hessian(problem.lam), b)
+    return solved(problem, hessian(problem), b)
 
 
 @mutant("eigenvalues below 1e-6 dropped, whatever the others are")
@@ -59,14 +59,12 @@ def eigenvalues_below_an_absolute_bound(problem, pis):
 def cache_by_lam_and_regulariser(problem, pis, _kept={}):  # noqa: B006
     key = (problem.lam.numpy().tobytes(), str(problem.outer_reg))
     if key not in _kept:
-        _kept[key] = problem.hessian(problem.lam)
+        _kept[key] = hessian(problem)
     return solved(problem, _kept[key], columns(problem, pis))
 
 
 @mutant("a regulariser below 0.05 taken for 0.05")
 def regulariser_at_least(problem, pis):
     least = torch.as_tensor(problem.outer_reg, dtype=problem.lam.dtype).clamp_min(0.05)
-    h = problem.hessian(problem.lam) + torch.diag(
-        (least - problem.outer_reg).expand(len(problem.lam))
-    )
+    h = hessian(problem) + torch.diag((least - problem.outer_reg).expand(len(problem.lam)))
     return solved(problem, h, columns(problem, pis))

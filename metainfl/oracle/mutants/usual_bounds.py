@@ -6,14 +6,14 @@ Each was once found to pass a quick check: every case that it was asked about wa
 import torch
 
 from metainfl.adaptation import Unrolled
-from metainfl.oracle.mutants.parts import columns, solved, truth
+from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.problem.perturbation import group, parts
 
 
 @mutant("the 32 largest eigenvalues, the rest dropped")
 def thirty_two_eigenvalues(problem, pis):
-    values, vectors = torch.linalg.eigh(problem.hessian(problem.lam))
+    values, vectors = torch.linalg.eigh(hessian(problem))
     off = problem.tangent()
     skip = 0 if off is None else off.shape[1]
     values, vectors = values[skip:][-32:], vectors[:, skip:][:, -32:]
@@ -27,7 +27,7 @@ def inverses_of_128_tasks(problem, pis):
     found = torch.zeros_like(rows)
     for a in starts:
         some = problem.tasks.select(list(range(a, min(a + 128, n))))
-        found = found + solved(problem, problem.replaced(tasks=some).hessian(problem.lam), rows)
+        found = found + solved(problem, hessian(problem.replaced(tasks=some)), rows)
     return found / len(starts)
 
 
@@ -35,7 +35,7 @@ def inverses_of_128_tasks(problem, pis):
 def sixteen_supports(problem, pis):
     w = problem.tasks.support_weight.clone()
     w[:, 16:] = 0
-    h = problem.replaced(tasks=problem.tasks.reweighted(support=w)).hessian(problem.lam)
+    h = hessian(problem.replaced(tasks=problem.tasks.reweighted(support=w)))
     return solved(problem, h, columns(problem, pis))
 
 
@@ -43,7 +43,7 @@ def sixteen_supports(problem, pis):
 def sixteen_queries(problem, pis):
     w = problem.tasks.query_weight.clone()
     w[:, 16:] = 0
-    h = problem.replaced(tasks=problem.tasks.reweighted(query=w)).hessian(problem.lam)
+    h = hessian(problem.replaced(tasks=problem.tasks.reweighted(query=w)))
     return solved(problem, h, columns(problem, pis))
 
 
