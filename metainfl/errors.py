@@ -120,6 +120,10 @@ class BrokenRun(InvalidRecipe):
     """The files of a saved run are damaged, or those of two runs."""
 
 
+class FarFromMinimum(UserWarning):
+    """lam passes for stationary, and yet a Newton step from it is long: curvature is small somewhere."""
+
+
 class SetAside(UserWarning):
     """A file of a store could not be read: it is kept under another name, and its work done again."""
 

@@ -1,9 +1,9 @@
 """Newton's method with the dense Hessian: damped far away, undamped close by.
 
 Eigenvalues are taken absolute, so a saddle repels; directions without curvature or slope (a symmetry)
-are left alone. Close by, one of little curvature that F slopes along is no symmetry: it is followed where
-its curvature is more than rounding, and ends the minimisation, unconverged, where it is not. Up to a few
-hundred parameters: p products and O(p^3) a step.
+are left alone. Close by, those of little curvature, yet more than rounding, are followed while F slopes
+along them, and then as long as it helps (`valley`). One of no curvature that F slopes along ends the
+minimisation, unconverged. Up to a few hundred parameters: p products and O(p^3) a step.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 from metainfl.derive.minimise import Minimisation, Objective, resolved
 from metainfl.derive.saddle import escape
 from metainfl.derive.stationary import tolerance_of
+from metainfl.derive.valley import Valley
 
 
 def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
@@ -21,6 +22,7 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
     lam = run.lam
     eps = torch.finfo(lam.dtype).eps
     value, best, size = problem.objective(lam), float("inf"), float("inf")
+    valley = Valley()
     while run.steps < max_steps:
         g = problem.gradient(lam)
         run.value, run.slope = float(value), float(g.norm())
@@ -33,13 +35,14 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
         run.negative += bool((values[live] < 0).any())
         step = _newton(g, values, vectors, live)
         size = float(step.norm() / (1 + lam.norm()))
-        scale, sloped = 0.0, torch.zeros_like(live)
+        scale, sloped, soft = 0.0, torch.zeros_like(live), torch.zeros_like(live)
         if not resolved(size, lam.dtype):
             scale = _scale(problem, lam, g, hessian)
-            sloped = ~live & ((vectors.T @ g).abs() > tolerance_of(lam) * scale)
-            followed = sloped & (values > eps * len(lam) * top)
-            step = _newton(g, values, vectors, live | followed)
-            sloped, size = sloped & ~followed, float(step.norm() / (1 + lam.norm()))
+            steep = (vectors.T @ g).abs() > tolerance_of(lam) * scale
+            soft = ~live & (values > eps * len(lam) * top)
+            sloped, soft = ~live & ~soft & steep, soft & ~steep
+            step = _newton(g, values, vectors, ~sloped & (live | steep))
+            size = float(step.norm() / (1 + lam.norm()))
         done = size <= 4 * eps or (size >= best and size <= eps**0.625)
         rounding, endless = run.slope <= tolerance_of(lam) * scale, bool(sloped.any())
         if done and not (rounding or endless) and size < best:  # lam is small, not the step: go on
@@ -49,6 +52,11 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
                 if escape(problem, run) != "left":
                     run.reason = f"a saddle that no step leaves (lowest eigenvalue {values[0]:.2g})"
                     return
+                lam, best, run.steps = run.lam, float("inf"), run.steps + 1
+                value = problem.objective(lam)
+                continue
+            along = _newton(g, values, vectors, soft)
+            if rounding and not endless and valley.goes_on(run, along, float(value)):
                 lam, best, run.steps = run.lam, float("inf"), run.steps + 1
                 value = problem.objective(lam)
                 continue
@@ -74,6 +82,10 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
                 return
         lam = run.lam = lam + length * step
         value = problem.objective(lam)
+    if valley.lam is not None:
+        run.lam, run.value, run.blur = valley.lam, valley.value, valley.blur
+        run.reason, run.converged = "a local minimum, to rounding", True
+        return
     run.reason = f"not minimised in {max_steps} Newton steps (last step {size:.3g})"
 
 

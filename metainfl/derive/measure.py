@@ -1,7 +1,8 @@
 """The plan of a large problem, by measurement: a product over a few tasks timed in each way, once.
 
 What takes seconds for a few tasks is work, not waiting, and gains nothing by larger stacks: no more of it is
-tried. The first call is never what is meant: torch imports its compiler in it, which takes seconds itself.
+tried, nor timed twice. The first call is never what is meant: torch imports its compiler in it, which takes
+seconds itself.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from metainfl.errors import MetainflError
 from metainfl.problem import Definition
 
 SLOWER = 1.3  # beyond this, more vectors in one pass are not tried
-LONG = 1.0  # seconds after which nothing is timed again, nor more of it tried in one pass
+LONG = 1.0  # seconds that one measurement may take: more tasks, or vectors, are not tried beyond
+AGAIN = 0.5  # seconds: what takes less is timed again, since anything may have come between
 
 
 def weight_of_a_graph(problem: Definition, lam: Tensor) -> float:
@@ -83,7 +85,7 @@ def _at_once(problem: Definition, lam: Tensor, plan: Plan) -> int:
             rows = torch.ones_like(lam).expand(width, -1) / len(lam) ** 0.5
             once = partial(_pulled, problem, lam, rows, stack, graph)
             timed[width] = _seconds(once) / width
-            if timed[width] > SLOWER * min(timed.values()) or timed[width] * width > LONG:
+            if timed[width] > SLOWER * min(timed.values()) or timed[width] * width * 4 > LONG:
                 break
             width *= 4
     except MetainflError:
@@ -105,7 +107,7 @@ def _pulled(
 def _seconds(call: Callable[[], Tensor]) -> float:
     """The faster of two, once warm; the first where it is long."""
     times: list[float] = []
-    while len(times) < 3 and not (times and times[0] > LONG):
+    while len(times) < 3 and not (times and times[-1] > AGAIN):
         started = time.perf_counter()
         float(call()[0, 0])
         times.append(time.perf_counter() - started)
@@ -148,7 +150,7 @@ def _best(once: Callable[[], tuple[float, ...]], cold: bool) -> tuple[float, ...
     """The faster of two; the first where it is long, unless nothing has run before it."""
     try:
         first = once()
-        return first if first[0] > LONG and not cold else min(first, once())
+        return first if first[0] > AGAIN and not cold else min(first, once())
     except MetainflError:
         raise
     except Exception:

@@ -8,6 +8,7 @@ Where F is not convex the minimum is a local one, and which one depends on the s
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -16,10 +17,11 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.watch import Show, shown
-from metainfl.errors import Interrupted, InvalidOption, NotConverged
+from metainfl.errors import FarFromMinimum, Interrupted, InvalidOption, NotConverged
 
 Products = Callable[[Tensor], Tensor]
 Way = Literal["auto", "dense", "trust-region"]
+LONG = 1e-3  # of 1 + |lam|: a Newton step that is worth a word
 DENSE = 300  # parameters up to which the Hessian is made
 
 
@@ -56,8 +58,9 @@ class Minimisation:
     """How far a minimisation got, and why it stopped. `lam` is where: start there again to go on.
 
     approach: L-BFGS steps before Newton's. residual: |grad F| relative to the sizes of its terms.
-    negative: steps that used a direction of
-    negative curvature. A minimum of a function that is not convex is local: `reason` says so.
+    negative: steps that used a direction of negative curvature. blur: the last Newton step, not
+    taken or of no use, relative to 1 + |lam|: how well lam is known (dense way: where curvature is small).
+    A minimum of a function that is not convex is local: `reason` says so.
     """
 
     lam: Tensor
@@ -70,6 +73,7 @@ class Minimisation:
     value: float = float("nan")
     slope: float = float("nan")
     residual: float = float("nan")
+    blur: float = 0.0
     reason: str = "not started"
     converged: bool = False
     seconds: float = 0.0
@@ -87,7 +91,8 @@ class Minimisation:
         return (
             f"{self.reason} ({self.way}, {self.approach} + {self.steps} steps, {self.gradients} "
             f"gradients, {self.products} products, {self.seconds:.1f} s; F {self.value:.8g}, "
-            f"relative gradient {self.residual:.2g})"
+            f"relative gradient {self.residual:.2g}"
+            + (f", lam known to {self.blur:.1g} of 1 + |lam|)" if self.blur else ")")
         )
 
 
@@ -131,7 +136,23 @@ def minimise(
             "or softplus has",
             run.lam,
         )
+    tell_if_far(
+        run.blur, run.lam, "metainfl.Problem.solve could not tell its end from the minimiser"
+    )
     return run.lam
+
+
+def tell_if_far(step: float, lam: Tensor, what: str) -> None:
+    """Warns where a Newton step (of this size relative to 1 + |lam|) from lam is long."""
+    if step > LONG:
+        more = "" if lam.dtype == torch.float64 else ", or compute in float64"
+        warnings.warn(
+            f"{what}: a Newton step from lam is {step:.2g} of 1 + |lam| long, along directions of little "
+            f"curvature, though the gradient is within its tolerance. What is computed at lam may be off by "
+            f"as much: call problem.solve() from lam, raise outer_reg{more}",
+            FarFromMinimum,
+            stacklevel=3,
+        )
 
 
 def chosen(way: Way, p: int) -> str:

@@ -57,7 +57,8 @@ def _steps(problem: Objective, run: Minimisation, max_steps: int) -> None:
         u, ends = steihaug(inner, slope_u, radius, forcing, run, metric.condition)
         step, size = metric.outward(u), float(u.norm())
         run.negative += ends == "negative curvature"
-        if float(step.norm()) <= 4 * eps * (1 + float(lam.norm())):
+        run.blur = float(step.norm() / (1 + lam.norm()))
+        if run.blur <= 4 * eps:
             return _finish(problem, run, ends)
         predicted = -float(slope_u @ u + 0.5 * (u @ inner(u)))
         run.products += 1

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from metainfl.curvature import exact
 from metainfl.derive.flat import require_flat
+from metainfl.derive.minimise import tell_if_far
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import MetainflError, NotFinite, NotStationary
@@ -25,7 +26,7 @@ from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_problem
 from metainfl.problem.stacked import placing
 from metainfl.problem.weights import check
-from metainfl.solve import SolveResult
+from metainfl.solve import Dense, SolveResult
 from metainfl.solve.refuse import suggested
 from metainfl.solve.spectrum import lanczos
 
@@ -104,10 +105,23 @@ def amounts(problem: Problem) -> str:
 
 
 def apply_inverse(problem: Problem, rhs: Tensor, **how: Unpack[How]) -> SolveResult:
-    """(C + damping)^{-1} rhs for rhs (p, k), off a known symmetry: the one place where systems are solved."""
+    """(C + damping)^{-1} rhs for rhs (p, k), off a known symmetry: the one place where systems are solved.
+
+    Where H itself is factored, `FarFromMinimum` tells that lam is far from the minimiser in spite of a small
+    gradient: one more right-hand side, too dear for a solver that iterates.
+    """
     require_options(how)
     operator = operator_of(problem, how)
-    return solver_of(operator, how)(operator, rhs)
+    solver = solver_of(operator, how)
+    plain = how.get("curvature", exact) is exact and not how.get("allow_nonstationary", False)
+    if not (plain and isinstance(solver, Dense) and damping_of(how) == 0):
+        return solver(operator, rhs)
+    inverse, lam = solver.factor(operator), problem.lam
+    step = inverse @ problem.gradient(lam)[:, None]
+    tell_if_far(
+        float(step.norm() / (1 + lam.norm())), lam, "lam is not as close to a minimiser as it seems"
+    )
+    return inverse.solve(rhs)
 
 
 def finite(rows: Tensor, perturbations: Sequence[Perturbation], what: str) -> Tensor:
