@@ -25,6 +25,7 @@ from metainfl.commands.refusal import Commands
 from metainfl.commands.report_environment import report_environment
 from metainfl.commands.reproduce import reproduce
 from metainfl.commands.scoreboard import scoreboard
+from metainfl.commands.streams import streams, unwritable
 from metainfl.report.environment import installed
 from metainfl.scale.launch import WRITES, shared, started_by_torchrun
 
@@ -87,17 +88,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # torch.func loads its forward-mode decompositions through a deprecated torch.jit call.
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
-    try:
-        words = sys.argv[1:] if arguments is None else list(arguments)
-        if started_by_torchrun():
-            shared(_run, in_full(words))
-        else:
-            _run(words)
-    except Exception:
-        traceback.print_exc()
-        print(
-            "\nThis is a fault of metainfl. Please report it with the lines above and what "
-            "`metainfl report-environment` prints.",
-            file=sys.stderr,
-        )
-        raise SystemExit(FAULT) from None
+    with streams():
+        try:
+            words = sys.argv[1:] if arguments is None else list(arguments)
+            if started_by_torchrun():
+                shared(_run, in_full(words))
+            else:
+                _run(words)
+        except Exception as error:
+            if unwritable(error):
+                raise
+            traceback.print_exc()
+            print(
+                "\nThis is a fault of metainfl. Please report it with the lines above and what "
+                "`metainfl report-environment` prints.",
+                file=sys.stderr,
+            )
+            raise SystemExit(FAULT) from None
