@@ -12,6 +12,7 @@ from torch.func import functional_call
 from metainfl.errors import InvalidProblem
 from metainfl.operations import exact_derivatives
 from metainfl.problem.as_found import AsFound
+from metainfl.problem.cached import require_uncached
 from metainfl.problem.origin import Origin
 from metainfl.problem.outputs import Output, select
 from metainfl.problem.snapshot import batch_statistics, in_precision, snapshot
@@ -87,6 +88,7 @@ class FromModule:
         """The outputs with these named parameters, as torch has them. Threads take turns: the module is
         lent the parameters for the length of a call, and left as it was found.
         """
+        require_uncached(self.module)
         with self.turn, AsFound(self.module):
             out = functional_call(self.module, parameters, (x,))
         return select(out, self.output)
