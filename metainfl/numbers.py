@@ -10,6 +10,7 @@ from collections.abc import Callable
 from operator import index
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem, MetainflError
@@ -49,10 +50,12 @@ def whole(
     most: int | None = None,
     error: type[MetainflError] = InvalidProblem,
 ) -> int:
-    """A whole number from `least` to `most`, from any type that is one."""
+    """A whole number from `least` to `most`, from any type that is one; yes and no are none."""
     bound = "" if least is None else f" of at least {least}"
     bound += "" if most is None else f" and at most {most}"
     told = f"{name} must be a whole number{bound}, got {said(value)}"
+    if isinstance(value, bool) or getattr(value, "dtype", None) is torch.bool:
+        raise error(f"{told}: a mask is given as the places that it marks")
     try:
         found = index(value)
     except (TypeError, ValueError, RuntimeError) as why:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import index
 from typing import Literal
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import whole
 
 Kind = Literal["task", "support", "query", "support_input", "query_input", "group"]
 KINDS: tuple[Kind, ...] = ("task", "support", "query", "support_input", "query_input", "group")
@@ -42,7 +42,8 @@ class Perturbation:
             "instance",
             "axis",
         ):  # a tensor would be another key than the number in it
-            object.__setattr__(self, name, whole(getattr(self, name), name))
+            place = whole(getattr(self, name), f"the {name} of a perturbation")
+            object.__setattr__(self, name, place)
 
     def __str__(self) -> str:
         """`task 3`, `support 3.1`, `query_input 3.1[0]`, `group(task 1, task 2)`."""
@@ -97,16 +98,6 @@ def group(members: Iterable[Perturbation]) -> Perturbation:
     if len(set(flat)) != len(flat):
         raise InvalidProblem("a group names the same weight twice; list each member once")
     return Perturbation("group", members=tuple(flat))
-
-
-def whole(number: object, what: str) -> int:
-    """A place as a plain int, from any kind of whole number; `InvalidProblem` for anything else."""
-    try:
-        return index(number)  # type: ignore[arg-type]
-    except (TypeError, RuntimeError, ValueError):
-        raise InvalidProblem(
-            f"the {what} of a perturbation is a whole number, got {number!r}"
-        ) from None
 
 
 def parts(perturbation: Perturbation) -> tuple[Perturbation, ...]:
