@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metainfl.errors import InvalidRecipe, InvalidTasks, NotReplayed
+from metainfl.errors import InvalidRecipe, InvalidTasks, NotFinite, NotReplayed
 from metainfl.problem.given import said
 from metainfl.problem.tasks import Tasks
 from metainfl.training.given import whole
@@ -38,6 +38,24 @@ def require_loop(net: Any, optimiser: Any) -> None:
             "the optimiser also trains parameters that the network does not have (learned inner rates, say), "
             "and a run has none but the network's: train these alone"
         )
+
+
+def trained(net: nn.Module) -> dict[str, Tensor]:
+    """The parameters that are trained now, by name."""
+    return {n: p for n, p in net.named_parameters() if p.requires_grad}
+
+
+def finite(after: Tensor, t: int) -> Tensor:
+    """Parameters (p,) that the loop had after step t; `NotFinite` where they are not."""
+    if torch.isfinite(after).all():
+        return after
+    place = int((~torch.isfinite(after)).nonzero()[0])
+    raise NotFinite(
+        f"the loop's parameters are not finite after step {t} (number {place} of {len(after)}, counted from "
+        "0): lower its rate, clip its gradients, or look at the tasks of that step; the steps before it are "
+        "recorded",
+        quantity="parameters",
+    )
 
 
 def batch(value: Any) -> list[int] | Tasks:

@@ -46,6 +46,7 @@ class Recorder:
             raise InvalidRecipe(
                 "the optimiser has taken steps already: make the recorder before them"
             )
+        self.trained = recorded.trained(net).keys()
         self.start = self._flat()
         #: of a rate that is a tensor
         self.rate_dtype: torch.dtype | None = None
@@ -60,8 +61,13 @@ class Recorder:
         return [self.start, *(state for _, _, state in self.steps)]
 
     def _flat(self) -> Tensor:
-        own = [p.detach().reshape(-1) for p in self.net.parameters() if p.requires_grad]
-        return torch.cat(own).clone()
+        trained = recorded.trained(self.net)
+        if trained.keys() != self.trained:
+            raise InvalidRecipe(
+                f"{sorted(trained.keys() ^ self.trained)[0]!r} was frozen or set free after the recorder was "
+                "made: what is trained must stay the same; record each phase with a recorder of its own"
+            )
+        return torch.cat([p.detach().reshape(-1) for p in trained.values()]).clone()
 
     def step(self, batch: Sequence[int] | Tasks) -> None:
         """Call directly after each step of the optimiser, before a scheduler's: which tasks it was taken on,
@@ -73,7 +79,8 @@ class Recorder:
             raise InvalidRecipe(
                 f"parameter groups have different rates, {sorted(rates)}: not recorded"
             )
-        self.steps.append((rates.pop(), recorded.batch(batch), self._flat()))
+        after = recorded.finite(self._flat(), len(self.steps))
+        self.steps.append((rates.pop(), recorded.batch(batch), after))
         self.rate_dtype = recorded.computed_in(given[0])
 
     def recipe(self, **options: Any) -> tuple[Recipe, Tasks | None]:

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 import metainfl as mi
-from metainfl.errors import InvalidRecipe, NotReplayed
+from metainfl.errors import InvalidRecipe, NotFinite, NotReplayed
 from metainfl.training import Recorder
 from tests.helpers import relative
 from tests.training.helpers import extrapolated, network
@@ -183,3 +183,28 @@ def test_what_is_no_loop_is_refused():
     ):
         with pytest.raises(InvalidRecipe, match=words):
             make()
+
+
+@pytest.mark.parametrize("freed", [False, True])
+def test_what_is_trained_stays_the_same(freed):
+    """Guards a bare error of shapes long after a parameter was frozen, or set free, within the loop."""
+    net = network().setting.model.module
+    first = next(iter(net.parameters())).requires_grad_(not freed)
+    optimiser = torch.optim.SGD(net.parameters(), 0.1)
+    recorder = Recorder(net, optimiser)
+    recorder.step([0])
+    first.requires_grad_(freed)
+    with pytest.raises(InvalidRecipe, match="was frozen or set free after the recorder was made"):
+        recorder.step([0])
+    assert len(recorder.steps) == 1
+
+
+def test_a_loop_that_diverges_is_told_at_its_step():
+    """Guards "it ends nan away, where the loop moved by nan. Look at the loss ..."."""
+    recorder, problem = recorded(MAKE["sgd"])
+    kept = len(recorder.steps)
+    with torch.no_grad():
+        next(iter(recorder.net.parameters())).view(-1)[1] = float("nan")
+    with pytest.raises(NotFinite, match=f"not finite after step {kept} .number 1 of"):
+        recorder.step([0])
+    assert recorder.run(problem).done == kept  # what was recorded before is a run
