@@ -23,6 +23,20 @@ from metainfl.problem.losses import one_each
 OURS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
 
 
+#: complaints of torch's that tell no user what to do
+HINTS = {
+    "does not require grad and does not have a grad_fn": (
+        "torch.autograd.grad sees no graph here, as torch.func differentiates; within a model or a loss take "
+        "torch.func.grad, vjp or jvp, which nest"
+    ),
+    "don't yet support saved tensor hooks": (
+        "leave out torch.utils.checkpoint, save_on_cpu and other saved-tensor hooks; Problem's chunk bounds "
+        "memory"
+    ),
+    "can't be used with nn.DataParallel": "give the module inside, net.module",
+}
+
+
 class Tried(NamedTuple):
     """What was being computed: at which lam, of which tasks."""
 
@@ -69,11 +83,18 @@ def told(error: BaseException) -> str:
         text = (text.splitlines() or [""])[0].removesuffix(".") or type(error).__name__
     else:
         text = f"{type(error).__name__}: {text}".removesuffix(": ")
+    text += _hint(text)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not _ours(f.filename)]
     if not frames:
         return text
     last = frames[-1]
     return f"{text} ({last.filename}, line {last.lineno}: {last.line})"
+
+
+def _hint(text: str) -> str:
+    """What to do about a complaint of torch's that does not say."""
+    found = next((way for words, way in HINTS.items() if words in text), "")
+    return f": {found}" if found else ""
 
 
 def diagnose(tried: Tried) -> None:

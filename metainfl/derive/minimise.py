@@ -18,6 +18,7 @@ from torch import Tensor
 
 from metainfl.derive.watch import Show, shown
 from metainfl.errors import FarFromMinimum, Interrupted, InvalidOption, NotConverged
+from metainfl.numbers import whole
 
 Products = Callable[[Tensor], Tensor]
 Way = Literal["auto", "dense", "trust-region"]
@@ -110,8 +111,7 @@ def minimise(
 
     Raises `NotConverged`, and `Interrupted` at Ctrl-C, with the last iterate as their `result`.
     """
-    if max_steps < 1:
-        raise InvalidOption(f"max_steps must be at least 1, got {max_steps}")
+    max_steps = whole(max_steps, "max_steps", 1, error=InvalidOption)
     run = Minimisation(lam, way)
     keep(run)
     try:
@@ -132,8 +132,7 @@ def minimise(
     if not run.converged:
         raise NotConverged(
             f"F was not minimised: {run}. `result` holds the last iterate, problem.solve(start=result) "
-            "goes on; a problem with kinks (ReLU, max-pooling) may have no smooth minimum to find: tanh "
-            "or softplus has",
+            f"goes on; {_why(run)}",
             run.lam,
         )
     tell_if_far(
@@ -153,6 +152,20 @@ def tell_if_far(step: float, lam: Tensor, what: str) -> None:
             FarFromMinimum,
             stacklevel=3,
         )
+
+
+def _why(run: Minimisation) -> str:
+    """What may keep a gradient from becoming rounding."""
+    single = ""
+    if run.lam.dtype == torch.float64 and run.residual < torch.finfo(torch.float32).eps ** 0.5:
+        single = (
+            "its gradient is small as in single precision: where the model or a loss computes a part in "
+            "float32 (.float(), a constant), compute it in float64, or give tasks in float32; "
+        )
+    return (
+        f"{single}a problem with kinks (ReLU, max-pooling) may have no smooth minimum to find: tanh or "
+        "softplus has"
+    )
 
 
 def chosen(way: Way, p: int) -> str:

@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from metainfl.errors import InvalidOption
+from metainfl.numbers import said
+
 Show = Callable[[str], None]
 EVERY = 10.0  # seconds between lines where there is no terminal
 
@@ -19,6 +22,10 @@ def shown(wanted: bool | Show | None) -> Iterator[Show]:
     """
     if callable(wanted):
         yield wanted
+    elif wanted not in (None, True, False):
+        raise InvalidOption(
+            f"progress is True, False, None, or a function that is told a line; got {said(wanted)}"
+        )
     elif wanted is False or (wanted is None and not sys.stderr.isatty()):
         yield lambda line: None
     elif sys.stderr.isatty():

@@ -19,6 +19,7 @@ from metainfl.derive.cross import columns
 from metainfl.derive.problem import Problem
 from metainfl.influence.how import How, apply_inverse, examined, finite
 from metainfl.problem import Perturbation
+from metainfl.problem.asked import require_problem
 from metainfl.solve import SolveResult
 
 
@@ -44,8 +45,8 @@ def influence(
     Raises `NotStationary`, `SingularHessian`, `NotConverged`, `NotFinite`, `InvalidProblem`.
     """
     residual = examined(problem, perturbations, **how)
-    rhs = finite(
-        columns(right_hand_side or problem, perturbations), perturbations, "right-hand side"
-    )
+    other = problem if right_hand_side is None else right_hand_side
+    require_problem(other)
+    rhs = finite(columns(other, perturbations), perturbations, "right-hand side")
     solved = apply_inverse(problem, rhs.T, **how)
     return Influence(finite(-solved.solution.T, perturbations, "influence"), solved, residual)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem
 
 #: an index, a key, the name of an attribute, or a function of what the model returns
 Output = int | str | Callable[[Any], Any]
+HALF = (torch.float16, torch.bfloat16)
 
 
 def select(returned: Any, output: Output | None) -> Tensor:
@@ -37,6 +39,11 @@ def select(returned: Any, output: Output | None) -> Tensor:
         raise InvalidProblem(
             f"the model must return one tensor, it returned {described(found)}; say which part is meant: "
             "metainfl.FromModule(module, output=0), output='logits', or output=lambda returned: ..."
+        )
+    if found.dtype in HALF:
+        raise InvalidProblem(
+            f"the model returned {found.dtype}, in which second derivatives are rounding: compute them in "
+            "the precision of its parameters, float32 or float64"
         )
     return found
 
