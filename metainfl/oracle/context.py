@@ -83,6 +83,10 @@ class Context(Drawing, Comparing):
         """Skip a law that only the derivative obeys."""
         if not self.estimand.linear:
             raise Skipped(f"a law of the derivative; the claim is {self.claim.estimand}")
+        self.needs_values()
+
+    def needs_values(self) -> None:
+        """Skip what is about values, of which a rank claim makes no statement."""
         if self.claim.accuracy == "rank":
             raise Skipped("a rank claim makes no statement about values")
 

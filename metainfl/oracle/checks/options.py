@@ -66,8 +66,7 @@ def _damped_otherwise(ctx: Context, option: str) -> str:
 
 @check("options", "the size of chunks or batches does not change the answer")
 def chunks_do_not_matter(ctx: Context) -> None:
-    if ctx.claim.accuracy == "rank":
-        raise Skipped("a rank claim makes no statement about values")
+    ctx.needs_values()
     case, pis = ctx.usable(limit=2)[0]
     whole = ctx.ask(case, pis)
     name = ctx.takes("chunk", "chunk_size", "batch_size")
@@ -80,8 +79,7 @@ def chunks_do_not_matter(ctx: Context) -> None:
 
 @check("options", "float32 gives the float64 answer to single precision")
 def single_precision(ctx: Context) -> None:
-    if ctx.claim.accuracy == "rank":
-        raise Skipped("a rank claim makes no statement about values")
+    ctx.needs_values()
     refused = 0
     asked = ctx.space("wide", "narrow")[: 3 if ctx.quick else None]
     for case, pis in asked:
@@ -108,8 +106,7 @@ def single_precision(ctx: Context) -> None:
 def other_device(ctx: Context) -> None:
     if not torch.cuda.is_available():
         raise Skipped("no CUDA device here")
-    if ctx.claim.accuracy == "rank":
-        raise Skipped("a rank claim makes no statement about values")
+    ctx.needs_values()
     case, pis = ctx.usable(limit=2)[0]
     got = ctx.ask(case, pis, case.problem(device="cuda"))
     ctx.compare(case, pis, got, ctx.truth(case, pis), "wrong on a CUDA device")

@@ -72,8 +72,26 @@ def _a_long_list(ctx: Context, case: Case, pis: list[Perturbation]) -> None:
 
 
 def _same(ctx: Context, case: Case, got: np.ndarray, want: np.ndarray, words: str) -> None:
-    """Both are the method's own answers: they agree to the claim's tolerance (for ranks, to 1e-6)."""
-    allowed = 1e-6 if ctx.claim.accuracy == "rank" else 2 * ctx.tolerance(case)[0]
+    """Both are the method's own answers: they agree to the claim's tolerance; ranks, in their order."""
+    if ctx.claim.accuracy == "rank":
+        _same_order(ctx, case, got, want, words)
+        return
+    allowed = 2 * ctx.tolerance(case)[0]
     gap = distance(got, want).relative
     if gap > allowed:
         raise Failed(words, where=case.name, error=gap, tolerance=allowed)
+
+
+def _same_order(ctx: Context, case: Case, got: np.ndarray, want: np.ndarray, words: str) -> None:
+    """The same order of rows, and the same ties: a rank may be a number that counts what else is asked.
+
+    Rows are ordered by score, target by target, or by length; what differs by less than 1e-6 is a tie.
+    """
+    orders = []
+    for rows in (got, want):
+        values = rows if ctx.estimand.per_target else np.linalg.norm(rows, axis=1, keepdims=True)
+        gaps = values[:, None] - values
+        orders.append(np.sign(gaps) * (np.abs(gaps) > 1e-6 * np.abs(values).max()))
+    apart = int((np.abs(orders[0] - orders[1]) > 0).sum())
+    if apart:
+        raise Failed(f"{words}: {apart // 2} pairs are in another order", where=case.name)

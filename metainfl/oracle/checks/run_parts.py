@@ -19,8 +19,7 @@ def needs_derivative(ctx: Context) -> None:
     """Skip what only the derivative of a run obeys."""
     if ctx.claim.estimand not in DERIVATIVES:
         raise Skipped(f"a law of the run's derivative; the claim is {ctx.claim.estimand}")
-    if ctx.claim.accuracy == "rank":
-        raise Skipped("a rank claim makes no statement about values")
+    ctx.needs_values()
 
 
 def seen(case: RunCase, ctx: Context, rows: Array) -> Array:

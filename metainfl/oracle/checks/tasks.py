@@ -107,12 +107,10 @@ def null_task(ctx: Context) -> None:
         n = case.family.episodes.n_tasks
         problem = case.problem().replaced(tasks=tasks_of(e))
         got = ctx.ask(case, [task(n), task(0)], problem)
-        scale = float(np.abs(got[1]).max())
-        want = np.zeros_like(got[:1])
-        size = float(np.abs(got[0]).max())
-        if size > 1e-9 * max(scale, 1e-300):
-            ctx.compare(case, [task(0)], got[:1], want, "a task without gradient has influence",
-                        allowed=(1e-9 * scale, "zero"))  # fmt: skip
+        allowed = max(1e-9, ctx.tolerance(case)[0]) * max(float(np.abs(got[1]).max()), 1e-300)
+        if float(np.abs(got[0]).max()) > allowed:
+            ctx.compare(case, [task(n)], got[:1], np.zeros_like(got[:1]),
+                        "a task without gradient has influence", allowed=(allowed, "zero"))  # fmt: skip
 
 
 def _touches(p: Perturbation, k: int) -> bool:
