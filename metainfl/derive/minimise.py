@@ -8,7 +8,6 @@ Where F is not convex the minimum is a local one, and which one depends on the s
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -16,13 +15,13 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from metainfl.derive.far import tell_if_far
 from metainfl.derive.watch import Show, shown
-from metainfl.errors import FarFromMinimum, Interrupted, InvalidOption, NotConverged
+from metainfl.errors import Interrupted, InvalidOption, NotConverged
 from metainfl.numbers import whole
 
 Products = Callable[[Tensor], Tensor]
 Way = Literal["auto", "dense", "trust-region"]
-LONG = 1e-3  # of 1 + |lam|: a Newton step that is worth a word
 DENSE = 300  # parameters up to which the Hessian is made
 
 
@@ -139,19 +138,6 @@ def minimise(
         run.blur, run.lam, "metainfl.Problem.solve could not tell its end from the minimiser"
     )
     return run.lam
-
-
-def tell_if_far(step: float, lam: Tensor, what: str) -> None:
-    """Warns where a Newton step (of this size relative to 1 + |lam|) from lam is long."""
-    if step > LONG:
-        more = "" if lam.dtype == torch.float64 else ", or compute in float64"
-        warnings.warn(
-            f"{what}: a Newton step from lam is {step:.2g} of 1 + |lam| long, along directions of little "
-            f"curvature, though the gradient is within its tolerance. What is computed at lam may be off by "
-            f"as much: call problem.solve() from lam, raise outer_reg{more}",
-            FarFromMinimum,
-            stacklevel=3,
-        )
 
 
 def _why(run: Minimisation) -> str:

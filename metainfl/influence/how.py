@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from metainfl.curvature import exact
+from metainfl.derive.far import tell_if_far
 from metainfl.derive.flat import require_flat
-from metainfl.derive.minimise import tell_if_far
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import MetainflError, NotFinite, NotStationary
