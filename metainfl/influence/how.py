@@ -105,23 +105,33 @@ def amounts(problem: Problem) -> str:
 
 
 def apply_inverse(problem: Problem, rhs: Tensor, **how: Unpack[How]) -> SolveResult:
-    """(C + damping)^{-1} rhs for rhs (p, k), off a known symmetry: the one place where systems are solved.
+    """(C + damping)^{-1} rhs for rhs (p, k), off a known symmetry: the one place where systems are solved."""
+    return inverse_of(problem, how)(rhs)
+
+
+def inverse_of(problem: Problem, how: How) -> Callable[[Tensor], SolveResult]:
+    """The same as a function of the right-hand sides; a dense matrix is factored once."""
+    require_options(how)
+    operator = operator_of(problem, how)
+    solver = solver_of(operator, how)
+    if isinstance(solver, Dense):
+        return solver.factor(operator).solve
+    return lambda rhs: solver(operator, rhs)
+
+
+def solved_at_minimum(problem: Problem, rhs: Tensor, **how: Unpack[How]) -> SolveResult:
+    """`apply_inverse` at a lam that was `examined`.
 
     Where H itself is factored, `FarFromMinimum` tells that lam is far from the minimiser in spite of a small
     gradient: one more right-hand side, too dear for a solver that iterates.
     """
-    require_options(how)
-    operator = operator_of(problem, how)
-    solver = solver_of(operator, how)
-    plain = how.get("curvature", exact) is exact and not how.get("allow_nonstationary", False)
-    if not (plain and isinstance(solver, Dense) and damping_of(how) == 0):
-        return solver(operator, rhs)
-    inverse, lam = solver.factor(operator), problem.lam
-    step = inverse @ problem.gradient(lam)[:, None]
-    tell_if_far(
-        float(step.norm() / (1 + lam.norm())), lam, "lam is not as close to a minimiser as it seems"
-    )
-    return inverse.solve(rhs)
+    inverse, lam = inverse_of(problem, how), problem.lam
+    plain = how.get("curvature", exact) is exact and isinstance(how.get("solver"), Dense | None)
+    if plain and damping_of(how) == 0 and not how.get("allow_nonstationary", False):
+        step = inverse(problem.gradient(lam)[:, None]).solution
+        size = float(step.norm() / (1 + lam.norm()))
+        tell_if_far(size, lam, "lam is not as close to a minimiser as it seems")
+    return inverse(rhs)
 
 
 def finite(rows: Tensor, perturbations: Sequence[Perturbation], what: str) -> Tensor:

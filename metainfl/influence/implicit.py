@@ -17,7 +17,7 @@ from torch import Tensor
 
 from metainfl.derive.cross import columns
 from metainfl.derive.problem import Problem
-from metainfl.influence.how import How, apply_inverse, examined, finite
+from metainfl.influence.how import How, examined, finite, solved_at_minimum
 from metainfl.problem import Perturbation
 from metainfl.problem.asked import require_problem
 from metainfl.solve import SolveResult
@@ -48,5 +48,5 @@ def influence(
     other = problem if right_hand_side is None else right_hand_side
     require_problem(other)
     rhs = finite(columns(other, perturbations), perturbations, "right-hand side")
-    solved = apply_inverse(problem, rhs.T, **how)
+    solved = solved_at_minimum(problem, rhs.T, **how)
     return Influence(finite(-solved.solution.T, perturbations, "influence"), solved, residual)

@@ -20,7 +20,7 @@ from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.influence import adapted
 from metainfl.influence.continuation import removed
-from metainfl.influence.how import How, apply_inverse, examined
+from metainfl.influence.how import How, examined, solved_at_minimum
 from metainfl.influence.implicit import influence
 from metainfl.influence.options import damping_of, operator_of, solver_of
 from metainfl.problem import Perturbation, Tasks
@@ -82,7 +82,7 @@ def second_order(
 
         near, far = rate(h) - rate(-h), rate(2 * h) - rate(-2 * h)
         bends.append((8 * near - far) / (12 * h))
-    bend = -apply_inverse(problem, torch.stack(bends, dim=1), **how).solution.T
+    bend = -solved_at_minimum(problem, torch.stack(bends, dim=1), **how).solution.T
     return problem.lam + slopes + 0.5 * bend
 
 

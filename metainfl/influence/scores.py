@@ -15,7 +15,7 @@ from torch import Tensor
 from metainfl.derive.contract import contract
 from metainfl.derive.problem import Problem
 from metainfl.influence import adapted
-from metainfl.influence.how import How, apply_inverse, examined, finite
+from metainfl.influence.how import How, examined, finite, solved_at_minimum
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_problem, require_tasks
 from metainfl.problem.stacked import placing
@@ -52,6 +52,6 @@ def scores(
             slopes = problem.task_gradients(problem.lam, targets)
         else:
             slopes = adapted.loss_gradients(problem, targets)
-    solved = apply_inverse(problem, slopes.T, **how)
+    solved = solved_at_minimum(problem, slopes.T, **how)
     value = -contract(problem, solved.solution, perturbations)
     return Scores(finite(value, perturbations, "score"), solved, residual)

@@ -20,7 +20,7 @@ from torch import Tensor
 from metainfl.derive.contract import contract
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
-from metainfl.influence.how import How, apply_inverse, examined, finite
+from metainfl.influence.how import How, examined, finite, solved_at_minimum
 from metainfl.methods.implicit.relatif import slopes
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_tasks
@@ -68,7 +68,7 @@ def fast_if(
     # not cdist: its matrix form puts equal distances apart by rounding
     gaps = (features[None] - target_features[:, None]).square().sum(2)
     nearest = gaps.argsort(dim=1, stable=True)[:, :neighbours].T
-    solved = apply_inverse(problem, slopes(problem, targets).T, **how)
+    solved = solved_at_minimum(problem, slopes(problem, targets).T, **how)
     value = solved.solution.new_empty(neighbours, m)
     for t in range(m):
         kept = [perturbations[int(i)] for i in nearest[:, t]]

@@ -19,7 +19,7 @@ from metainfl.derive.cross import columns
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
-from metainfl.influence.how import How, apply_inverse, examined
+from metainfl.influence.how import How, examined, solved_at_minimum
 from metainfl.methods.implicit.influence_measure import RCOND, measured
 from metainfl.problem.asked import require_tasks
 from metainfl.problem.perturbation import Perturbation
@@ -56,6 +56,6 @@ def truncated(
         v, s, u = torch.linalg.svd(own, full_matrices=False)
         left.append(v[:, :rank] * s[:rank])
         right.append(u[:rank])
-    solved = apply_inverse(problem, torch.cat(right).T, **how).solution.T
+    solved = solved_at_minimum(problem, torch.cat(right).T, **how).solution.T
     pieces = solved.split([len(u) for u in right])
     return [-v @ x for v, x in zip(left, pieces, strict=True)]

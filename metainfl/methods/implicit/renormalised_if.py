@@ -17,7 +17,7 @@ from torch import Tensor
 from metainfl.derive.cross import columns
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
-from metainfl.influence.how import How, apply_inverse, examined
+from metainfl.influence.how import How, examined, solved_at_minimum
 from metainfl.methods.claim import claims
 from metainfl.methods.implicit.relatif import slopes, units
 from metainfl.problem import Perturbation, Tasks
@@ -43,4 +43,4 @@ def renormalised_if(
             t = int((size[:, 0] == 0).nonzero()[0])
             raise InvalidOption(f"target {t} has a gradient of zero: no direction to normalise")
         g = g / size
-    return -c @ apply_inverse(problem, g.T, **how).solution
+    return -c @ solved_at_minimum(problem, g.T, **how).solution
