@@ -27,6 +27,17 @@ from metainfl.problem.parts import require_parts
 from metainfl.problem.symmetry import Symmetry, orthonormal
 from metainfl.problem.tasks import Tasks, TaskView
 
+#: what may be set later, and what it is called where a problem is made
+PARTS = {
+    "asked_chunk": "chunk",
+    **{
+        name: name
+        for name in (
+            "tasks", "adaptation", "outer_loss", "outer_reg", "direct", "symmetry", "product", "keep",
+        )
+    },
+}  # fmt: skip
+
 
 class Definition:
     """Tasks, model, losses, adaptation and regularisers; `lam` is where influences are taken."""
@@ -99,10 +110,12 @@ class Definition:
 
     # -- where we are --------------------------------------------------------------------------
     def __setattr__(self, name: str, value: Any) -> None:
-        """Attributes are set as usual; outer_reg is checked as it was at first."""
-        if name == "outer_reg" and "memory" in self.__dict__:
-            value = self._precision(value)
-        object.__setattr__(self, name, value)
+        """Attributes are set as usual; a part of the problem is checked, and taken, as it was at first."""
+        if name in PARTS and "memory" in self.__dict__:
+            other = self.replaced(**{PARTS[name]: value})
+            object.__setattr__(self, "__dict__", vars(other))
+        else:
+            object.__setattr__(self, name, value)
 
     @property
     def lam(self) -> Tensor:
