@@ -35,6 +35,13 @@ def embedding(
             "padding_idx out and multiply by a mask, or use nn.Embedding, whose row is held constant"
         )
     _refuse(max_norm, scale_grad_by_freq)
+    return _rows(input, weight)
+
+
+def _rows(input: Tensor, weight: Tensor) -> Tensor:
+    """weight[input]; no input depends on no weight, and torch's batched derivative fails there."""
+    if not input.numel():
+        return weight.new_zeros(*input.shape, weight.shape[1])
     return F.embedding(input, weight)
 
 
@@ -62,7 +69,7 @@ def embedding_bag(
             "entries), filled up with padding_idx"
         )
     _bags(input, len(weight), mode, per_sample_weights, padding_idx)
-    rows = F.embedding(input, weight)
+    rows = _rows(input, weight)
     if padding_idx is None:
         present = torch.ones_like(input, dtype=torch.bool)
     else:

@@ -68,3 +68,35 @@ def test_gradients_that_no_objective_has_are_refused(options):
 def test_bags_by_offsets_are_refused():
     with exact_derivatives(), pytest.raises(InvalidProblem, match="bags of one length"):
         nn.EmbeddingBag(5, 3)(torch.tensor([1, 2, 3]), torch.tensor([0, 2]))
+
+
+@pytest.mark.parametrize("product", ["forward", "reverse"])
+@pytest.mark.parametrize("layer", [nn.Embedding, nn.EmbeddingBag])
+@pytest.mark.parametrize(
+    "adaptation", [mi.Unrolled(2, 0.1), mi.Proximal(2.0), mi.ProximalCG(2.0), mi.RidgeHead(1.0)]
+)
+def test_tasks_without_support_tokens_are_answered(adaptation, layer, product):
+    """Guards "cannot reshape tensor of 0 elements": zero-shot tasks of a token model, among others."""
+
+    class Words(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rows, self.head = layer(5, 3), nn.Linear(3, 2)
+
+        def forward(self, x):
+            found = self.rows(x.long())
+            return self.head((found if found.ndim == 2 else found.mean(1)).tanh())
+
+    torch.manual_seed(0)
+    x, y = torch.randint(0, 5, (3, 4, 2)).double(), torch.randn(3, 4, 2, dtype=D)
+    empty = {"support_x": x[0, :0], "support_y": y[0, :0], "query_x": x[0], "query_y": y[0]}
+    full = {"support_x": x[1], "support_y": y[1], "query_x": x[2], "query_y": y[2]}
+    p = mi.Problem(
+        Words(), mi.Tasks.ragged([empty, full]), adaptation, outer_reg=3.0, product=product
+    )
+    alone = p.replaced(tasks=mi.Tasks.ragged([empty]), outer_reg=0.0)
+    lam = p.own_start()
+    check_derivatives(p.replaced(lam=lam))
+    if not isinstance(adaptation, mi.RidgeHead):  # there theta is lam
+        plain = alone.replaced(adaptation=mi.NoAdaptation())
+        assert_close(alone.hessian(lam), plain.hessian(lam), 1e-12)
