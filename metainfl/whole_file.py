@@ -21,7 +21,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield half
         half.replace(path)
-    except BaseException:
+    except BaseException as error:
         if half.is_file():
             half.unlink()
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a write that fails does not say where
         raise

@@ -14,14 +14,14 @@ UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, e
 
 
 def unwritable(error: BaseException) -> bool:
-    """Whether a standard stream could not be written: a file of its own would have a name."""
+    """Whether a write failed of which no name is told: that of a standard stream, or of a file."""
     return isinstance(error, OSError) and error.filename is None and error.errno in UNWRITABLE
 
 
 @contextmanager
 def streams() -> Iterator[None]:
-    """Within, closed output goes nowhere; output that cannot be written ends with a sentence and status 2,
-    and without a reader with `NO_READER`. What stands in the buffer at the end counts, too.
+    """Within, closed output goes nowhere; what cannot be written ends with a sentence and status 2, output
+    without a reader with `NO_READER`. What stands in the buffer at the end counts, too.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
@@ -34,13 +34,26 @@ def streams() -> Iterator[None]:
     except OSError as error:
         if not unwritable(error):
             raise
-        # what is left in the buffer must go somewhere, or Python complains as it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if error.errno == errno.EPIPE:
-            raise SystemExit(NO_READER) from None
+        what, place = "a file of results", "make room there, or name another place"
+        if _lost():
+            what, place = "standard output", "send it to another place"
+            if error.errno == errno.EPIPE:
+                raise SystemExit(NO_READER) from None
+        why = (error.strerror or str(error)).lower()
         print(
-            f"Error: standard output cannot be written ({(error.strerror or str(error)).lower()}); send it "
-            "to another place, and run the command again",
+            f"Error: {what} cannot be written ({why}); {place}, and run the command again",
             file=sys.stderr,
         )
         raise SystemExit(2) from None
+
+
+def _lost() -> bool:
+    """Whether standard output takes no further line; what is left in its buffer goes nowhere then, or Python
+    would complain as it ends.
+    """
+    try:
+        print(flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

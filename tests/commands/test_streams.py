@@ -1,9 +1,13 @@
 """Standard output that is closed, full or not read on: a sentence or nothing, never a traceback."""
 
+import errno
 import subprocess
 import sys
 
 import pytest
+
+from metainfl.commands.streams import streams
+from metainfl.whole_file import whole_file
 
 COMMAND = f"{sys.executable} -m metainfl"
 
@@ -39,3 +43,14 @@ def test_errors_of_use_without_stderr_do_not_land_on_stdout():
 def test_nobody_reads_on(words):
     done = shell(f"set -o pipefail; {COMMAND} {words} | true")
     assert done.returncode in (0, 1, 141)
+
+
+def test_a_file_of_results_is_not_called_standard_output(tmp_path, capsys):
+    """Guards the wrong file being blamed: an error of a write does not say of what."""
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(SystemExit) as caught, streams():
+        raise full
+    assert caught.value.code == 2
+    assert "a file of results cannot be written (no space left on dev" in capsys.readouterr().err
+    with pytest.raises(OSError, match=r"page\.html"), whole_file(tmp_path / "page.html"):
+        raise full
