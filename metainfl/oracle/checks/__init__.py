@@ -2,7 +2,8 @@
 
 from metainfl.oracle.checks import contract, untouched, rows  # isort: skip
 from metainfl.oracle.checks import truth, ranking, run_truth, run_laws, run_precision  # isort: skip
-from metainfl.oracle.checks import sums, resolving, tasks, symmetries, outside, options, values  # isort: skip
+from metainfl.oracle.checks import sums, resolving, tasks, zeros, symmetries  # isort: skip
+from metainfl.oracle.checks import outside, options, values  # isort: skip
 from metainfl.oracle.checks.registry import CHECKS, Check, checks_for
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "truth",
     "untouched",
     "values",
+    "zeros",
 ]
