@@ -19,6 +19,7 @@ other, where an array turned round has the shape that is meant. `coverage` says 
     least     a single task, of one shot (a way), six outputs and 18 queries or more, and a single target;
               as many features as outputs, and as supports for classification
     stiff     total Hessian of condition 1e6, tasks that are not alike
+    pair      two tasks, and as many of everything else as there can be two of (full checks alone)
     players   six tasks: for games alone, where ceil(0.7 T), its rounding and T - 1 are three numbers
 
 Classes stand in another order in every task: nothing may be read off an instance's place.
@@ -41,8 +42,8 @@ from metainfl_reference.families import FAMILIES
 from metainfl_reference.generators import CLASSIFICATION, build
 
 DESIGNS = ("wide", "narrow", "many", "least", "stiff")
-PLAYERS = "players"
-TARGETS = {"wide": 3, "narrow": 1, "many": 17, "least": 1, PLAYERS: 2}
+PLAYERS, PAIR = "players", "pair"
+TARGETS = {"wide": 3, "narrow": 1, "many": 17, "least": 1, PLAYERS: 2, PAIR: 2}
 SAME_SPACE = ("proximal_ridge", "proximal_softmax", "maml_linear", "maml_softmax")
 EMBEDDED = ("linear_representation", "prototypes")
 STIFF = 1e6
@@ -57,7 +58,7 @@ def drawn_case(name: str, design: str, seed: int = 0) -> Case:
 
     Raises `InvalidProblem` for an unknown family or design.
     """
-    every = (*DESIGNS, PLAYERS)
+    every = (*DESIGNS, PLAYERS, PAIR)
     if name not in FAMILIES or design not in every:
         raise InvalidProblem(
             f"no case {name!r}, {design!r}: families {', '.join(FAMILIES)}; "
@@ -115,6 +116,14 @@ def _sizes(name: str, design: str, rng: np.random.Generator) -> dict[str, int]:
     if design == "least":
         s = 2 if name == "prototypes" else 1  # one shot is its prototype, whatever its weight
         return {"tasks": 1, "support": s, "query": 3 if ways else 19, "d": 6 * s, "c": 6}
+    if design == PAIR:
+        return {
+            "tasks": 2,
+            "support": 2,
+            "query": 2 if name in EMBEDDED or not ways else 1,
+            "d": 2,
+            "c": 2,
+        }
     if design == PLAYERS:
         return {"tasks": 6, "support": 4, "query": 5, "d": 3, "c": 2}
     d, c = (18, 2) if ways else (12, 3)

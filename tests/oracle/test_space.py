@@ -14,6 +14,7 @@ from metainfl.influence.implicit import influence
 from metainfl.oracle.context import Context
 from metainfl.oracle.coverage import ADAPTATIONS, ANOTHER_WAY, PROBLEM, TASKS
 from metainfl.oracle.gathered import PLAIN as LOOKED_AT
+from metainfl.oracle.gathered import gathered
 from metainfl.oracle.space import DESIGNS, EMBEDDED, drawn_case
 from metainfl.problem.adaptation import Adaptation
 from metainfl.problem.definition import Definition
@@ -251,3 +252,16 @@ def test_quick_asks_every_family_and_every_design():
     assert {d for _, d in everywhere} == set(LOOKED_AT) == set(DESIGNS) - {"stiff"}
     case, pis = ctx.space("wide")[0]
     assert len([p for p in pis if p.kind == "query"]) == len(case.perturbations(["query"]))
+
+
+@pytest.mark.parametrize("families", [("single_ridge",), ("maml_softmax",), ("prototypes",)])
+def test_two_tasks_are_asked_about_in_full(families):
+    """Guards what is wrong of exactly two tasks, which no other case has."""
+
+    def of_two(problem, pis):
+        return mi.task_if(problem, pis) * (0.5 if problem.tasks.n_tasks == 2 else 1.0)
+
+    claim = mi.Claim(families=families)
+    wrong = [e for e in gathered(Context(of_two, claim)) if e.wrong]
+    assert wrong and all("pair" in e.case.name for e in wrong)
+    assert not [e for e in gathered(Context(mi.task_if, claim)) if e.wrong]

@@ -23,6 +23,7 @@ class OwnCheck:
     run: Callable[[OwnContext], None]
 
 
+SHARE = 0.25  # of the budget, for the equations of rows that are not solved again
 OWN: dict[str, OwnCheck] = {}
 
 
@@ -69,8 +70,10 @@ def solves_its_equation(ctx: OwnContext) -> None:
     if ctx.claim.estimand != "derivative":
         raise Skipped("an equation of derivatives alone")
     rows = torch.as_tensor(ctx.ask(ctx.pis)).to(ctx.problem.lam)
-    seen = False
-    for i in ctx.few:
+    seen, few = False, ctx.few
+    for i in [*few, *(i for i in range(len(ctx.pis)) if i not in few)]:
+        if i not in few and ctx.spent > SHARE:
+            break  # those that are cheap alone: gradients are all that this takes
         ctx.in_time()
         x = ctx.again.off(rows[i])
         (b, one), (hx, other) = ctx.again.column(ctx.pis[i]), ctx.again.along(x)

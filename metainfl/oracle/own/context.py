@@ -50,7 +50,8 @@ class OwnContext:
             None if targets is None else targets.to(problem.lam.device, problem.lam.dtype)
         )
         self.again = Again(problem)
-        self.ends = time.monotonic() + 60 * minutes
+        self.began = time.monotonic()
+        self.ends = self.began + 60 * minutes
         drawn = self._drawn(np.random.default_rng(seed))
         self.pis = self._followed(drawn) if self.estimand.edit else drawn
 
@@ -138,6 +139,11 @@ class OwnContext:
     def has_time(self) -> bool:
         """Whether the budget is not spent."""
         return time.monotonic() <= self.ends
+
+    @property
+    def spent(self) -> float:
+        """The share of the budget that is spent."""
+        return (time.monotonic() - self.began) / max(self.ends - self.began, 1e-300)
 
     def in_time(self) -> None:
         """Skip what would begin after the budget is spent."""

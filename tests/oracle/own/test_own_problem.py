@@ -124,6 +124,18 @@ def test_a_wrong_one_fails_every_check_of_the_truth(method):
     assert set(TRUTH) - {"order_of_the_remainder"} <= set(failed(report)), str(report)
 
 
+def one_place_wrong(p, pis):
+    rows = exact(p, pis).clone()
+    rows[[i for i, pi in enumerate(pis) if pi.instance == 2]] = 0
+    return rows
+
+
+def test_rows_that_are_not_solved_again_are_held_to_their_equation():
+    """Guards a fault of some rows only, where a quick check solves three of them again."""
+    report = judged(one_place_wrong, problem(), claim=mi.Claim(kinds=("support", "query")))
+    assert "solves_its_equation" in failed(report), str(report)
+
+
 def test_float32_is_held_to_its_own_digits():
     single = problem(torch.float32)
     claim = mi.Claim(kinds=("task",))
