@@ -50,7 +50,7 @@ def inner_influence(problem: Problem, task: int) -> Tensor:
 def adaptation_influence(problem: Problem, influence: Tensor, targets: Tasks) -> Tensor:
     """d theta_t/d pi for influences (n, p): (targets, n, q), by one forward pass an influence."""
     lam = problem.lam
-    influence, targets = rows(influence, lam, "influence"), require_tasks(targets)
+    influence, targets = rows(influence, lam, "influence"), require_tasks(targets, lam)
     if not len(influence):  # as many numbers a target as theta has
         return parameters(problem, targets)[:, None][:, :0]
 

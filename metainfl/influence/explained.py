@@ -24,7 +24,7 @@ def slopes_of(problem: Problem, targets: Tasks, stored: Tensor) -> Tensor:
             "these influences were taken at another lam than the problem's: give it the one they were "
             "taken at, problem.replaced(lam=stored.lam)"
         )
-    targets = require_tasks(targets).to(lam.device, lam.dtype)
+    targets = require_tasks(targets, lam)
     with placing(problem, targets, "target"):
         preflight(problem, targets, "target")
         return problem.task_gradients(lam, targets)

@@ -128,7 +128,7 @@ def resolved(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
 
 def readapted(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
     """theta of each target re-adapted from each edited lam (n, p): (n, targets, q)."""
-    edits, targets = rows(edits, problem.lam, "edits"), require_tasks(targets)
+    edits, targets = rows(edits, problem.lam, "edits"), require_tasks(targets, problem.lam)
     if not len(edits):  # as many numbers a target as theta has
         return adapted.parameters(problem, targets)[None][:0]
     found = []
@@ -143,8 +143,8 @@ def target_losses(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
 
     Positive = the removed data helped: the score of a removal, without linearisation of the target.
     """
-    edits = rows(edits, problem.lam, "edits")
-    with placing(problem, require_tasks(targets), "target"):
+    edits, targets = rows(edits, problem.lam, "edits"), require_tasks(targets, problem.lam)
+    with placing(problem, targets, "target"):
         preflight(problem, targets, "target")
         before = problem.losses(problem.lam, targets)
     found = []

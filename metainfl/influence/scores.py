@@ -46,7 +46,8 @@ def scores(
     in the target's theta where that in lam is meant: kept to be compared, wrong as a derivative.
     """
     require_problem(problem)
-    residual = examined(problem, perturbations, require_tasks(targets), **how)
+    targets = require_tasks(targets, problem.lam)
+    residual = examined(problem, perturbations, targets, **how)
     with placing(problem, targets, "target"):
         if through_adaptation:
             slopes = problem.task_gradients(problem.lam, targets)

@@ -66,7 +66,7 @@ def losses_without(
         )
     else:
         end, lams = subject, resolved(subject, asked)
-    targets = require_tasks(targets).to(end.lam.device, end.lam.dtype)
+    targets = require_tasks(targets, end.lam)
     each = iter(lams)
     found = {
         chosen: end.losses(next(each) if chosen else end.lam, targets).double().cpu()

@@ -15,14 +15,14 @@ from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 
 
-def require_tasks(value: Any, name: str = "targets") -> Tasks:
-    """Tasks, and nothing that looks like them."""
+def require_tasks(value: Any, like: Tensor | None = None, name: str = "targets") -> Tasks:
+    """Tasks, and nothing that looks like them; in the precision and on the device of `like`, if given."""
     if not isinstance(value, Tasks):
         first = value[0] if isinstance(value, (list, tuple)) and value else value
         swapped = isinstance(first, Perturbation)
         more = ", which are perturbations: look at the order of the arguments" if swapped else ""
         raise InvalidTasks(f"{name} must be metainfl.Tasks, got {said(value)}{more}")
-    return value
+    return value if like is None else value.to(like.device, like.dtype)
 
 
 def require_problem(value: Any) -> None:

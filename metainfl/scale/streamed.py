@@ -66,7 +66,7 @@ def streamed(
     name = str(own).removeprefix("torch.") if dtype is None else dtype
     if not isinstance(name, str) or name not in DTYPES:
         raise InvalidOption(f"dtype is one of {', '.join(DTYPES)}, got {said(name)}")
-    require_tasks(targets)
+    targets = require_tasks(targets, subject.lam)
     path = named(path, "file", InvalidOption)
     question = _question(subject, perturbations, targets, name, block, how)
     shape = (targets.n_tasks, len(perturbations))

@@ -132,7 +132,7 @@ class Run(Trajectory):
     def _end(self, targets: Tasks) -> tuple[Problem, Tasks]:
         """The problem at the end and targets that fit it; its derivatives are looked at once a run."""
         end = self.problem()
-        targets = require_tasks(targets).to(end.lam.device, end.lam.dtype)
+        targets = require_tasks(targets, end.lam)
         with placing(end, targets, "target"):
             preflight(end, targets, "target")
         self.program.problem.derivatives_hold = True

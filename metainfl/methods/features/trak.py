@@ -55,14 +55,14 @@ def trak(
     for member in members:
         check(member.tasks, perturbations)
         preflight(member, member.tasks)
-        preflight(member, require_tasks(targets), "target")
+        preflight(member, require_tasks(targets, member.lam), "target")
     draw = torch.Generator().manual_seed(checked_seed(seed))
     kernels, qs = [], []
     for member in members:
         t, n = member.tasks, member.tasks.query_x.shape[1]
         with named():
             rows, q = gradients(member, t)
-            tested = gradients(member, targets)[0]
+            tested = gradients(member, require_tasks(targets, member.lam))[0]
         tested = tested.reshape(targets.n_tasks, -1, tested.shape[1])
         tested = (targets.view().query_weight[..., None] * tested).sum(1)
         bad = (~torch.isfinite(tested).all(1)).nonzero()

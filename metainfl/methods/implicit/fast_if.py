@@ -51,7 +51,8 @@ def fast_if(
     Equal distances keep the order of the data. `residual` is the solver's.
     """
     check(problem.tasks, perturbations)
-    n, m = len(perturbations), require_tasks(targets).n_tasks
+    targets = require_tasks(targets, problem.lam)
+    n, m = len(perturbations), targets.n_tasks
     if not 1 <= neighbours <= n:
         raise InvalidOption(f"1 to {n} neighbours can be kept, got {neighbours}")
     for name, rows, given in (

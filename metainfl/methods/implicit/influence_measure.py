@@ -58,7 +58,8 @@ def influence_measure(
     A target of several query instances is their sum. Raises `InvalidOption` for what is no query instance,
     `InvalidProblem` for a place that is not there and a loss that is no cross-entropy.
     """
-    preflight(problem, require_tasks(targets), "target")
+    targets = require_tasks(targets, problem.lam)
+    preflight(problem, targets, "target")
     slopes = problem.task_gradients(problem.lam, targets)
     return measured(problem, instances, slopes, rcond, how)
 
@@ -72,7 +73,8 @@ def fi_util(
     **how: Unpack[How],
 ) -> Tensor:
     """FI-util (n,): of the mean loss over the targets (004, Algorithm 1, with 1/|V| and not 1/n)."""
-    preflight(problem, require_tasks(targets), "target")
+    targets = require_tasks(targets, problem.lam)
+    preflight(problem, targets, "target")
     slopes = problem.task_gradients(problem.lam, targets).mean(0, keepdim=True)
     return measured(problem, instances, slopes, rcond, how)[:, 0]
 

@@ -41,7 +41,8 @@ def kfsvd(
     """
     if rank < 1:
         raise InvalidOption(f"rank must be at least 1, got {rank}")
-    preflight(problem, require_tasks(targets), "target")
+    targets = require_tasks(targets, problem.lam)
+    preflight(problem, targets, "target")
     slopes = problem.task_gradients(problem.lam, targets)
     return measured(problem, instances, slopes, rcond, how, partial(truncated, rank=rank))
 

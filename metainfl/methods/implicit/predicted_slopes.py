@@ -21,7 +21,7 @@ from metainfl.problem.tasks import Tasks, TaskView
 
 def predicted_slopes(problem: Problem, pool: Tasks) -> Tensor:
     """D loss(x, predicted label) of every query instance (T, n, p), each through its task's adaptation."""
-    require_tasks(pool, "a pool")
+    pool = require_tasks(pool, problem.lam, "a pool")
     sizes = sorted({batch.query_x.shape[1] for _, batch in pool.groups()})
     if len(sizes) > 1:
         raise InvalidTasks(

@@ -31,7 +31,8 @@ def relatif(
     problem: Problem, perturbations: Sequence[Perturbation], targets: Tasks, **how: Unpack[How]
 ) -> Tensor:
     """Slopes (n, targets); `how` is described in `metainfl.influence.how`."""
-    preflight(problem, require_tasks(targets), "target")
+    targets = require_tasks(targets, problem.lam)
+    preflight(problem, targets, "target")
     rows = influence(problem, perturbations, **how).value
     return units(rows, perturbations, "does not move lam*") @ slopes(problem, targets).T
 

@@ -34,7 +34,8 @@ def renormalised_if(
     **how: Unpack[How],
 ) -> Tensor:
     """Scores (n, targets); `how` is described in `metainfl.influence.how`."""
-    examined(problem, perturbations, require_tasks(targets), **how)
+    targets = require_tasks(targets, problem.lam)
+    examined(problem, perturbations, targets, **how)
     c = units(columns(problem, perturbations), perturbations, "has a gradient of zero")
     g = slopes(problem, targets)
     if both:

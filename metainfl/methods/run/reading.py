@@ -37,7 +37,7 @@ class Reading:
         tasks = self.program.problem.tasks
         check(tasks, self.perturbations)
         like = run.state.lam
-        self.targets = require_tasks(targets).to(like.device, like.dtype)
+        self.targets = require_tasks(targets, like)
         preflight(run.problem(), self.targets, "target")
         self.names = places.needed(self.perturbations)
         self.sums = {n: places.zeros(tasks, n, self.targets.n_tasks) for n in self.names}
