@@ -16,7 +16,7 @@ models of up to `DENSE` parameters and a solve by conjugate gradients (`inner_cg
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -38,10 +38,17 @@ DENSE = 256
 class Proximal(Adaptation):
     """Inner Newton and its implicit derivative; `rtol` is that of solves by conjugate gradients."""
 
+    inner_reg: float
+    rtol: float
+    max_steps: int
+    options: ClassVar = {
+        "inner_reg": lambda value: real(value, "inner_reg", POSITIVE),
+        "rtol": lambda value: real(value, "rtol", BELOW_ONE),
+        "max_steps": lambda value: whole(value, "max_steps", 1),
+    }
+
     def __init__(self, inner_reg: float, *, rtol: float = 1e-10, max_steps: int = 200) -> None:
-        self.inner_reg = real(inner_reg, "inner_reg", POSITIVE)
-        self.rtol = real(rtol, "rtol", BELOW_ONE)
-        self.max_steps = whole(max_steps, "max_steps", 1)
+        self.inner_reg, self.rtol, self.max_steps = inner_reg, rtol, max_steps
 
     def inner(self, s: Setting, theta: Tensor, lam: Tensor, task: TaskView) -> Tensor:
         """L_I, a scalar."""

@@ -8,7 +8,7 @@ A is d x d, shared by the c outputs, so it is inverted once a task; the same two
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -24,8 +24,11 @@ from metainfl.problem.tasks import Tasks, TaskView
 class ProximalRidge(Adaptation):
     """One d x d solve a task; torch differentiates through it, reusing its factorisation."""
 
+    inner_reg: float
+    options: ClassVar = {"inner_reg": lambda value: real(value, "inner_reg", POSITIVE)}
+
     def __init__(self, inner_reg: float) -> None:
-        self.inner_reg = real(inner_reg, "inner_reg", POSITIVE)
+        self.inner_reg = inner_reg
 
     def check(self, s: Setting, tasks: Tasks) -> None:
         """A linear model, the squared loss, numbers as targets."""

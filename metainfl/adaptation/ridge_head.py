@@ -9,7 +9,7 @@ torch never differentiates a linear solve, which it does wrongly in forward mode
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,8 +25,11 @@ class RidgeHead(Adaptation):
 
     same_space = False
 
+    inner_reg: float
+    options: ClassVar = {"inner_reg": lambda value: real(value, "inner_reg", POSITIVE)}
+
     def __init__(self, inner_reg: float) -> None:
-        self.inner_reg = real(inner_reg, "inner_reg", POSITIVE)
+        self.inner_reg = inner_reg
 
     def check(self, s: Setting, tasks: Tasks) -> None:
         """Targets are numbers."""

@@ -9,7 +9,7 @@ others); a rate of zero leaves a parameter unadapted
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.func import grad
@@ -24,9 +24,17 @@ from metainfl.problem.tasks import Tasks, TaskView
 class Unrolled(Adaptation):
     """k gradient steps; first-order MAML is not a derivative of anything and is not offered."""
 
+    steps: int
+    rate: Any  # as `rates.checked` leaves it
+    inner_reg: float
+    options: ClassVar = {
+        "steps": lambda value: whole(value, "steps", 1),
+        "rate": lambda value: checked(value),
+        "inner_reg": lambda value: real(value, "inner_reg", NOT_NEGATIVE),
+    }
+
     def __init__(self, steps: int, rate: Rate, *, inner_reg: float = 0.0) -> None:
-        self.steps, self.rate = whole(steps, "steps", 1), checked(rate)
-        self.inner_reg = real(inner_reg, "inner_reg", NOT_NEGATIVE)
+        self.steps, self.rate, self.inner_reg = steps, rate, inner_reg
 
     def check(self, s: Setting, tasks: Tasks) -> None:
         """Rates fit the model."""

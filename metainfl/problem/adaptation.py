@@ -9,8 +9,9 @@ theta(lam) there. Nothing ever holds d2 theta/d lam2.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -33,6 +34,13 @@ class Adaptation(ABC):
 
     #: theta lives in the space of lam, so |theta - lam| means something
     same_space: bool = True
+    #: how each option is checked, at first and whenever it is set later: value -> value, or its error
+    options: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Attributes are set as usual; an option as its check leaves it."""
+        check = self.options.get(name)
+        object.__setattr__(self, name, value if check is None else check(value))
 
     def n_meta(self, model: Model) -> int:
         """P."""

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import metainfl as mi
+from metainfl.errors import MetainflError
 from metainfl.influence import adapted
 from metainfl.oracle import small_case
 from metainfl.oracle.bridge import tasks_of
@@ -145,3 +146,25 @@ def test_an_inner_regulariser_is_a_positive_number(wrong):
         mi.Unrolled(1, 0.1, inner_reg=wrong)
     with pytest.raises(mi.InvalidProblem, match=r"must be real, got torch.complex"):
         mi.Unrolled(1, torch.tensor(1j))
+
+
+@pytest.mark.parametrize(
+    "made, name, value",
+    [
+        (mi.Unrolled(2, 0.1), "steps", -1),
+        (mi.Unrolled(2, 0.1), "steps", 1.5),
+        (mi.Unrolled(2, 0.1), "rate", float("nan")),
+        (mi.Unrolled(2, 0.1), "inner_reg", -1.0),
+        (mi.Proximal(1.0), "inner_reg", 0.0),
+        (mi.Proximal(1.0), "rtol", 2.0),
+        (mi.Proximal(1.0), "max_steps", 0),
+        (mi.ProximalRidge(1.0), "inner_reg", -1.0),
+        (mi.RidgeHead(1.0), "inner_reg", "much"),
+    ],
+)
+def test_an_option_that_is_set_later_is_checked_as_at_first(made, name, value):
+    """Guards steps of -1, which were none at all, without a word."""
+    before = getattr(made, name)
+    with pytest.raises(MetainflError, match=name):
+        setattr(made, name, value)
+    assert getattr(made, name) is before
