@@ -41,7 +41,7 @@ def reproduce(
         str, typer.Option(help="Where they run: loky (here), dask, dask=tcp://host:port, or ray.")
     ] = "loky",
     device: Annotated[
-        str, typer.Option(help="Where training runs are, such as cuda; 004 has none.")
+        str, typer.Option(help="Where networks are trained, such as cuda; most of 004 trains none.")
     ] = "cpu",
     markdown: Annotated[bool, typer.Option(help="Print the verdicts as a Markdown table.")] = False,
     progress: Annotated[bool, typer.Option(help="Show how far it is, on stderr.")] = True,
@@ -83,9 +83,9 @@ def reproduce(
         typer.echo("the small size reads scikit-learn's data: --data is not read", err=True)
     checked(backend)
     usable(device)
-    trains = {n: find(n).paper != "004" for n in chosen}
+    trains = {n: find(n).trains for n in chosen}
     if device != "cpu" and not any(trains.values()):
-        idle(ctx, "experiments of 004, which train no run", ("device",))
+        idle(ctx, "experiments that train no network", ("device",))
     here(ctx, jobs, 1)
     writable_folder(out, "--out")
     done = []

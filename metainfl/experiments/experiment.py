@@ -61,6 +61,7 @@ class Experiment:
     sizes     those that differ; at "medium" and "paper" it reads real data, from the data folder
     version   changes where cells of an older one mean something else
     figures   more of them by name, as the paper draws its own
+    trains    a network or a training run, which can be on another device
     """
 
     name: str
@@ -75,6 +76,7 @@ class Experiment:
     version: int = 1
     sizes: tuple[str, ...] = ("small", "paper")
     figures: Mapping[str, Plot] = field(default_factory=dict)
+    trains: bool = True
 
     def at(self, size: str) -> None:
         """`InvalidOption` where there is no such size."""

@@ -31,6 +31,12 @@ def there(tasks: Tasks) -> Tasks:
     return tasks.to(device, None if dtype is None else getattr(torch, dtype))
 
 
+def place() -> tuple[str | None, torch.dtype | None]:
+    """The device and the precision that are asked for; None: as it is."""
+    device, dtype = _place.get()
+    return device, None if dtype is None else getattr(torch, dtype)
+
+
 def run_there(recipe: Recipe) -> Recipe:
     """The recipe of a run there."""
     device, dtype = _place.get()

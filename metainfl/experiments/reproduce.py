@@ -37,7 +37,7 @@ def reproduce(
     """The result as plain data, also written to out/NAME-SIZE/result.json; cells are kept beside it.
 
     Training runs are on `device` (None: the CPU). Raises `InvalidOption` for an unknown name or size, an
-    experiment that trains none (those of 004) with a device other than the CPU, a folder in which another
+    experiment that trains nothing (most of 004) with a device other than the CPU, a folder in which another
     process is at work, and what the data readers raise.
     """
     experiment = find(name)
@@ -45,9 +45,9 @@ def reproduce(
     if device is not None:
         device = given.device(device)
         device = None if device == "cpu" else device
-        if experiment.paper == "004" and device is not None:
+        if not experiment.trains and device is not None:
             raise InvalidOption(
-                f"{name} has no training run: it is computed on the CPU, leave the device out"
+                f"{name} trains no network: it is computed on the CPU, leave the device out"
             )
     count = experiment.default_seeds(size) if seeds is None else seeds
     count = whole(count, "seeds", 1, error=InvalidOption)

@@ -44,7 +44,10 @@ SHARED = (
 LIBRARIES = tuple(os.path.dirname(str(m.__file__)) + os.sep for m in (torch, np))
 HANDLED = tuple(getattr(signal, n) for n in ("SIGALRM", "SIGINT", "SIGTERM") if hasattr(signal, n))
 GRACE = 0.5  # seconds in which a thread that was told to end may do so
-SEEN, SHORT = 3, 0.01  # after so many calls in a row that left one, such a thread is given this long
+SEEN, SHORT = (
+    3,
+    0.01,
+)  # after so many calls in a row that left one, such a thread is given this long
 #: calls in a row, of one method, that left a thread
 _LEFT = [0]
 #: what was put aside; torch.jit knows functions by `id`, which another must not inherit

@@ -162,4 +162,5 @@ EXPERIMENT = Experiment(
     figure,
     {"small": 20},
     sizes=("small",),
+    trains=False,
 )  # fmt: skip

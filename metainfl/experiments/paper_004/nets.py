@@ -2,6 +2,7 @@
 
 Digits, MNIST and EMNIST: two convolutions of stride 2, a layer, a head (Table 6), all data at each step.
 CIFAR-10: a ConvMixer of eight layers of 256 channels (Trockman and Kolter 2023), in batches of 128.
+Networks are trained, and read, on the device that is asked for (`placing`); heads are solved on the CPU.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch.nn.functional import cross_entropy as plain_cross_entropy
 from metainfl.adaptation import NoAdaptation
 from metainfl.derive.problem import Problem
 from metainfl.experiments.paper_004.single_level import single
+from metainfl.experiments.placing import place
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.model import Linear
 
@@ -75,20 +77,24 @@ def trained_with(
             net = conv_mixer(y.shape[1], seed, width, sizes["depth"])
         else:
             net = network(x.shape[-1], y.shape[1], seed, sizes["channels"], width)
+        device, dtype = place()
+        net.to(device, dtype)
+        here = next(net.parameters())
         way = torch.optim.Adam(net.parameters(), lr=sizes["rate"] / 1000)
         draw = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng():  # of dropout
             torch.manual_seed(seed)
+            x_here, y_here = x.to(here), y.to(here)
             for _ in range(sizes["steps"]):
                 some = torch.randint(len(x), (batch,), generator=draw) if batch else slice(None)
                 way.zero_grad()
-                plain_cross_entropy(net(x[some].float()), y[some].float()).backward()
+                plain_cross_entropy(net(x_here[some]), y_here[some]).backward()
                 way.step()
         net.eval()
 
         def read(inputs: Tensor) -> Tensor:
             with torch.no_grad():
-                h = torch.cat([net[:-1](part.float()) for part in inputs.split(1000)]).double()
+                h = torch.cat([net[:-1](part.to(here)) for part in inputs.split(1000)]).to(y)
             return torch.cat([h / width**0.5, h.new_ones(len(h), 1)], dim=1)
 
         head = Problem(

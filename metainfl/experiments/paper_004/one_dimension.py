@@ -114,4 +114,5 @@ EXPERIMENT = Experiment(
     figure,
     {"small": 20},
     sizes=("small",),
+    trains=False,
 )  # fmt: skip

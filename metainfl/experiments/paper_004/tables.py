@@ -99,4 +99,5 @@ EXPERIMENT = Experiment(
     tables,
     figure,
     {"small": 20},
+    trains=False,
 )  # fmt: skip

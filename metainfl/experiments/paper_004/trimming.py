@@ -126,4 +126,5 @@ EXPERIMENT = Experiment(
     {"small": 20, "paper": 30},
     version=4,
     figures={"1": drawn("linear"), "9": drawn("nonlinear")},
+    trains=False,
 )  # fmt: skip
