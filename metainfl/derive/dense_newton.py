@@ -14,15 +14,21 @@ from torch import Tensor
 from metainfl.derive.minimise import Minimisation, Objective, resolved
 from metainfl.derive.saddle import escape
 from metainfl.derive.stationary import tolerance_of
-from metainfl.derive.valley import Valley
+from metainfl.derive.valley import REACHED, Valley
 
 
 def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
     """Steps until the gradient is rounding; the account is kept in `run`."""
+    valley = Valley()
+    _steps(problem, run, max_steps, valley)
+    if not run.converged:
+        valley.back(run)
+
+
+def _steps(problem: Objective, run: Minimisation, max_steps: int, valley: Valley) -> None:
     lam = run.lam
     eps = torch.finfo(lam.dtype).eps
     value, best, size = problem.objective(lam), float("inf"), float("inf")
-    valley = Valley()
     while run.steps < max_steps:
         g = problem.gradient(lam)
         run.value, run.slope = float(value), float(g.norm())
@@ -49,6 +55,7 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
             done = False
         if done:
             if values[0] < -(eps**0.5) * top:  # stationary, and no minimum
+                valley.forget()
                 if escape(problem, run) != "left":
                     run.reason = f"a saddle that no step leaves (lowest eigenvalue {values[0]:.2g})"
                     return
@@ -60,7 +67,7 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
                 lam, best, run.steps = run.lam, float("inf"), run.steps + 1
                 value = problem.objective(lam)
                 continue
-            run.reason, run.converged = "a local minimum, to rounding", rounding
+            run.reason, run.converged = REACHED, rounding
             if endless:
                 run.reason, run.converged = _endless(g, values, vectors, sloped), False
             elif not rounding:
@@ -82,10 +89,6 @@ def dense_newton(problem: Objective, run: Minimisation, max_steps: int) -> None:
                 return
         lam = run.lam = lam + length * step
         value = problem.objective(lam)
-    if valley.lam is not None:
-        run.lam, run.value, run.blur = valley.lam, valley.value, valley.blur
-        run.reason, run.converged = "a local minimum, to rounding", True
-        return
     run.reason = f"not minimised in {max_steps} Newton steps (last step {size:.3g})"
 
 

@@ -16,15 +16,15 @@ from metainfl.errors import FarFromMinimum
 LONG = 1e-3  # of 1 + |lam|: a Newton step that is worth a word
 
 
-def tell_if_far(step: float, lam: Tensor, what: str) -> None:
-    """Warns with `what` where a Newton step (of this size relative to 1 + |lam|) from lam is long."""
+def tell_if_far(step: float, lam: Tensor, what: str, way: str) -> None:
+    """Warns with `what`, and a `way` out, where a Newton step (relative to 1 + |lam|) from lam is long."""
     if step <= LONG:
         return
     more = "" if lam.dtype == torch.float64 else ", or compute in float64"
     warnings.warn(
         f"{what}: a Newton step from lam is {step:.2g} of 1 + |lam| long, along directions of little "
         f"curvature, though the gradient is within its tolerance. What is computed at lam may be off by as "
-        f"much: call problem.solve() from lam, raise outer_reg{more}",
+        f"much: {way}{more}",
         FarFromMinimum,
         stacklevel=3,
     )

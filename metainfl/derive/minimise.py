@@ -135,7 +135,10 @@ def minimise(
             run.lam,
         )
     tell_if_far(
-        run.blur, run.lam, "metainfl.Problem.solve could not tell its end from the minimiser"
+        run.blur,
+        run.lam,
+        "problem.solve() could not tell its end from the minimiser",
+        "raise outer_reg",
     )
     return run.lam
 

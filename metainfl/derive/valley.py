@@ -14,6 +14,7 @@ from torch import Tensor
 
 from metainfl.derive.minimise import Minimisation
 
+REACHED = "a local minimum, to rounding"
 FAR = 0.1  # of 1 + |lam|: what a quadratic model is trusted for
 
 
@@ -32,7 +33,7 @@ class Valley:
         if self.lam is not None and (
             blur >= self.blur or value > self.value + 16 * eps * abs(self.value)
         ):
-            run.lam, run.value, run.blur = self.lam, self.value, self.blur
+            self.back(run)
             return False
         halved = blur <= self.blur / 2
         self.lam, self.value, self.blur, run.blur = run.lam, value, blur, blur
@@ -40,3 +41,13 @@ class Valley:
             return False
         run.lam = run.lam + along
         return True
+
+    def back(self, run: Minimisation) -> None:
+        """To where the floor was reached last, which is a minimum whatever came after; if it was."""
+        if self.lam is not None:
+            run.lam, run.value, run.blur = self.lam, self.value, self.blur
+            run.reason, run.converged = REACHED, True
+
+    def forget(self) -> None:
+        """What was reached is no minimum, or lies behind a saddle that was left."""
+        self.lam, self.value, self.blur = None, float("inf"), float("inf")

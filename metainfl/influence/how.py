@@ -130,7 +130,12 @@ def solved_at_minimum(problem: Problem, rhs: Tensor, **how: Unpack[How]) -> Solv
     if plain and damping_of(how) == 0 and not how.get("allow_nonstationary", False):
         step = inverse(problem.gradient(lam)[:, None]).solution
         size = float(step.norm() / (1 + lam.norm()))
-        tell_if_far(size, lam, "lam is not as close to a minimiser as it seems")
+        tell_if_far(
+            size,
+            lam,
+            "lam is not as close to a minimiser as it seems",
+            "call problem.solve(), raise outer_reg",
+        )
     return inverse(rhs)
 
 

@@ -112,8 +112,12 @@ class Definition:
     def __setattr__(self, name: str, value: Any) -> None:
         """Attributes are set as usual; a part of the problem is checked, and taken, as it was at first."""
         if name in PARTS and "memory" in self.__dict__:
-            other = self.replaced(**{PARTS[name]: value})
-            object.__setattr__(self, "__dict__", vars(other))
+            new = vars(self.replaced(**{PARTS[name]: value}))
+            # what is the caller's own stays; what was measured or solved of the old parts does not
+            own = {
+                k: v for k, v in vars(self).items() if k not in new and not hasattr(type(self), k)
+            }
+            object.__setattr__(self, "__dict__", {**own, **new})
         else:
             object.__setattr__(self, name, value)
 

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import metainfl as mi
+from metainfl.oracle import small_case
 from metainfl.training import Recipe, train
 from tests.helpers import assert_close
 
@@ -100,3 +101,11 @@ def test_tasks_of_another_precision_take_lam_with_them():
     p.tasks = tasks(torch.float32)
     assert p.lam.dtype == torch.float32
     assert p.gradient(p.lam).dtype == torch.float32
+
+
+def test_what_is_the_caller_s_own_stays_when_a_part_is_set():
+    """Guards an attribute of a user's that vanished with the next regulariser."""
+    problem = small_case("maml_linear").problem()
+    problem.note = "mine"
+    problem.outer_reg = 2.0
+    assert problem.note == "mine" and problem.outer_reg == 2.0
