@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
-from torch.func import jvp, vmap
+from torch.func import vmap
 
 from metainfl.training.optimisers import Moments, Optimiser, clipped
 from metainfl.training.state import State
@@ -35,29 +37,47 @@ class Update:
     def pull(self, state: State, gradient: Tensor, rate: float, bars: Bars) -> Bars:
         """Rows (m, p) for lam, moments and gradient from rows for the next lam and moments."""
         with torch.enable_grad():
-            given = [t.detach().requires_grad_() for t in (state.lam, *state.moments, gradient)]
-            lam, moments = self._step(given[0], tuple(given[1:-1]), given[-1], rate, state.steps)
-            # what does not hang on anything (no moments, a first step) has nothing to pull back
-            live = [(o, b) for o, b in zip((lam, *moments), bars, strict=True) if o.requires_grad]
-            outputs, rows = [o for o, _ in live], tuple(b for _, b in live)
-
-            def one(*v: Tensor) -> Bars:
-                return torch.autograd.grad(
-                    outputs, given, v, retain_graph=True, materialize_grads=True
-                )
-
-            if len(bars[0]) == 1:
-                return tuple(f[None] for f in one(*(b[0] for b in rows)))
-            found: Bars = vmap(one)(*rows)
-        return found
+            given, outputs = self._written_down(state, gradient, rate)
+            return _each(outputs, given, bars)
 
     def push(self, state: State, gradient: Tensor, rate: float, rows: Bars) -> Bars:
-        """Rows (n, p) for the next lam and moments from rows for lam, moments and gradient."""
-        given = (state.lam, *state.moments, gradient)
+        """Rows (n, p) for the next lam and moments from rows for lam, moments and gradient.
 
-        def step(*at: Tensor) -> tuple[Tensor, ...]:
-            lam, moments = self._step(at[0], at[1:-1], at[-1], rate, state.steps)
-            return (lam, *moments)
+        What pulls back is linear in what it is given, and the pull of that is the push: forward mode goes
+        through Python for a division, which took longer than the rest of the step.
+        """
+        with torch.enable_grad():
+            given, outputs = self._written_down(state, gradient, rate)
+            bars = [torch.zeros_like(o, requires_grad=True) for o in outputs]
+            live = [(o, b) for o, b in zip(outputs, bars, strict=True) if o.requires_grad]
+            back = torch.autograd.grad(
+                [o for o, _ in live],
+                given,
+                [b for _, b in live],
+                create_graph=True,
+                materialize_grads=True,
+            )
+            return _each(back, bars, rows)
 
-        found: Bars = vmap(lambda *v: jvp(step, given, v)[1])(*rows)
-        return tuple(f.detach() for f in found)
+    def _written_down(
+        self, state: State, gradient: Tensor, rate: float
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Lam, moments and gradient, and the next lam and moments as functions of them."""
+        given = [t.detach().requires_grad_() for t in (state.lam, *state.moments, gradient)]
+        lam, moments = self._step(given[0], tuple(given[1:-1]), given[-1], rate, state.steps)
+        return given, [lam, *moments]
+
+
+def _each(outputs: Sequence[Tensor], given: Sequence[Tensor], bars: Bars) -> Bars:
+    """Rows pulled back from outputs to what they were given, all at once."""
+    # what does not hang on anything (no moments, a first step) has nothing to pull back
+    live = [(o, b) for o, b in zip(outputs, bars, strict=True) if o.requires_grad]
+    leaves, rows = [o for o, _ in live], tuple(b for _, b in live)
+
+    def one(*v: Tensor) -> Bars:
+        return torch.autograd.grad(leaves, given, v, retain_graph=True, materialize_grads=True)
+
+    if len(bars[0]) == 1:
+        return tuple(f[None] for f in one(*(b[0] for b in rows)))
+    found: Bars = vmap(one)(*rows)
+    return found
