@@ -25,6 +25,7 @@ from metainfl.problem import Definition
 
 SLOWER = 1.3  # beyond this, more vectors in one pass are not tried
 LONG = 1.0  # seconds that one measurement may take: more tasks, or vectors, are not tried beyond
+WORK = 0.02  # seconds: a pass that takes this long and gained less than a tenth is not widened
 AGAIN = 0.5  # seconds: what takes less is timed again, since anything may have come between
 
 
@@ -84,8 +85,10 @@ def _at_once(problem: Definition, lam: Tensor, plan: Plan) -> int:
         while width <= plan.width(n):
             rows = torch.ones_like(lam).expand(width, -1) / len(lam) ** 0.5
             once = partial(_pulled, problem, lam, rows, stack, graph)
-            timed[width] = _seconds(once) / width
-            if timed[width] > SLOWER * min(timed.values()) or timed[width] * width * 4 > LONG:
+            seconds, before = _seconds(once), min(timed.values(), default=math.inf)
+            timed[width] = seconds / width
+            slower = timed[width] > SLOWER * before
+            if slower or seconds * 4 > LONG or (seconds > WORK and timed[width] > 0.9 * before):
                 break
             width *= 4
     except MetainflError:
