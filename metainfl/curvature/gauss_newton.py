@@ -8,7 +8,7 @@ and a reverse pass a task. V (p, columns) has c columns an instance; rank at mos
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -114,3 +114,18 @@ def factors(problem: Problem) -> Iterator[Tensor]:
             found += [vmap(pull)(stack.view, stack.state)] if problem.direct else []
         for weight, *blocks in zip(stack.w, *found, strict=True):
             yield weight.sqrt() * torch.cat(blocks, dim=1).detach()
+
+
+def outer(columns: Iterable[Tensor]) -> Tensor:
+    """V V' (p, p) of blocks of columns (p, n_i), such as `factors` gives, about p columns in one product."""
+    total, held = torch.zeros(()), list[Tensor]()
+    for block in columns:
+        held.append(block)
+        if sum(b.shape[1] for b in held) >= len(block):
+            total, held = total.to(block) + _squared(held), []
+    return total.to(held[0]) + _squared(held) if held else total
+
+
+def _squared(blocks: list[Tensor]) -> Tensor:
+    v = torch.cat(blocks, dim=1)
+    return v @ v.T

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from metainfl.adaptation import Prototypes, Unrolled
-from metainfl.curvature.gauss_newton import factors
+from metainfl.curvature.gauss_newton import factors, outer
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
 from metainfl.experiments.kept import trained
@@ -80,9 +80,7 @@ def _wide(end: Problem, own: Tensor, slopes: Tensor) -> dict[str, Tensor]:
 def _buffers(end: Problem, own: Tensor, slopes: Tensor) -> dict[str, Tensor]:
     """Scores from all columns of V, from its n leading directions, and from a buffer that saw them pass."""
     every = list(factors(end))
-    values, vectors = torch.linalg.eigh(
-        sum((v @ v.T for v in every), torch.zeros(len(slopes)).diag().to(own))
-    )
+    values, vectors = torch.linalg.eigh(outer(every))
     some = (values > 1e-12 * values[-1]).nonzero()[:, 0].flip(0)
     whole = vectors[:, some] * values[some].sqrt()  # orthogonal columns with the same V V'
     out = {WHOLE: own @ pseudo_inverse(whole, slopes)}
