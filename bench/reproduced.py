@@ -5,7 +5,7 @@ from pathlib import Path
 from bench.names import told
 from bench.verdicts import replaced
 from metainfl.experiments import EXPERIMENTS
-from metainfl.experiments.reproduce import results
+from metainfl.experiments.results import results
 
 PAGE = Path(__file__).parent.parent / "docs" / "reproduce.md"
 RESULTS = Path(__file__).parent / "results" / "reproduce"

@@ -12,14 +12,16 @@ from metainfl.commands.device import usable
 from metainfl.commands.options import here, idle, only
 from metainfl.commands.places import writable_folder
 from metainfl.commands.progress import bar
-from metainfl.commands.refusal import Refused, once
+from metainfl.commands.refusal import Refused
 
 
 def reproduce(
     ctx: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(help='Experiments, or "all". Without any, they are listed.'),
+        typer.Argument(
+            help='Experiments, a paper\'s (002), or "all". Without any, they are listed.'
+        ),
     ] = None,
     size: Annotated[
         str,
@@ -52,10 +54,9 @@ def reproduce(
     Writes a result and a figure an experiment, and index.html with all that the folder holds. Exit
     status: 0, or 2 when it cannot be done as given.
     """
-    from metainfl.experiments import EXPERIMENTS, find
-    from metainfl.experiments import reproduce as run
+    from metainfl.experiments import EXPERIMENTS, find, named, reproduced
     from metainfl.experiments.experiment import SIZES
-    from metainfl.experiments.reproduce import results
+    from metainfl.experiments.results import results
     from metainfl.pools import backend as pool
     from metainfl.pools import checked
     from metainfl.report.environment import environment
@@ -69,48 +70,40 @@ def reproduce(
         only(ctx, "the list of experiments", (), "name an experiment, or leave it out")
         _listed(EXPERIMENTS)
         return
-    once(names)
-    if "all" in names and len(names) > 1:
-        raise Refused('"all" has every experiment; name it alone')
-    chosen = list(EXPERIMENTS) if names == ["all"] else names
+    chosen, without = named(names), []
     for name in chosen:
-        if names != ["all"]:
+        if name in names:
             find(name).at(size)
         elif size not in find(name).sizes:
-            print(f"{name} is left out: it has no size {size}")
-    chosen = [n for n in chosen if size in find(n).sizes]
+            without.append(name)
+    chosen = [n for n in chosen if n not in without]
+    if not chosen:
+        raise Refused(f"no experiment of {', '.join(names)} has a size {size}", param_hint="--size")
+    if without:
+        typer.echo(f"without a size {size}, and left out: {', '.join(without)}", err=True)
     if size == "small" and data is not None:
         typer.echo("the small size reads scikit-learn's data: --data is not read", err=True)
     checked(backend)
     usable(device)
-    trains = {n: find(n).trains for n in chosen}
-    if device != "cpu" and not any(trains.values()):
+    if device != "cpu" and not any(find(n).trains for n in chosen):
         idle(ctx, "experiments that train no network", ("device",))
     here(ctx, jobs, 1)
     writable_folder(out, "--out")
-    done = []
-    for name in chosen:
-        watch = None
-        try:
-            with bar(progress, f"seeds of {name}") as watch, pool(backend, jobs):
-                found = run(
-                    name,
-                    size=size,
-                    out=out,
-                    seeds=seeds,
-                    data=data,
-                    jobs=jobs,
-                    device=device if trains[name] else None,
-                    tell=watch,
-                )
+    options: dict[str, Any] = {"size": size, "out": out, "seeds": seeds, "data": data}
+    done, watch = [], None
+    try:
+        unit = f"seeds of {chosen[0]}" if len(chosen) == 1 else "seeds"
+        with bar(progress, unit) as watch, pool(backend, jobs):
+            for found in reproduced(chosen, **options, jobs=jobs, device=device, tell=watch):
                 done.append(found)
-        except KeyboardInterrupt as error:
-            left = "nothing was finished yet" if watch is None else watch.left()
-            raise KeyboardInterrupt(
-                f"{left}. What was done of them is kept in {out}: the same command goes on"
-            ) from error
-        (out / "index.html").write_text(page(results(out), out, environment()), encoding="utf-8")
-    _verdicts(done, markdown)
+                text = page(results(out), out, environment())
+                (out / "index.html").write_text(text, encoding="utf-8")
+    except KeyboardInterrupt as error:
+        left = "nothing was finished yet" if watch is None else watch.left()
+        raise KeyboardInterrupt(
+            f"{left}. What was done of them is kept in {out}: the same command goes on"
+        ) from error
+    _verdicts(sorted(done, key=lambda r: chosen.index(r["name"])), markdown)
     print(f"page with tables and figures: {out / 'index.html'}")
 
 
@@ -122,7 +115,7 @@ def _listed(experiments: Mapping[str, Any]) -> None:
         for e in experiments.values()
     ]
     show(Grid(("experiment", "place", "claims", "sizes", "what"), rows, ("claims",)))
-    print("metainfl reproduce NAME runs one, metainfl reproduce all runs all of them")
+    print("metainfl reproduce NAME runs one, 002 all of that paper, and all every one of them")
 
 
 def _verdicts(results: Sequence[Mapping[str, Any]], markdown: bool) -> None:

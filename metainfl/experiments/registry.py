@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from metainfl.errors import InvalidOption
 from metainfl.experiments.experiment import Experiment
 from metainfl.experiments.paper_001 import figure1, figure2, pictures, table1
@@ -28,6 +30,7 @@ from metainfl.experiments.paper_004 import (
 from metainfl.experiments.trained import gaps
 from metainfl.numbers import said
 
+ALL = "all"
 EXPERIMENTS: dict[str, Experiment] = {
     e.name: e
     for e in (
@@ -60,6 +63,27 @@ def find(name: str) -> Experiment:
     """The experiment called `name`; `InvalidOption` with the names there are."""
     if not isinstance(name, str) or name not in EXPERIMENTS:
         raise InvalidOption(
-            f"there is no experiment {said(name)}; there are {', '.join(EXPERIMENTS)}"
+            f"there is no experiment {name if isinstance(name, str) else said(name)}; there are "
+            f"{', '.join(EXPERIMENTS)}"
         )
     return EXPERIMENTS[name]
+
+
+def named(names: Sequence[str]) -> list[str]:
+    """Names of experiments, where "all" stands for all of them, and a paper's (002) for its own.
+
+    Raises `InvalidOption` for one that is unknown, or named twice.
+    """
+    papers = {e.paper for e in EXPERIMENTS.values()}
+    found: list[str] = []
+    for name in names:
+        if name == ALL:
+            mine = list(EXPERIMENTS)
+        elif name in papers:
+            mine = [n for n, e in EXPERIMENTS.items() if e.paper == name]
+        else:
+            mine = [find(name).name]
+        if again := set(found) & set(mine):
+            raise InvalidOption(f"{sorted(again)[0]!r} is given twice: leave one out")
+        found += mine
+    return found

@@ -1,26 +1,24 @@
-"""One experiment from its cells to its verdicts: JSON, figure, and a page of all that are in a folder."""
+"""Experiments from their cells to their verdicts: JSON and figures."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from metainfl.data.locate import root_of
 from metainfl.errors import InvalidOption
-from metainfl.experiments.cells import Tell, cells
+from metainfl.experiments.cells import Asked, Tell, cells
 from metainfl.experiments.experiment import FEWEST_SEEDS, UNTOLD, Cell, Experiment
-from metainfl.experiments.registry import EXPERIMENTS, find
+from metainfl.experiments.registry import find
+from metainfl.experiments.results import Result
 from metainfl.numbers import whole
-from metainfl.plain import from_json, write_json
+from metainfl.plain import write_json
 from metainfl.pools.alone import alone
-from metainfl.pools.aside import set_aside
-from metainfl.problem.files import new_folder, place
+from metainfl.problem.files import new_folder
 from metainfl.report.environment import environment
 from metainfl.training import given
-
-Result = dict[str, Any]
-KEYS = ("name", "place", "about", "size", "seeds", "claims", "tables")  # that the page reads
 
 
 def reproduce(
@@ -40,31 +38,51 @@ def reproduce(
     experiment that trains nothing (most of 004) with a device other than the CPU, a folder in which another
     process is at work, and what the data readers raise.
     """
-    experiment = find(name)
-    experiment.at(size)
+    [found] = reproduced(
+        [name], size=size, out=out, seeds=seeds, data=data, jobs=jobs, device=device, tell=tell
+    )
+    return found
+
+
+def reproduced(
+    names: Sequence[str],
+    *,
+    size: str = "small",
+    out: str | Path,
+    seeds: int | None = None,
+    data: str | Path | None = None,
+    jobs: int = 1,
+    device: str | None = None,
+    tell: Tell = lambda done, total, what: None,
+) -> Iterator[Result]:
+    """Of several, each as its last seed ends: seeds of all of them share the `jobs`, so that none waits.
+
+    As `reproduce`; where one of them trains, those that do not are computed on the CPU.
+    """
+    experiments = [find(n) for n in names]
     if device is not None:
         device = given.device(device)
         device = None if device == "cpu" else device
-        if not experiment.trains and device is not None:
-            raise InvalidOption(
-                f"{name} trains no network: it is computed on the CPU, leave the device out"
-            )
-    count = experiment.default_seeds(size) if seeds is None else seeds
-    count = whole(count, "seeds", 1, error=InvalidOption)
-    root_of(data)  # a name that is none, before anything is written
-    folder = new_folder(out, InvalidOption) / f"{name}-{size}"
-    with alone(folder, "out"):
-        done = cells(
-            experiment,
-            size,
-            range(count),
-            folder / "cells",
-            data=data,
-            jobs=jobs,
-            tell=tell,
-            device=device,
+    if device is not None and not any(e.trains for e in experiments):
+        raise InvalidOption(
+            f"{', '.join(names)} trains no network: it is computed on the CPU, leave the device out"
         )
-        return _judged(experiment, size, done, folder)
+    for e in experiments:
+        e.at(size)
+    if seeds is not None:
+        seeds = whole(seeds, "seeds", 1, error=InvalidOption)
+    root_of(data)  # a name that is none, before anything is written
+    parent = new_folder(out, InvalidOption)
+    with ExitStack() as locks:
+        asked = []
+        for e in experiments:
+            folder = parent / f"{e.name}-{size}"
+            locks.enter_context(alone(folder, "out"))
+            count = e.default_seeds(size) if seeds is None else seeds
+            there = device if e.trains else None
+            asked.append(Asked(e, size, range(count), folder, data, there))
+        for one, done in cells(asked, jobs=jobs, tell=tell):
+            yield _judged(one.experiment, size, done, one.folder)
 
 
 def _judged(experiment: Experiment, size: str, done: list[Cell], folder: Path) -> Result:
@@ -102,27 +120,3 @@ def _draw(experiment: Experiment, done: list[Cell], folder: Path) -> None:
 
         for name, plot in plots.items():
             draw(name, plot, done, folder)
-
-
-def results(out: str | Path) -> list[Result]:
-    """All results that are in a folder, by name; a file that was cut is set aside, and told.
-
-    Folders that are no experiment's are somebody else's: nothing in them is looked at.
-    """
-    places = sorted(place(out, "folder", InvalidOption).glob("*/result.json"))
-    found = (_read(p) for p in places if p.parent.name.rpartition("-")[0] in EXPERIMENTS)
-    return [r for r in found if r is not None]
-
-
-def _read(path: Path) -> Result | None:
-    try:
-        result: Result = from_json(path.read_text())
-        missing = [k for k in KEYS if k not in result]
-        if not isinstance(result, dict) or missing:
-            raise ValueError(f"it has no {', '.join(missing)}")
-        return result
-    except (ValueError, TypeError) as error:
-        name, _, size = path.parent.name.rpartition("-")
-        again = f"metainfl reproduce {name} --size {size} makes it again from its cells"
-        set_aside(path, error, again)
-        return None

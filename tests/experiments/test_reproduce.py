@@ -11,9 +11,17 @@ from metainfl.cli import main
 from metainfl.data.locate import folders
 from metainfl.data.looked import remembered
 from metainfl.errors import InvalidOption, MissingData, SetAside
-from metainfl.experiments import EXPERIMENTS, Claim, Experiment, Verdict, reproduce
+from metainfl.experiments import (
+    EXPERIMENTS,
+    Claim,
+    Experiment,
+    Verdict,
+    named,
+    reproduce,
+    reproduced,
+)
 from metainfl.experiments.experiment import Table
-from metainfl.experiments.reproduce import results
+from metainfl.experiments.results import results
 from metainfl.metrics.intervals import interval
 from metainfl.report.reproduce_page import page
 from tests.experiments.shrunk import shrunk
@@ -58,6 +66,29 @@ def test_killed_it_goes_on(toy, tmp_path):
     assert DONE == [0, 1, 2, 3, 1, 3, 4] and found["claims"][0]["holds"] == "holds"
     again = reproduce("toy", out=tmp_path)
     assert len(DONE) == 7 and again["claims"] == found["claims"]
+
+
+def test_several_share_their_seeds(toy, tmp_path, monkeypatch):
+    """Guards a result that waits for other experiments, and seeds of several that are done twice."""
+    order, other = (
+        [],
+        replace(TOY, name="other", cell=lambda *_: order.append("cell") or {"x": 1.0}),
+    )
+    monkeypatch.setitem(EXPERIMENTS, "other", other)
+    reproduce("toy", out=tmp_path, seeds=3)
+    told = []
+    for found in reproduced(
+        ["other", "toy"], out=tmp_path, tell=lambda *at: told.append(at), seeds=3
+    ):
+        order.append(found["name"])
+    assert order == ["toy", "cell", "cell", "cell", "other"] and DONE == [0, 1, 2]
+    assert told[0] == (3, 6, "other, seed 0") and told[-1] == (6, 6, "done")
+    assert {r["name"] for r in results(tmp_path)} == {"toy", "other"}
+
+
+def test_a_paper_stands_for_its_experiments(toy):
+    assert named(["bae-gaps", "000"]) == ["bae-gaps", "toy"] and named(["all"]) == list(EXPERIMENTS)
+    assert named(["001"]) == [n for n in EXPERIMENTS if n.startswith("001")]
 
 
 def test_cells_of_another_version_are_not_used(toy, tmp_path, monkeypatch):
@@ -164,8 +195,7 @@ def test_all_says_what_it_leaves_out(toy, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(EXPERIMENTS, "one", replace(TOY, name="one", sizes=("small",)))
     options = ["--out", str(tmp_path), "--seeds", "3", "--no-progress", "--size", "paper"]
     assert run("reproduce", "all", *options) == 0
-    said = capsys.readouterr().out
-    assert "one is left out: it has no size paper" in said
+    assert "without a size paper, and left out: one" in capsys.readouterr().err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["index.html", "toy-paper"]
 
 

@@ -12,7 +12,8 @@ from metainfl.attribution import attribute, example
 from metainfl.attribution.edit import without
 from metainfl.data import read, read_cifar10, read_mnist, read_omniglot, read_tabular
 from metainfl.errors import MetainflError
-from metainfl.experiments.reproduce import reproduce, results
+from metainfl.experiments import reproduce
+from metainfl.experiments.results import results
 from metainfl.games import Utility
 from metainfl.oracle import check_method
 from metainfl.problem.files import new_folder, place, written
