@@ -7,12 +7,12 @@ from metainfl.experiments.paper_002 import (
     amounts_claims,
     amounts_moves,
     amounts_scores,
-    gauss_newton,
+    gauss_newton_claims,
     groups,
     noise_claims,
     noise_scores,
 )
-from metainfl.experiments.paper_002.mixed import REGIMES, mixed, trained
+from metainfl.experiments.paper_002.mixed import REGIMES, mixed, regimes, trained
 from metainfl.experiments.paper_002.noise_scores import (
     DOT,
     GN,
@@ -94,14 +94,15 @@ def plain(share):
 
 def noise_cells(shares, seeds=5):
     return [
-        {"tests": 32} | {r: plain(v + 0.001 * s) for r, v in zip(REGIMES, shares, strict=True)}
+        {"tests": 32}
+        | {r: plain(v + 0.001 * s) for r, v in zip(regimes("small"), shares, strict=True)}
         for s in range(seeds)
     ]
 
 
-RISING = noise_cells([0.1, 0.2, 0.3, 0.6, 0.7, 0.2, 0.3, 0.8])
-FLAT = noise_cells([0.5] * 8)
-FALLING = noise_cells([0.9, 0.5, 0.4, 0.3, 0.2, 0.8, 0.7, 0.1])
+RISING = noise_cells([0.1, 0.2, 0.3, 0.6, 0.7, 0.2, 0.25, 0.3, 0.4, 0.8])
+FLAT = noise_cells([0.5] * 10)
+FALLING = noise_cells([0.9, 0.5, 0.4, 0.3, 0.2, 0.85, 0.8, 0.7, 0.6, 0.1])
 
 
 @pytest.mark.parametrize(
@@ -183,29 +184,37 @@ def test_moves_between_numbers_of_tasks():
 
 def squares(rows):
     """Cells of correlations: eigenvalues of H a row, columns of Gauss-Newton a column, the most first."""
-    kept = gauss_newton.KEPT
+    kept = gauss_newton_claims.KEPT
     pairs = {f"{a}/{b}": v for a, r in zip(kept, rows, strict=True)
              for b, v in zip(kept, r, strict=True)}  # fmt: skip
     beside = {n: dict.fromkeys(map(str, kept), 0.1) for n in (DOT, RUN)}
-    return [{"pairs": pairs, "beside": beside}] * 5
+    return [{str(n): {"pairs": pairs, "beside": beside} for n in (16, 64)}] * 5
 
 
 @pytest.mark.parametrize(
     "judge, yes, no",
     [
         (
-            gauss_newton.diagonal,
-            [[0.9, 0.5, 0.3], [0.5, 0.8, 0.5], [0.3, 0.6, 0.5]],  # two of three
+            gauss_newton_claims.diagonal,
             [
-                [0.9, 0.5, 0.8],
-                [0.5, 0.4, 0.5],
-                [0.3, 0.5, 0.7],
-            ],  # the mean is larger, one is largest
+                [0.9, 0.5, 0.3, 0.2, 0.1],
+                [0.5, 0.8, 0.5, 0.4, 0.3],
+                [0.3, 0.5, 0.7, 0.5, 0.4],
+                [0.2, 0.4, 0.5, 0.6, 0.5],
+                [0.1, 0.3, 0.4, 0.7, 0.5],  # three of five: one beside is larger than the last two
+            ],
+            [
+                [0.9, 0.5, 0.8, 0.2, 0.1],
+                [0.5, 0.4, 0.5, 0.1, 0.1],
+                [0.3, 0.5, 0.4, 0.1, 0.1],
+                [0.1, 0.1, 0.1, 0.1, 0.2],
+                [0.1, 0.1, 0.1, 0.1, 0.7],  # the mean is larger, two are largest
+            ],
         ),
         (
-            gauss_newton.weaker,
-            [[0.1, 0.2, 0.3], [0.2, 0.4, 0.5], [0.3, 0.5, 0.9]],
-            [[0.5, 0.2, 0.9], [0.2, 0.4, 0.5], [0.1, 0.3, 0.4]],  # of H alone it is the other way
+            gauss_newton_claims.weaker,
+            [[0.1 * (i + j) for j in range(5)] for i in range(5)],
+            [[0.5 - 0.1 * i + 0.05 * j for j in range(5)] for i in range(5)],  # of H the other way
         ),
     ],
 )

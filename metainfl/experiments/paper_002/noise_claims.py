@@ -8,8 +8,7 @@ import numpy as np
 
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import Cell, Verdict
-from metainfl.experiments.paper_002.mixed import REGIMES
-from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN, shares
+from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN, shares, tried
 from metainfl.metrics.intervals import interval, paired, rank_agreement
 
 Judge = Callable[[Sequence[Cell]], Verdict]
@@ -50,9 +49,10 @@ def rises(where: str) -> Judge:
 
 def trend(kind: str, what: str = "mean") -> Judge:
     """Whether the share rises with the number of angles, or with the decay: a rank correlation a seed."""
-    steps = ["plain", *(n for n in REGIMES if kind in n)]
 
     def judge(cells: Sequence[Cell]) -> Verdict:
+        steps = ["plain", *(n for n in tried(cells) if kind in n)]
+
         def along(by: str, w: str = "mean") -> list[float]:
             each = zip(*(shares(cells, n, by, w) for n in steps), strict=True)
             return [rank_agreement(range(len(steps)), list(v)) for v in each]
@@ -67,12 +67,11 @@ def trend(kind: str, what: str = "mean") -> Judge:
 
 def fitted(cells: Sequence[Cell]) -> Verdict:
     """Whether the share falls with training accuracy, over regimes: a rank correlation a seed."""
+    names = tried(cells)
 
     def against(by: str, accuracy: str) -> list[float]:
         return [
-            rank_agreement(
-                [c[r][accuracy] for r in REGIMES], [shares([c], r, by)[0] for r in REGIMES]
-            )
+            rank_agreement([c[r][accuracy] for r in names], [shares([c], r, by)[0] for r in names])
             for c in cells
         ]
 
@@ -80,7 +79,7 @@ def fitted(cells: Sequence[Cell]) -> Verdict:
     others = ", ".join(f"{by}: {interval([-v for v in against(by, 'train')])}" for by in (DOT, RUN))
     tests = interval(against(GN, "test"))
     why = (
-        f"Over {len(REGIMES)} regimes; counted so that positive is as claimed. With the accuracy on tests "
+        f"Over {len(names)} regimes; counted so that positive is as claimed. With the accuracy on tests "
         f"the share has {tests}. By other scores: {others}."
     )
     return Verdict(telling.above(got), f"correlation {got}", why)
@@ -89,7 +88,7 @@ def fitted(cells: Sequence[Cell]) -> Verdict:
 def independent(cells: Sequence[Cell]) -> Verdict:
     """Whether counts scatter over seeds as independent tests would: what a binomial p-value assumes."""
     n, parts = cells[0]["tests"], []
-    for regime in REGIMES:
+    for regime in tried(cells):
         x = np.array(shares(cells, regime))
         spread = max(x.mean() * (1 - x.mean()), 1 / n) / n
         parts.append((x - x.mean()) ** 2 / spread * len(x) / max(len(x) - 1, 1))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from metainfl.curvature.gauss_newton import factors
+from metainfl.curvature.gauss_newton import factors, outer
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
+from metainfl.experiments.kept import step
 from metainfl.experiments.networks import accuracy
-from metainfl.experiments.paper_002.mixed import REGIMES, flat, mixed, trained
+from metainfl.experiments.paper_002.mixed import REGIMES, Mixed, flat, mixed, regimes, trained
 from metainfl.experiments.paper_002.treatments import filtered, largest
 from metainfl.metrics.detection import proper_order
 from metainfl.problem.perturbation import group, task
@@ -41,20 +44,25 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
         "tests": m.tests.n_tasks,
     }
     tests, real = flat(m, m.tests), flat(m, m.tasks.select(range(m.normal)))
-    for regime in REGIMES:
-        run, copies = trained(m, "MAML", regime)
-        end = run.problem()
-        scores = {n: summed(s, copies) for n, s in at_the_end(end, tests).items()}
-        out[regime] = {
-            "train": accuracy(end, end.lam, real),
-            "test": accuracy(end, end.lam, tests),
-            "proper": {n: in_order(s, m.normal) for n, s in scores.items()}
-            | {RUN: {"mean": float(np.mean(by_the_run(run, tests, copies, m.normal)))}},
-        }
-        if regime in SPREAD:
-            out[regime]["spread"] = _spread(
-                scores[called(GN, scores)], end.losses(end.lam, tests), m.normal
-            )
+    for regime in regimes(size):
+        out[regime] = step(regime, partial(_one, m, regime, tests, real))
+    return out
+
+
+def _one(m: Mixed, regime: str, tests: Tasks, real: Tasks) -> dict[str, Any]:
+    """Of one regime, and for some of them means and deviations of the scores."""
+    run, copies = trained(m, "MAML", regime)
+    end = run.problem()
+    scores = {n: summed(s, copies) for n, s in at_the_end(end, tests).items()}
+    out = {
+        "train": accuracy(end, end.lam, real),
+        "test": accuracy(end, end.lam, tests),
+        "proper": {n: in_order(s, m.normal) for n, s in scores.items()}
+        | {RUN: {"mean": float(np.mean(by_the_run(run, tests, copies, m.normal)))}},
+    }
+    if regime in SPREAD:
+        losses = end.losses(end.lam, tests)
+        out["spread"] = _spread(scores[called(GN, scores)], losses, m.normal)
     return out
 
 
@@ -64,9 +72,8 @@ def at_the_end(end: Problem, tests: Tasks) -> dict[str, Tensor]:
     if end.n_meta > DENSE:  # 002's way: the columns of one task after another, 1,024 kept
         buffer = buffered(factors(end), WIDE)
         return {BUFFER: own @ pseudo_inverse(buffer, slopes), DOT: own @ slopes}
-    matrix = sum((v @ v.T for v in factors(end)), torch.zeros(end.n_meta, end.n_meta).to(own))
     # the regulariser of a mean over tasks, in units of their sum
-    matrix = matrix + end.outer_reg * end.tasks.n_tasks * torch.eye(end.n_meta).to(own)
+    matrix = outer(factors(end)) + end.outer_reg * end.tasks.n_tasks * torch.eye(end.n_meta).to(own)
     spectrum = torch.linalg.eigh(matrix)
     inverse = filtered((spectrum.eigenvalues, spectrum.eigenvectors), slopes, largest(KEPT))
     return {GN: own @ inverse, DOT: own @ slopes}
@@ -115,6 +122,11 @@ def _mean(scores: Tensor) -> Tensor:
 
 def _deviation(scores: Tensor) -> Tensor:
     return scores.std(0)
+
+
+def tried(cells: Sequence[Cell]) -> list[str]:
+    """The regimes that cells have, in their order."""
+    return [n for n in REGIMES if n in cells[0]]
 
 
 def shares(cells: Sequence[Cell], where: str, by: str = GN, what: str = "mean") -> list[float]:

@@ -19,7 +19,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from metainfl.curvature import gauss_newton
+from metainfl.curvature.gauss_newton import factors, outer
 from metainfl.experiments.networks import damping
 from metainfl.problem.tasks import Tasks
 from metainfl.training import Run
@@ -32,6 +32,7 @@ class Treatments:
     """Of one trained network; the scores of its training tasks on others."""
 
     run: Run
+    kept: tuple[int, ...] = KEPT
 
     @cached_property
     def trained(self) -> Tensor:
@@ -50,9 +51,8 @@ class Treatments:
     def gauss_newton(self) -> tuple[Tensor, Tensor]:
         """The same of the Gauss-Newton matrix."""
         end = self.run.problem()
-        c = gauss_newton(end)
-        dense = c @ torch.eye(end.n_meta, dtype=end.lam.dtype)
-        found = torch.linalg.eigh((dense + dense.T) / 2)
+        dense = outer(factors(end)) + end.outer_reg * torch.eye(end.n_meta).to(end.lam)
+        found = torch.linalg.eigh(dense)
         return found.eigenvalues, found.eigenvectors
 
     @property
@@ -67,9 +67,9 @@ class Treatments:
             "exact": lambda b: filtered(self.spectrum, b, lambda v: 1 / v),
             "pruned, all": lambda b: filtered(self.spectrum, b, _positive),
         }
-        for n in KEPT:
+        for n in self.kept:
             out[f"pruned, {n}"] = lambda b, n=n: filtered(self.spectrum, b, largest(n))  # type: ignore[misc]
-        for n in KEPT:
+        for n in self.kept:
             out[f"Gauss-Newton, {n}"] = lambda b, n=n: filtered(self.gauss_newton, b, largest(n))  # type: ignore[misc]
         out["damped"] = lambda b: filtered(self.spectrum, b, lambda v: 1 / (v + d))
         out["dot product"] = lambda b: b
