@@ -1,4 +1,4 @@
-"""Numbers as a user gives them, of any library: one check each for real, whole and seeds of generators.
+"""Numbers as a user gives them, of any library: one check each for real, whole, yes or no, and seeds.
 
 What is none is refused by its name and with what it should be, in the error type of the room that asks.
 """
@@ -63,6 +63,20 @@ def whole(
     if (least is not None and found < least) or (most is not None and found > most):
         raise error(told)
     return found
+
+
+def flag(value: Any, name: str, error: type[MetainflError] = InvalidProblem) -> bool:
+    """Yes or no: True, False, 0 or 1 of any library. A word would count as yes, "no" too."""
+    told = f"{name} must be True or False, got {said(value)}"
+    if isinstance(value, (str, bytes)):
+        raise error(told)
+    try:
+        found = float(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as why:
+        raise error(told) from why
+    if found not in (0.0, 1.0):
+        raise error(told)
+    return bool(found)
 
 
 def seed(value: Any, error: type[MetainflError] = InvalidProblem) -> int:

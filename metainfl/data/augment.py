@@ -14,7 +14,7 @@ from torch import Tensor
 from metainfl.data.seeds import generator, whole
 from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
-from metainfl.numbers import real
+from metainfl.numbers import flag, real
 from metainfl.problem.tasks import Tasks
 
 
@@ -69,7 +69,7 @@ def rotated_copies(
     influence is the original task's. Inputs must be images (T, n, c, h, w); rotate before making
     features. Angles of task k depend on the seed and k alone.
     """
-    angles = whole(angles, "angles")
+    angles, keep = whole(angles, "angles"), flag(keep, "keep", InvalidTasks)
     fit = ("a number of radians from 0 on", lambda v: 0 <= v < math.inf)
     largest = real(largest, "largest", fit, InvalidTasks)
     if tasks.query_x.ndim != 5:

@@ -11,6 +11,7 @@ from metainfl.data.full import full, within
 from metainfl.data.seeds import whole
 from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import flag
 from metainfl.problem.magnitude import divisor
 
 _AT_ONCE = 1024  # images in flight: Omniglot's 105 x 105 in double precision are 90 MB
@@ -33,6 +34,7 @@ def pixels(
     `invert` gives 1 - x (Omniglot: ink becomes 1), `grey` the mean of the colours. `InvalidTasks` for what
     does not lie in 0..top.
     """
+    invert, grey = flag(invert, "invert", InvalidTasks), flag(grey, "grey", InvalidTasks)
     if x.ndim == 3:
         x = x[..., None]
     if x.ndim != 4 or x.shape[-1] not in (1, 3, 4):

@@ -22,6 +22,7 @@ from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import MetainflError, NotFinite, NotStationary
 from metainfl.influence.options import How, damping_of, operator_of, require_options, solver_of
+from metainfl.influence.own_parts import solved
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_problem
 from metainfl.problem.stacked import placing
@@ -116,7 +117,7 @@ def inverse_of(problem: Problem, how: How) -> Callable[[Tensor], SolveResult]:
     solver = solver_of(operator, how)
     if isinstance(solver, Dense):
         return solver.factor(operator).solve
-    return lambda rhs: solver(operator, rhs)
+    return lambda rhs: solved(solver, operator, rhs)
 
 
 def solved_at_minimum(problem: Problem, rhs: Tensor, **how: Unpack[How]) -> SolveResult:

@@ -10,7 +10,8 @@ from metainfl.curvature import Curvature, exact
 from metainfl.curvature import __all__ as CURVATURES
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
-from metainfl.numbers import NOT_NEGATIVE, real
+from metainfl.influence.own_parts import operator_by
+from metainfl.numbers import NOT_NEGATIVE, flag, real
 from metainfl.problem.given import said
 from metainfl.solve import Dense, Solver, Structured
 from metainfl.solve import __all__ as SOLVERS
@@ -27,8 +28,8 @@ class How(TypedDict, total=False):
 
 
 def require_options(how: Mapping[str, object]) -> None:
-    """`InvalidOption` for an option that there is not (a misspelt one would change nothing), and for a solver
-    or curvature that is none.
+    """`InvalidOption` for an option that there is not (a misspelt one would change nothing), and for a
+    solver, a curvature or a yes or no that is none.
     """
     names = list(How.__annotations__)
     for name in how:
@@ -50,6 +51,7 @@ def require_options(how: Mapping[str, object]) -> None:
             f"curvature is a function of a problem, such as metainfl.curvature.{own}; got "
             f"{said(curvature)}"
         )
+    flag(how.get("allow_nonstationary", False), "allow_nonstationary", InvalidOption)
 
 
 def damping_of(how: Mapping[str, Any]) -> float:
@@ -59,15 +61,7 @@ def damping_of(how: Mapping[str, Any]) -> float:
 
 def operator_of(problem: Problem, how: Mapping[str, Any]) -> SymmetricOperator:
     """C + damping, of the curvature asked for."""
-    curvature = how.get("curvature", exact)
-    found = curvature(problem)
-    if not all(hasattr(found, name) for name in ("damped", "dense", "size")):
-        raise InvalidOption(
-            f"curvature must return a metainfl.solve.operator.SymmetricOperator, got {said(found)}: "
-            "metainfl.curvature.exact is one that does"
-        )
-    operator: SymmetricOperator = found.damped(damping_of(how))
-    return operator
+    return operator_by(how.get("curvature", exact), problem).damped(damping_of(how))
 
 
 def solver_of(operator: SymmetricOperator, how: Mapping[str, Any]) -> Solver:

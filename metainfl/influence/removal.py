@@ -23,6 +23,7 @@ from metainfl.influence.continuation import removed
 from metainfl.influence.how import How, examined, solved_at_minimum
 from metainfl.influence.implicit import influence
 from metainfl.influence.options import damping_of, operator_of, solver_of
+from metainfl.influence.own_parts import solved
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_problem, require_tasks, rows
 from metainfl.problem.perturbation import parts
@@ -113,7 +114,7 @@ def newton(
             h = curvature - before.hessian(lam) + after.hessian(lam)
             exact_ = SymmetricOperator(len(h), h.__matmul__, lam, h, flat=problem.tangent())
             operator = exact_.damped(damping_of(how))
-        moved.append(lam - solver_of(operator, how)(operator, g[:, None]).solution[:, 0])
+        moved.append(lam - solved(solver_of(operator, how), operator, g[:, None]).solution[:, 0])
     return torch.stack(moved)
 
 

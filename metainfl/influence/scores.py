@@ -14,8 +14,10 @@ from torch import Tensor
 
 from metainfl.derive.contract import contract
 from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidOption
 from metainfl.influence import adapted
 from metainfl.influence.how import How, examined, finite, solved_at_minimum
+from metainfl.numbers import flag
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_problem, require_tasks
 from metainfl.problem.stacked import placing
@@ -46,6 +48,7 @@ def scores(
     in the target's theta where that in lam is meant: kept to be compared, wrong as a derivative.
     """
     require_problem(problem)
+    through_adaptation = flag(through_adaptation, "through_adaptation", InvalidOption)
     targets = require_tasks(targets, problem.lam)
     residual = examined(problem, perturbations, targets, **how)
     with placing(problem, targets, "target"):

@@ -19,6 +19,7 @@ from torch.func import vjp, vmap
 
 from metainfl.kronecker.fisher import Fisher, output_factors
 from metainfl.kronecker.layers import LinearLayers
+from metainfl.numbers import flag
 from metainfl.problem.losses import Loss
 
 Block = tuple[Tensor, Tensor, Tensor]  # Q_A (in, in), Q_G (out, out), S (in, out)
@@ -31,6 +32,9 @@ class Recipe:
     fisher: Fisher = "type-2"
     corrected: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "corrected", flag(self.corrected, "corrected"))
 
 
 def blocks(

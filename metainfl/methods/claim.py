@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
 from metainfl.errors import InvalidProblem
-from metainfl.numbers import BELOW_ONE, POSITIVE, real, said
+from metainfl.numbers import BELOW_ONE, POSITIVE, flag, real, said
 from metainfl.problem.perturbation import KINDS
 
 Accuracy = Literal["exact", "rank"] | float
@@ -40,6 +40,7 @@ class Claim:
             real(self.accuracy, "a claimed relative tolerance", BELOW_ONE)
         elif self.accuracy not in ("exact", "rank"):
             raise InvalidProblem(f"accuracy is 'exact', 'rank' or a number, got {self.accuracy!r}")
+        flag(self.deterministic, "deterministic")
         if real(self.sign, "sign") not in (1, -1):
             raise InvalidProblem(f"sign is 1 or -1, got {said(self.sign)}")
         if not isinstance(self.scale, str):

@@ -12,6 +12,7 @@ from torch import Tensor
 from metainfl.derive.failure import named
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import flag
 from metainfl.problem import FromModule
 
 
@@ -21,7 +22,7 @@ def used_last(problem: Problem, *, frozen: bool = False) -> str:
     `frozen`: layers count whose parameters are not in lam. Raises `InvalidProblem` where the outputs
     depend on no parameter.
     """
-    model = problem.setting.model
+    frozen, model = flag(frozen, "frozen"), problem.setting.model
     assert isinstance(model, FromModule)
     own = model.parameters()
     leaves = {n: t.clone().requires_grad_() for n, t in own.items() if t.is_floating_point()}

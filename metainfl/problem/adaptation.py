@@ -9,13 +9,13 @@ theta(lam) there. Nothing ever holds d2 theta/d lam2.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from metainfl.checked import Checked
 from metainfl.problem.losses import Loss
 from metainfl.problem.model import Model
 from metainfl.problem.tasks import Tasks, TaskView
@@ -29,24 +29,17 @@ class Setting:
     inner_loss: Loss
 
 
-class Adaptation(ABC):
+class Adaptation(Checked, ABC):
     """How a task's parameters come from lam."""
 
     #: theta lives in the space of lam, so |theta - lam| means something
     same_space: bool = True
-    #: how each option is checked, at first and whenever it is set later: value -> value, or its error
-    options: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Attributes are set as usual; an option as its check leaves it."""
-        check = self.options.get(name)
-        object.__setattr__(self, name, value if check is None else check(value))
 
     def n_meta(self, model: Model) -> int:
         """P."""
         return model.n_params
 
-    def check(self, s: Setting, tasks: Tasks) -> None:  # noqa: B027  (nothing to check by default)
+    def check(self, s: Setting, tasks: Tasks) -> None:
         """Raise `InvalidProblem` or `InvalidTasks` where model, loss or tasks do not suit it."""
 
     def prepare(self, s: Setting, lam: Tensor, tasks: TaskView) -> Any:

@@ -8,10 +8,12 @@ faster, their condition number estimated by a few inverse iterations with the fa
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from metainfl.solve import given
 from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.refuse import floor, refuse
@@ -29,6 +31,9 @@ class Dense(Factoring):
     `definite=False` negative eigenvalues are taken as they are, as at a state that is no minimum; only
     one that is zero to rounding is refused.
     """
+
+    definite: bool
+    options: ClassVar = {"definite": lambda v: given.yes_or_no(v, "definite")}
 
     def __init__(self, *, definite: bool = True) -> None:
         self.definite = definite

@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from metainfl.checked import Checked
 from metainfl.errors import Interrupted, InvalidOption, NotConverged
 from metainfl.solve.finite import finite_columns
 from metainfl.solve.operator import SymmetricOperator
@@ -41,7 +42,7 @@ class Inverse(SymmetricOperator):
         return self.solve(b.reshape(self.size, -1)).solution.reshape(b.shape)
 
 
-class Factoring(ABC):
+class Factoring(Checked, ABC):
     """A solver: `factor(a)` is A's inverse, and `solver(a, b)` applies it once."""
 
     def factor(self, a: SymmetricOperator) -> Inverse:

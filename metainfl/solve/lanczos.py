@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from metainfl.errors import InvalidOption, NotConverged
+from metainfl.solve import given
 from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.result import SolveResult
@@ -19,6 +22,17 @@ class Lanczos(Factoring):
     largest eigenvalue raise `NotConverged` unless `allow_unconverged`; the result says which it was.
     """
 
+    rank: int
+    steps: int | None
+    rtol: float
+    allow_unconverged: bool
+    options: ClassVar = {
+        "rank": lambda v: given.count(v, "rank", 1),
+        "steps": lambda v: given.count_or_none(v, "steps", 1),
+        "rtol": lambda v: given.share(v, "rtol"),
+        "allow_unconverged": lambda v: given.yes_or_no(v, "allow_unconverged"),
+    }
+
     def __init__(
         self,
         rank: int,
@@ -27,18 +41,20 @@ class Lanczos(Factoring):
         rtol: float = 1e-3,
         allow_unconverged: bool = False,
     ) -> None:
-        if rank < 1:
-            raise InvalidOption(f"rank must be at least 1, got {rank}")
-        if steps is not None and steps < rank:
-            raise InvalidOption(f"{rank} pairs need at least as many steps, got {steps}")
-        if not 0 < rtol < 1:
-            raise InvalidOption(f"rtol lies between 0 and 1, got {rtol}")
-        self.rank, self.steps, self.rtol = rank, steps or 3 * rank + 10, rtol
+        self.rank, self.steps, self.rtol = rank, steps, rtol
         self.allow_unconverged = allow_unconverged
+        self._products()
+
+    def _products(self) -> int:
+        """How many products each run takes."""
+        if self.steps is not None and self.steps < self.rank:
+            raise InvalidOption(f"{self.rank} pairs need at least as many steps, got {self.steps}")
+        return self.steps or 3 * self.rank + 10
 
     def prepared(self, a: SymmetricOperator) -> Solve:
         """The pairs."""
-        s = leading(a, self.rank, self.steps)
+        steps = self._products()
+        s = leading(a, self.rank, steps)
         worst = float((s.residuals / s.values.abs().max().clamp(min=1e-300)).max())
         good = s.whole or worst <= self.rtol
         note = more_than_asked(len(s.values), min(self.rank, a.rank))
@@ -49,7 +65,7 @@ class Lanczos(Factoring):
             if not good and not self.allow_unconverged:
                 raise NotConverged(
                     f"Lanczos found its {len(s.values)} leading pairs to a residual of {worst:.2g} of the "
-                    f"largest eigenvalue (wanted {self.rtol:.1g}); raise steps ({self.steps}), or pass "
+                    f"largest eigenvalue (wanted {self.rtol:.1g}); raise steps ({steps}), or pass "
                     "allow_unconverged=True",
                     result,
                 )

@@ -9,13 +9,13 @@ noise from the spread of the repeats.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from metainfl.errors import Interrupted, InvalidOption, NotConverged
-from metainfl.numbers import POSITIVE, real, whole
-from metainfl.numbers import seed as checked_seed
+from metainfl.errors import Interrupted, NotConverged
+from metainfl.solve import given
 from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.result import SolveResult, relative_residual
@@ -28,6 +28,23 @@ class LiSSA(Factoring):
     raises `Interrupted` with the mean of the finished repeats.
     """
 
+    batch: int
+    depth: int
+    scale: float
+    repeats: int
+    seed: int
+    rtol: float
+    allow_unconverged: bool
+    options: ClassVar = {
+        "batch": lambda v: given.count(v, "batch", 1),
+        "depth": lambda v: given.count(v, "depth", 1),
+        "scale": lambda v: given.positive(v, "scale"),
+        "repeats": lambda v: given.count(v, "repeats", 1),
+        "seed": given.seed,
+        "rtol": lambda v: given.positive(v, "rtol"),
+        "allow_unconverged": lambda v: given.yes_or_no(v, "allow_unconverged"),
+    }
+
     def __init__(
         self,
         *,
@@ -39,12 +56,8 @@ class LiSSA(Factoring):
         rtol: float = 1e-2,
         allow_unconverged: bool = False,
     ) -> None:
-        self.batch = whole(batch, "batch", 1, error=InvalidOption)
-        self.depth = whole(depth, "depth", 1, error=InvalidOption)
-        self.repeats = whole(repeats, "repeats", 1, error=InvalidOption)
-        self.scale = real(scale, "scale", POSITIVE, InvalidOption)
-        self.rtol = real(rtol, "rtol", ("positive", lambda v: v > 0), InvalidOption)
-        self.seed, self.allow_unconverged = checked_seed(seed, InvalidOption), allow_unconverged
+        self.batch, self.depth, self.repeats, self.scale = batch, depth, repeats, scale
+        self.rtol, self.seed, self.allow_unconverged = rtol, seed, allow_unconverged
 
     def prepared(self, a: SymmetricOperator) -> Solve:
         """Nothing is shared between right-hand sides but A."""

@@ -15,6 +15,7 @@ import math
 import torch
 
 from metainfl.errors import InvalidOption, SingularHessian
+from metainfl.solve import given
 from metainfl.solve.lissa import LiSSA
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.spectrum import lanczos
@@ -39,10 +40,9 @@ def lissa_for(
     Raises `SingularHessian` where an eigenvalue seen is not positive, and `InvalidOption` where more than
     `most` steps would be needed.
     """
-    if draws < 1:
-        raise InvalidOption(f"at least one batch is drawn, got {draws}")
-    if not 0 < rtol < 1:
-        raise InvalidOption(f"rtol lies between 0 and 1, got {rtol}")
+    draws, steps = given.count(draws, "draws", 1), given.count(steps, "steps", 1)
+    batch, most = given.count(batch, "batch", 1), given.count(most, "most", 1)
+    rtol, seed = given.share(rtol, "rtol"), given.seed(seed)
     inside = a.restricted()
     whole = lanczos(inside, min(steps, inside.rank))
     low = max(whole.low, a.low or -math.inf) if not whole.whole else whole.low

@@ -9,12 +9,13 @@ A is positive semi-definite; without it the Lanczos estimate is used, which may 
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from metainfl.errors import Interrupted, InvalidOption, NotConverged
-from metainfl.numbers import POSITIVE, real, whole
+from metainfl.errors import Interrupted, NotConverged
+from metainfl.solve import given
 from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.refuse import floor, refuse
@@ -28,6 +29,23 @@ class Neumann(Factoring):
     With `terms`, falling short of `rtol` raises `NotConverged` unless `allow_unconverged`.
     """
 
+    terms: int | None
+    rtol: float
+    scale: float | None
+    low: float | None
+    lanczos_steps: int
+    allow_unconverged: bool
+    max_terms: int
+    options: ClassVar = {
+        "terms": lambda v: given.count_or_none(v, "terms", 0),
+        "rtol": lambda v: given.share(v, "rtol", one=True),
+        "scale": lambda v: given.positive_or_none(v, "scale"),
+        "low": lambda v: given.positive_or_none(v, "low"),
+        "lanczos_steps": lambda v: given.count(v, "lanczos_steps", 1),
+        "allow_unconverged": lambda v: given.yes_or_no(v, "allow_unconverged"),
+        "max_terms": lambda v: given.count(v, "max_terms", 1),
+    }
+
     def __init__(
         self,
         *,
@@ -39,14 +57,6 @@ class Neumann(Factoring):
         allow_unconverged: bool = False,
         max_terms: int = 100_000,
     ) -> None:
-        if terms is not None:
-            terms = whole(terms, "terms", 0, error=InvalidOption)
-        rtol = real(rtol, "rtol", ("a number between 0 and 1", lambda v: 0 < v <= 1), InvalidOption)
-        for name, value in (("scale", scale), ("low", low)):
-            if value is not None:
-                real(value, name, POSITIVE, InvalidOption)
-        for name, value in (("lanczos_steps", lanczos_steps), ("max_terms", max_terms)):
-            whole(value, name, 1, error=InvalidOption)
         self.terms, self.rtol, self.scale, self.low = terms, rtol, scale, low
         self.lanczos_steps, self.max_terms = lanczos_steps, max_terms
         self.allow_unconverged = allow_unconverged

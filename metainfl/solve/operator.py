@@ -46,8 +46,14 @@ class SymmetricOperator:
         if not v.numel():
             return v.clone()
         self.products += 1 if v.ndim == 1 else v.shape[1]
+        found = self._apply(v) if self._dense is None else self._dense @ v
+        if found.shape != v.shape:
+            raise InvalidOption(
+                f"a product of the curvature matrix must have the shape of what it is applied to, "
+                f"{tuple(v.shape)}, got {tuple(found.shape)}"
+            )
         return finite_columns(
-            self._apply(v) if self._dense is None else self._dense @ v,
+            found,
             "product of the curvature matrix",
             "look at the scale of the loss at lam, or compute in float64",
         )

@@ -9,16 +9,62 @@ by         the inverse of another curvature that has one, EK-FAC say
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from metainfl.errors import InvalidOption
-from metainfl.numbers import seed as checked_seed
+from metainfl.errors import InvalidOption, MetainflError
+from metainfl.numbers import POSITIVE, real, said
+from metainfl.solve import given
+from metainfl.solve.finite import finite_columns
 from metainfl.solve.operator import SymmetricOperator
 from metainfl.solve.refuse import refusal_of
 
 Preconditioner = Callable[[SymmetricOperator], Callable[[Tensor], Tensor]]
+
+
+def made(value: Any) -> Preconditioner:
+    """A preconditioner, as `CG` takes it."""
+    if not callable(value):
+        raise InvalidOption(
+            "preconditioner is a function of the curvature matrix, such as "
+            f"metainfl.solve.precondition.jacobi, or None; got {said(value)}"
+        )
+    found: Preconditioner = value
+    return found
+
+
+def applied(own: Preconditioner, a: SymmetricOperator) -> Callable[[Tensor], Tensor]:
+    """Its approximate inverse of A; `InvalidOption` where a user's own is no function of residuals (p, k)."""
+    takes = "a preconditioner is a function of A that returns a function of residuals (p, k)"
+    try:
+        inverse = own(a)
+    except (MetainflError, MemoryError):
+        raise
+    except Exception as error:  # it is the user's function, and may raise anything
+        raise InvalidOption(
+            f"{takes}; given A, this one raised {type(error).__name__}: {error}"
+        ) from error
+    if not callable(inverse):
+        raise InvalidOption(f"{takes}; given A, this one returned {said(inverse)}")
+
+    def checked(r: Tensor) -> Tensor:
+        try:
+            found = inverse(r)
+        except (MetainflError, MemoryError):
+            raise
+        except Exception as error:
+            raise InvalidOption(
+                f"{takes}; given residuals {tuple(r.shape)}, it raised {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(found, Tensor) or found.shape != r.shape:
+            raise InvalidOption(
+                f"{takes} and leaves their shape {tuple(r.shape)}; this one returned {said(found)}"
+            )
+        return finite_columns(found.to(r), "preconditioned residual", "look at the preconditioner")
+
+    return checked
 
 
 def jacobi(a: SymmetricOperator) -> Callable[[Tensor], Tensor]:
@@ -35,13 +81,12 @@ def nystrom(rank: int, low: float, *, seed: int = 0) -> Preconditioner:
     That is outer_reg plus damping. Right for every rank; useful when rank exceeds the number of
     eigenvalues well above `low`. Deterministic by seed.
     """
-    if rank < 1:
-        raise InvalidOption(f"rank must be at least 1, got {rank}")
-    if not low > 0:
-        raise InvalidOption(f"low must be positive (outer_reg + damping), got {low}")
+    rank, seed = given.count(rank, "rank", 1), given.seed(seed)
+    wish = "positive and finite (outer_reg + damping)", POSITIVE[1]
+    low = real(low, "low", wish, InvalidOption)
 
     def make(a: SymmetricOperator) -> Callable[[Tensor], Tensor]:
-        generator = torch.Generator().manual_seed(checked_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
         shape = (a.size, min(rank, a.rank))
         test = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").to(a.like)
         test = torch.linalg.qr(a.off(test))[0]

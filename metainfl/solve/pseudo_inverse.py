@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from metainfl.errors import InvalidOption
+from metainfl.solve import given
 from metainfl.solve.dense import eigen
 from metainfl.solve.inverse import Factoring, Solve
 from metainfl.solve.operator import SymmetricOperator
@@ -19,17 +22,26 @@ class PseudoInverse(Factoring):
     Negative eigenvalues are dropped with the small ones (002, section 5.1).
     """
 
+    rtol: float | None
+    keep: int | None
+    options: ClassVar = {
+        "rtol": lambda v: v if v is None else given.share(v, "rtol", zero=True, one=True),
+        "keep": lambda v: given.count_or_none(v, "keep", 1),
+    }
+
     def __init__(self, *, rtol: float | None = None, keep: int | None = None) -> None:
-        if (rtol is None) == (keep is None):
-            raise InvalidOption("give either rtol or keep")
-        if keep is not None and keep < 1:
-            raise InvalidOption(f"keep must be at least 1, got {keep}")
-        if rtol is not None and not 0 <= rtol <= 1:
-            raise InvalidOption(f"rtol lies between 0 and 1, got {rtol}")
         self.rtol, self.keep = rtol, keep
+        self._require_one()
+
+    def _require_one(self) -> None:
+        if (self.rtol is None) == (self.keep is None):
+            raise InvalidOption(
+                f"give either rtol or keep, the other None; got rtol {self.rtol} and keep {self.keep}"
+            )
 
     def prepared(self, a: SymmetricOperator) -> Solve:
         """The kept eigenpairs."""
+        self._require_one()
         values, vectors = eigen(a)
         if self.keep is not None:
             asked = self.keep

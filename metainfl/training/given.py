@@ -29,6 +29,11 @@ def number(value: Any, what: str, wish: numbers.Wish = ANY) -> float:
     return numbers.real(value, what, wish, InvalidRecipe)
 
 
+def yes_or_no(value: Any, what: str) -> bool:
+    """True or False, of any library."""
+    return numbers.flag(value, what, InvalidRecipe)
+
+
 def rates(value: Any, steps: int) -> float | tuple[float, ...]:
     """One number, or one a step."""
     if callable(value):

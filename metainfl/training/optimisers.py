@@ -17,7 +17,7 @@ from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
 from metainfl.numbers import FINITE, NOT_NEGATIVE, POSITIVE
-from metainfl.training.given import number
+from metainfl.training.given import number, yes_or_no
 
 Moments = tuple[Tensor, ...]
 
@@ -58,6 +58,7 @@ class SGD:
     def __post_init__(self) -> None:
         _not_negative(self, "momentum", "weight_decay")
         number(self.dampening, "dampening", FINITE)
+        _yes_or_no(self, "nesterov", "decoupled")
         if self.nesterov and not (self.momentum > 0 and self.dampening == 0):
             raise InvalidRecipe("nesterov needs a positive momentum and no dampening")
 
@@ -105,6 +106,7 @@ class Adam:
             number(getattr(self, name), name, ("a number in [0, 1)", lambda v: 0 <= v < 1))
         wish = "positive (at 0 a unit without a gradient divides 0 by 0)", POSITIVE[1]
         number(self.eps, "eps", wish)
+        _yes_or_no(self, "eps_inside_root", "decoupled")
 
     @property
     def n_moments(self) -> int:
@@ -165,3 +167,8 @@ def _decayed(
 def _not_negative(optimiser: object, *names: str) -> None:
     for name in names:
         number(getattr(optimiser, name), name, NOT_NEGATIVE)
+
+
+def _yes_or_no(optimiser: object, *names: str) -> None:
+    for name in names:
+        yes_or_no(getattr(optimiser, name), name)

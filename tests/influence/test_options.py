@@ -20,7 +20,7 @@ WRONG = (
     ({"solver": 3}, r"metainfl.solve.Dense\(\) say, or None"),
     ({"curvature": "gaus_newton"}, "metainfl.curvature.gauss_newton"),
     ({"curvature": None}, "curvature is a function of a problem"),
-    ({"curvature": lambda problem: torch.eye(3)}, "must return a metainfl.solve.operator"),
+    ({"curvature": lambda problem: torch.eye(3)}, "returns a metainfl.solve.operator"),
     ({"damping": None}, "damping must be finite and not negative, got NoneType"),
     ({"damping": "a"}, "damping must be"),
     ({"damping": 1j}, "damping must be"),

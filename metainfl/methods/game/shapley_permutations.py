@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from metainfl.errors import InvalidOption
 from metainfl.games.account import Mean
 from metainfl.games.asking import Asking
 from metainfl.games.estimate import Estimate
@@ -19,6 +20,7 @@ from metainfl.games.game import Array, Game
 from metainfl.games.samplers import Orders, all_orders, draw_orders
 from metainfl.games.sampling import sample, wanted
 from metainfl.games.stop import Stop
+from metainfl.numbers import flag
 
 
 def shapley_permutations(
@@ -33,6 +35,7 @@ def shapley_permutations(
 
     Errors are those of a mean over orders, or over pairs.
     """
+    antithetic = flag(antithetic, "antithetic", InvalidOption)
     ask = Asking(game)
     n = ask.n
     ends = ask.many(np.array([[False] * n, [True] * n]))

@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidOption
 from metainfl.influence import removal
+from metainfl.numbers import flag
 from metainfl.problem.perturbation import Perturbation
 
 
@@ -23,7 +25,7 @@ def cook_shift(
     problem: Problem, perturbations: Sequence[Perturbation], *, resolved: bool = False
 ) -> Tensor:
     """lam* - lam*_{-p} (n, p)."""
-    after = removal.resolved if resolved else removal.newton
+    after = removal.resolved if flag(resolved, "resolved", InvalidOption) else removal.newton
     return problem.lam - after(problem, perturbations)
 
 

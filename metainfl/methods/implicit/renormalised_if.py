@@ -20,6 +20,7 @@ from metainfl.errors import InvalidOption
 from metainfl.influence.how import How, examined, solved_at_minimum
 from metainfl.methods.claim import claims
 from metainfl.methods.implicit.relatif import slopes, units
+from metainfl.numbers import flag
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_tasks
 
@@ -38,7 +39,7 @@ def renormalised_if(
     examined(problem, perturbations, targets, **how)
     c = units(columns(problem, perturbations), perturbations, "has a gradient of zero")
     g = slopes(problem, targets)
-    if both:
+    if flag(both, "both", InvalidOption):
         size = g.norm(dim=1, keepdim=True)
         if not (size > 0).all():
             t = int((size[:, 0] == 0).nonzero()[0])

@@ -17,6 +17,7 @@ from torch import Tensor
 from metainfl.errors import InvalidRecipe
 from metainfl.methods.claim import claims
 from metainfl.methods.run.reading import Reading
+from metainfl.numbers import flag
 from metainfl.problem.perturbation import KINDS, Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.training.optimisers import SGD
@@ -36,7 +37,9 @@ def sgd_influence(
     reading, program = Reading(run, perturbations, targets), run.program
     optimiser = program.recipe.optimiser
     plain = isinstance(optimiser, SGD) and not optimiser.momentum and not optimiser.decoupled
-    if not (as_if_plain or (plain and program.recipe.clip is None)):
+    if not (
+        flag(as_if_plain, "as_if_plain", InvalidRecipe) or (plain and program.recipe.clip is None)
+    ):
         raise InvalidRecipe(
             f"SGD-influence is the adjoint of plain gradient descent; this run took steps of {optimiser}"
             f"{'' if program.recipe.clip is None else ', clipped'}: run.scores is its adjoint; "
