@@ -15,6 +15,7 @@ from torch import Tensor
 
 from metainfl.errors import InvalidProblem, InvalidTasks
 from metainfl.problem.adaptation import Adaptation, Setting
+from metainfl.problem.failing import of_stack
 from metainfl.problem.tasks import Tasks, TaskView
 
 
@@ -30,19 +31,39 @@ class Prototypes(Adaptation):
                 "prototypes need one-hot targets (tasks, instances, ways); encode class labels first "
                 "(metainfl.data.one_hot)"
             )
+        if (tasks.support_y < 0).any():
+            place = torch.nonzero(tasks.support_y < 0)[0].tolist()
+            raise InvalidProblem(
+                "prototypes need one-hot targets, or shares of the ways, which are not negative; got "
+                f"{float(tasks.support_y[tuple(place)]):.3g} at index {place} of support_y"
+            )
         mass = (tasks.view().support_weight[:, :, None] * tasks.support_y).sum(1)
         if (mass <= 0).any():
             task, way = torch.nonzero(mass <= 0)[0].tolist()
-            raise InvalidTasks(f"way {way} of task {task} has no support weight: no prototype")
+            error = InvalidTasks(
+                f"way {way} of task {task} of its stack has no support weight: no prototype"
+            )
+            raise of_stack(error, task)
 
     def adapt(self, s: Setting, lam: Tensor, task: TaskView, state: Any) -> Tensor:
         """C (ways r,)."""
-        e = s.model(lam, task.support_x)
+        e = _embedded(s, lam, task.support_x)
         share = task.support_weight[:, None] * task.support_y
         return ((share.T @ e) / share.sum(0)[:, None]).reshape(-1)
 
     def outputs(self, s: Setting, lam: Tensor, theta: Tensor, x: Tensor) -> Tensor:
         """Minus squared distances to each prototype (n, ways)."""
-        e = s.model(lam, x)
+        e = _embedded(s, lam, x)
         centres = theta.reshape(-1, e.shape[1])
         return -(e[:, None, :] - centres).square().sum(2)
+
+
+def _embedded(s: Setting, lam: Tensor, x: Tensor) -> Tensor:
+    """The embeddings (n, r), one row an instance."""
+    e = s.model(lam, x)
+    if e.ndim != 2 or len(e) != len(x):
+        raise InvalidProblem(
+            f"prototypes are means of embeddings (n, r), one row an instance; the model gives "
+            f"{tuple(e.shape)} for {len(x)} instances: flatten them (torch.nn.Flatten)"
+        )
+    return e

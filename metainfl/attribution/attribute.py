@@ -145,7 +145,7 @@ def _attributed(
         tasks=placed(answer.value),
         instances=tuple(instances),
         instance_scores=answer.value[len(tasks) :],
-        losses=end.losses(end.lam, targets.to(end.lam.device, end.lam.dtype)),
+        losses=end.losses(end.lam, targets),
         half_width=None if answer.half_width is None else placed(answer.half_width),
         interval=answer.interval,
         of_instances=of_instances(end),

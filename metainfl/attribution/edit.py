@@ -95,6 +95,6 @@ def _without(
         before, end = subject.lam, subject.problem()
         lam = subject.replay({removed: 0.0}, progress=progress).lam
         how = "the training run again, same start, batches and seed"
-    targets = question.targets.to(before.device, before.dtype)
+    targets = question.targets
     tell(2, 2, "done")
     return Edited(lam, before, end.losses(before, targets), end.losses(lam, targets), how)

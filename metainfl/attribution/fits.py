@@ -15,9 +15,7 @@ def fits(question: Question) -> None:
     `InvalidTasks` where no training task has weight, and what `preflight` raises of the targets.
     """
     something(question.tasks, "the training tasks")
-    targets = question.targets
-    problem = _started(question)
-    preflight(problem, targets.to(problem.lam.device, problem.lam.dtype), "target")
+    preflight(_started(question), question.targets, "target")
 
 
 def _started(question: Question) -> Problem:

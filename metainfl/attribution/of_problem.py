@@ -93,7 +93,6 @@ class OfProblem:
     def scores(self, targets: Tasks, asked: Sequence[Perturbation], progress: bool) -> Answer:
         """Minus weight times derivative (n, m): the change of each target's loss by each removal."""
         problem = self.problem
-        targets = targets.to(problem.lam.device, problem.lam.dtype)
         found = scores(
             problem,
             asked,
@@ -115,6 +114,5 @@ class OfProblem:
         progress: bool,
     ) -> Tensor:
         """Change of the targets' losses by each removal, solved again from lam (n, m)."""
-        targets = targets.to(self.problem.lam.device, self.problem.lam.dtype)
         rows = [target_losses(self.problem, resolved(self.problem, [p]), targets)[0] for p in what]
         return torch.stack(rows)

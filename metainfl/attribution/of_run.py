@@ -90,7 +90,6 @@ class OfRun:
     ) -> Tensor:
         """Change of the targets' losses by each removal, the program run again (n, m)."""
         end = self.run.problem()
-        targets = targets.to(end.lam.device, end.lam.dtype)
         before = end.losses(end.lam, targets)
         lams = self.run.replay_many(what, jobs=jobs, store=store, progress=progress)
         return torch.stack([end.losses(lam, targets) - before for lam in lams])

@@ -8,7 +8,6 @@ loop over tasks unless that is the faster way, only over stacks of them.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
@@ -23,7 +22,7 @@ from metainfl.derive.loop import Stack, each, total
 from metainfl.derive.measure import measured, weight_of_a_graph, works
 from metainfl.derive.plan import SMALL, Plan, unmeasured
 from metainfl.derive.product import Tape, fresh, stack_gradient
-from metainfl.derive.stationary import require_stationary, terms
+from metainfl.derive.stationary import require_stationary, standing
 from metainfl.derive.vectors import multiplied
 from metainfl.errors import NotFinite
 from metainfl.problem import Definition, Tasks, TaskView
@@ -142,10 +141,7 @@ class Derived(Definition):
     # -- where F is stationary -----------------------------------------------------------------
     def residual(self, lam: Tensor) -> float:
         """|grad F| relative to the sizes of the terms it is a sum of."""
-        lam = self.place(lam)
-        g, scale = terms(self, lam, self.plan.chunk)
-        size = float(finite_vector(self, lam, g, "gradient").norm())
-        return size / scale if scale > 0 else 0.0 if size == 0 else math.inf
+        return standing(self, self.place(lam), self.plan.chunk).residual
 
     def check_stationary(self, tolerance: float | None = None) -> float:
         """The residual at lam; raises `NotStationary` above the tolerance (see `stationary`)."""

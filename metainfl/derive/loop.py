@@ -24,6 +24,7 @@ from metainfl.derive.rows_apart import require_rows_apart
 from metainfl.derive.share import ALONE, Of, Share, current, own_part, sharing
 from metainfl.errors import InvalidProblem, MetainflError
 from metainfl.problem import Definition, Tasks, TaskView
+from metainfl.problem.asked import suited
 from metainfl.problem.failing import at
 
 PerTask = Callable[[TaskView, Any], Tensor]
@@ -50,7 +51,7 @@ def stacks(
     """All tasks of `share` but the first `skip` in the loop's own order, at most `size` at a time."""
     require_plain(lam)
     ours = tasks is None or tasks is problem.tasks
-    tasks = problem.tasks if tasks is None else tasks
+    tasks = problem.tasks if tasks is None or ours else suited(problem, lam, tasks)
     for places, batch in tasks.groups():
         first, behind = share.part(batch.n_tasks)
         if skip >= behind - first:

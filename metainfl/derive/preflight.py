@@ -13,11 +13,14 @@ from metainfl.derive.own_code import own_code
 from metainfl.derive.slopes import check_slopes, sample, slope_errors
 from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.problem import Tasks
+from metainfl.problem.asked import suited
 from metainfl.problem.digest import digest
 
 
 def preflight(problem: Derived, tasks: Tasks, what: str = "task") -> None:
     """Raises `InvalidProblem` where model, losses and tasks cannot work together, or not repeatably."""
+    if tasks is not problem.tasks:
+        tasks = suited(problem, problem.lam, tasks, f"{what}s")
     first = looked_at(problem, tasks, what)
     if not torch.isfinite(first).all():
         row = int((~torch.isfinite(first)).reshape(len(first), -1).any(1).nonzero()[0])

@@ -9,11 +9,15 @@ moves by its own length, |H lam|, as well.
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.func import grad
 
 from metainfl.derive.batching import over_tasks
+from metainfl.derive.finite import finite_vector
 from metainfl.derive.loop import Stack, total
 from metainfl.derive.plan import Plan
 from metainfl.derive.product import fresh
@@ -37,6 +41,20 @@ def terms(problem: Definition, lam: Tensor, size: int) -> tuple[Tensor, float]:
     return found[:-1], float(found[-1])
 
 
+class Standing(NamedTuple):
+    """Grad F (p,) at a lam, and the residual: its size relative to its terms'."""
+
+    gradient: Tensor
+    residual: float
+
+
+def standing(problem: Definition, lam: Tensor, size: int) -> Standing:
+    """How far lam (p,) is from stationary, and what it is that does not vanish."""
+    g, scale = terms(problem, lam, size)
+    length = float(finite_vector(problem, lam, g, "gradient").norm())
+    return Standing(g, length / scale if scale > 0 else 0.0 if length == 0 else math.inf)
+
+
 def tolerance_of(lam: Tensor) -> float:
     """eps^(5/8)."""
     return float(torch.finfo(lam.dtype).eps ** 0.625)
@@ -50,7 +68,7 @@ def relative_gradient(problem: Definition, lam: Tensor, plan: Plan) -> float:
 
 
 def require_stationary(
-    problem: Definition, lam: Tensor, residual: float, plan: Plan, tolerance: float | None
+    problem: Definition, lam: Tensor, residual: float, plan: Plan, tolerance: float | None = None
 ) -> float:
     """The residual; raises `NotStationary` above the tolerance."""
     wanted = tolerance_of(lam) if tolerance is None else tolerance

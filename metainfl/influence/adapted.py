@@ -11,22 +11,25 @@ from typing import Any
 from torch import Tensor
 from torch.func import grad, jacfwd, jvp, vmap
 
+from metainfl.derive.finite import finite_rows
 from metainfl.derive.loop import each
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Perturbation, Tasks, TaskView
-from metainfl.problem.asked import require_tasks, rows
+from metainfl.problem.asked import require_problem, require_targets, rows
 from metainfl.problem.weights import check
 
 
 def parameters(problem: Problem, tasks: Tasks | None = None, lam: Tensor | None = None) -> Tensor:
     """theta of each task, re-adapted from lam (default problem.lam): (T, q)."""
-    at = problem.lam if lam is None else lam
+    require_problem(problem)
+    at = problem.lam if lam is None else problem.place(lam)
 
     def one(task: TaskView, state: Any) -> Tensor:
         return problem.adapted(at, task, state)
 
-    return each(problem, at, one, tasks, size=problem.plan.chunk)
+    found = each(problem, at, one, tasks, size=problem.plan.chunk)
+    return finite_rows(problem, at, found, "adaptation", tasks)
 
 
 def inner_influence(problem: Problem, task: int) -> Tensor:
@@ -34,8 +37,9 @@ def inner_influence(problem: Problem, task: int) -> Tensor:
 
     Rows of instances of weight 0 (padding) are those of another instance of the task, and mean nothing.
     """
+    require_problem(problem)
     check(problem.tasks, [Perturbation("task", task)])
-    lam = problem.lam
+    lam, alone = problem.lam, problem.tasks.select([task])
 
     def one(view: TaskView, state: Any) -> Tensor:
         def theta(u: Tensor) -> Tensor:
@@ -44,13 +48,14 @@ def inner_influence(problem: Problem, task: int) -> Tensor:
 
         return jacfwd(theta)(view.support_weight).T
 
-    return each(problem, lam, one, problem.tasks.select([task]), size=1)[0]
+    found = each(problem, lam, one, alone, size=1)
+    return finite_rows(problem, lam, found, "inner influence", alone)[0]
 
 
 def adaptation_influence(problem: Problem, influence: Tensor, targets: Tasks) -> Tensor:
     """d theta_t/d pi for influences (n, p): (targets, n, q), by one forward pass an influence."""
-    lam = problem.lam
-    influence, targets = rows(influence, lam, "influence"), require_tasks(targets, lam)
+    targets, lam = require_targets(problem, targets), problem.lam
+    influence = rows(influence, lam, "influence")
     if not len(influence):  # as many numbers a target as theta has
         return parameters(problem, targets)[:, None][:, :0]
 
@@ -60,7 +65,8 @@ def adaptation_influence(problem: Problem, influence: Tensor, targets: Tasks) ->
 
         return vmap(lambda row: jvp(theta, (lam,), (row,))[1])(influence)
 
-    return each(problem, lam, one, targets, size=problem.plan.chunk)
+    found = each(problem, lam, one, targets, size=problem.plan.chunk)
+    return finite_rows(problem, lam, found, "influence on the adaptation", targets)
 
 
 def loss_gradients(problem: Problem, tasks: Tasks) -> Tensor:
@@ -68,6 +74,7 @@ def loss_gradients(problem: Problem, tasks: Tasks) -> Tensor:
 
     For adaptations whose theta lives in the space of lam; a direct term of the loss is left out.
     """
+    require_problem(problem)
     if not problem.adaptation.same_space:
         raise InvalidProblem("theta and lam live in other spaces here: their gradients do not mix")
     lam, plain = problem.lam, problem.replaced(direct=0.0)
@@ -77,4 +84,5 @@ def loss_gradients(problem: Problem, tasks: Tasks) -> Tensor:
         slope: Tensor = grad(lambda th: plain.loss_at(lam, th, task))(theta)
         return slope
 
-    return each(problem, lam, one, tasks, size=problem.plan.chunk)
+    found = each(problem, lam, one, tasks, size=problem.plan.chunk)
+    return finite_rows(problem, lam, found, "gradient", tasks)

@@ -20,6 +20,7 @@ from metainfl.derive.far import tell_if_far
 from metainfl.derive.flat import require_flat
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
+from metainfl.derive.stationary import Standing, require_stationary, standing
 from metainfl.errors import MetainflError, NotFinite, NotStationary
 from metainfl.influence.options import How, damping_of, operator_of, require_options, solver_of
 from metainfl.influence.own_parts import solved
@@ -39,8 +40,10 @@ def examined(
     perturbations: Sequence[Perturbation],
     targets: Tasks | None = None,
     **how: Unpack[How],
-) -> float:
-    """The residual at lam, where the request can be met; everything that is wrong with it is said at once.
+) -> Standing:
+    """Gradient and residual at lam, where the request can be met; everything that is wrong with it is said
+
+    at once.
 
     The error is of the type of the first thing found.
     """
@@ -59,20 +62,20 @@ def examined(
     if targets is not None:
         attempt(_flown, problem, targets, "target")
     attempt(damping_of, how)
-    residual = float("nan")
     if wrong:
         _raise(wrong)
+    lam = problem.lam
     try:
         with placing(problem, problem.tasks, "task"):
-            if how.get("allow_nonstationary", False):
-                residual = problem.residual(problem.lam)
-            else:
-                residual = problem.check_stationary()
+            found = standing(problem, lam, problem.plan.chunk)
+            if not how.get("allow_nonstationary", False):
+                residual = require_stationary(problem, lam, found.residual, problem.plan)
+                found = Standing(found.gradient, residual)
     except NotStationary as error:
         wrong.append(NotStationary(f"{error}. {amounts(problem)}", residual=error.residual))
         _raise(wrong)
-    require_flat(problem, residual)
-    return residual
+    require_flat(problem, found.residual)
+    return found
 
 
 def _flown(problem: Problem, tasks: Tasks, what: str) -> None:
@@ -120,8 +123,10 @@ def inverse_of(problem: Problem, how: How) -> Callable[[Tensor], SolveResult]:
     return lambda rhs: solved(solver, operator, rhs)
 
 
-def solved_at_minimum(problem: Problem, rhs: Tensor, **how: Unpack[How]) -> SolveResult:
-    """`apply_inverse` at a lam that was `examined`.
+def solved_at_minimum(
+    problem: Problem, at: Standing, rhs: Tensor, **how: Unpack[How]
+) -> SolveResult:
+    """`apply_inverse` at a lam that was `examined`: `at` is what that found.
 
     Where H itself is factored, `FarFromMinimum` tells that lam is far from the minimiser in spite of a small
     gradient: one more right-hand side, too dear for a solver that iterates.
@@ -129,7 +134,7 @@ def solved_at_minimum(problem: Problem, rhs: Tensor, **how: Unpack[How]) -> Solv
     inverse, lam = inverse_of(problem, how), problem.lam
     plain = how.get("curvature", exact) is exact and isinstance(how.get("solver"), Dense | None)
     if plain and damping_of(how) == 0 and not how.get("allow_nonstationary", False):
-        step = inverse(problem.gradient(lam)[:, None]).solution
+        step = inverse(at.gradient[:, None]).solution
         size = float(step.norm() / (1 + lam.norm()))
         tell_if_far(
             size,

@@ -44,9 +44,9 @@ def influence(
     `right_hand_side` takes the cross derivatives from another problem (a frozen adaptation, say).
     Raises `NotStationary`, `SingularHessian`, `NotConverged`, `NotFinite`, `InvalidProblem`.
     """
-    residual = examined(problem, perturbations, **how)
+    found = examined(problem, perturbations, **how)
     other = problem if right_hand_side is None else right_hand_side
     require_problem(other)
     rhs = finite(columns(other, perturbations), perturbations, "right-hand side")
-    solved = solved_at_minimum(problem, rhs.T, **how)
-    return Influence(finite(-solved.solution.T, perturbations, "influence"), solved, residual)
+    solved = solved_at_minimum(problem, found, rhs.T, **how)
+    return Influence(finite(-solved.solution.T, perturbations, "influence"), solved, found.residual)

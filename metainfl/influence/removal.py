@@ -18,16 +18,18 @@ from metainfl.curvature import exact
 from metainfl.derive.cross import columns
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
+from metainfl.derive.rows_apart import require_rows_apart
 from metainfl.influence import adapted
 from metainfl.influence.continuation import removed
-from metainfl.influence.how import How, examined, solved_at_minimum
+from metainfl.influence.how import How, apply_inverse, examined
 from metainfl.influence.implicit import influence
 from metainfl.influence.options import damping_of, operator_of, solver_of
 from metainfl.influence.own_parts import solved
 from metainfl.problem import Perturbation, Tasks
-from metainfl.problem.asked import require_problem, require_tasks, rows
+from metainfl.problem.asked import require_problem, require_targets, rows
 from metainfl.problem.perturbation import parts
 from metainfl.problem.stacked import placing
+from metainfl.problem.suited import require_suited
 from metainfl.problem.weights import check, scaled, weight, without
 from metainfl.solve.operator import SymmetricOperator
 
@@ -44,6 +46,7 @@ def _slopes(problem: Problem, perturbations: Sequence[Perturbation], how: How) -
     """lam' (n, p): every member is solved for once."""
     require_problem(problem)
     check(problem.tasks, perturbations)
+    _require_left_out(problem, perturbations)
     members = sorted({m for p in perturbations for m in parts(p)})
     each = influence(problem, members, **how).value
     place = {m: i for i, m in enumerate(members)}
@@ -52,6 +55,15 @@ def _slopes(problem: Problem, perturbations: Sequence[Perturbation], how: How) -
         for m in parts(p):
             mix[i, place[m]] = -weight(problem.tasks, m)
     return mix @ each
+
+
+def _require_left_out(problem: Problem, perturbations: Sequence[Perturbation]) -> None:
+    """`InvalidProblem` where an instance of weight 0 would still count among the others of its task."""
+    some = [p for p in perturbations if any(m.kind != "task" for m in parts(p))]
+    for p in some:
+        require_suited(problem.setting, problem.adaptation, without(problem.tasks, p))
+    for _, batch in problem.tasks.groups()[: len(some)]:
+        require_rows_apart(problem, problem.lam, batch.view())
 
 
 def second_order(
@@ -83,7 +95,7 @@ def second_order(
 
         near, far = rate(h) - rate(-h), rate(2 * h) - rate(-2 * h)
         bends.append((8 * near - far) / (12 * h))
-    bend = -solved_at_minimum(problem, torch.stack(bends, dim=1), **how).solution.T
+    bend = -apply_inverse(problem, torch.stack(bends, dim=1), **how).solution.T
     return problem.lam + slopes + 0.5 * bend
 
 
@@ -98,9 +110,8 @@ def newton(
     one dense solve and a few task Hessians a removal, not a pass over all tasks. Another `curvature` is
     made anew for each removed objective.
     """
-    examined(problem, perturbations, **how)
+    slope = examined(problem, perturbations, **how).gradient
     lam, own = problem.lam, how.get("curvature", exact) is exact
-    slope = problem.gradient(lam)
     curvature = problem.hessian(lam) if own else None
     moved = []
     for p in perturbations:
@@ -129,7 +140,7 @@ def resolved(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
 
 def readapted(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
     """theta of each target re-adapted from each edited lam (n, p): (n, targets, q)."""
-    edits, targets = rows(edits, problem.lam, "edits"), require_tasks(targets, problem.lam)
+    targets, edits = require_targets(problem, targets), rows(edits, problem.lam, "edits")
     if not len(edits):  # as many numbers a target as theta has
         return adapted.parameters(problem, targets)[None][:0]
     found = []
@@ -144,7 +155,7 @@ def target_losses(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
 
     Positive = the removed data helped: the score of a removal, without linearisation of the target.
     """
-    edits, targets = rows(edits, problem.lam, "edits"), require_tasks(targets, problem.lam)
+    targets, edits = require_targets(problem, targets), rows(edits, problem.lam, "edits")
     with placing(problem, targets, "target"):
         preflight(problem, targets, "target")
         before = problem.losses(problem.lam, targets)

@@ -19,7 +19,7 @@ from metainfl.influence import adapted
 from metainfl.influence.how import How, examined, finite, solved_at_minimum
 from metainfl.numbers import flag
 from metainfl.problem import Perturbation, Tasks
-from metainfl.problem.asked import require_problem, require_tasks
+from metainfl.problem.asked import require_targets
 from metainfl.problem.stacked import placing
 from metainfl.solve import SolveResult
 
@@ -47,15 +47,14 @@ def scores(
     `through_adaptation=False` is the influence score IS of 001 (Def. 5.2), which takes the gradient
     in the target's theta where that in lam is meant: kept to be compared, wrong as a derivative.
     """
-    require_problem(problem)
     through_adaptation = flag(through_adaptation, "through_adaptation", InvalidOption)
-    targets = require_tasks(targets, problem.lam)
-    residual = examined(problem, perturbations, targets, **how)
+    targets = require_targets(problem, targets)
+    found = examined(problem, perturbations, targets, **how)
     with placing(problem, targets, "target"):
         if through_adaptation:
             slopes = problem.task_gradients(problem.lam, targets)
         else:
             slopes = adapted.loss_gradients(problem, targets)
-    solved = solved_at_minimum(problem, slopes.T, **how)
+    solved = solved_at_minimum(problem, found, slopes.T, **how)
     value = -contract(problem, solved.solution, perturbations)
-    return Scores(finite(value, perturbations, "score"), solved, residual)
+    return Scores(finite(value, perturbations, "score"), solved, found.residual)

@@ -12,6 +12,7 @@ from metainfl.problem.definition import Definition
 from metainfl.problem.dense import dense
 from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.suited import require_suited
 from metainfl.problem.tasks import Tasks
 
 
@@ -23,6 +24,19 @@ def require_tasks(value: Any, like: Tensor | None = None, name: str = "targets")
         more = ", which are perturbations: look at the order of the arguments" if swapped else ""
         raise InvalidTasks(f"{name} must be metainfl.Tasks, got {said(value)}{more}")
     return value if like is None else value.to(like.device, like.dtype)
+
+
+def suited(problem: Definition, lam: Tensor, tasks: Any, name: str = "tasks") -> Tasks:
+    """Tasks that are not the problem's own, as it has its own: in its precision, and looked at."""
+    tasks = require_tasks(tasks, lam, name)
+    require_suited(problem.setting, problem.adaptation, tasks)
+    return tasks
+
+
+def require_targets(problem: Any, targets: Any, name: str = "targets") -> Tasks:
+    """Tasks beside a problem, as it has its own."""
+    require_problem(problem)
+    return require_tasks(targets, problem.lam, name)
 
 
 def require_problem(value: Any) -> None:

@@ -24,6 +24,7 @@ from metainfl.problem.losses import Loss, as_loss, squared, weighted
 from metainfl.problem.memory import Memory
 from metainfl.problem.model import Model, as_model
 from metainfl.problem.parts import require_parts
+from metainfl.problem.suited import require_suited
 from metainfl.problem.symmetry import Symmetry, orthonormal
 from metainfl.problem.tasks import Tasks, TaskView
 
@@ -78,22 +79,13 @@ class Definition:
         if symmetry is not None and not callable(symmetry):
             tangent(symmetry, tasks.like)  # says so
         self.setting = Setting(as_model(model), as_loss(inner_loss))
-        layer = getattr(self.setting.model, "batch_statistics", None)
-        views = [batch.view() for _, batch in tasks.groups()]
-        if layer is not None and any((t == 0).any() for v in views for t in v[4:]):
-            raise InvalidProblem(
-                f"an instance has weight 0 (padding, or removed), but layer {layer!r} normalises with the "
-                "statistics of its batch, in which it would still count: leave it out of the tasks, or "
-                "normalise instance by instance (LayerNorm, GroupNorm)"
-            )
         self.tasks, self.adaptation = tasks, adaptation
         self.outer_loss = self.setting.inner_loss
         if outer_loss is not None and outer_loss is not inner_loss:
             self.outer_loss = as_loss(outer_loss)
         self.direct, self.symmetry = direct, symmetry
         self.product, self.asked_chunk, self.keep = product, chunk, keep
-        for _, batch in tasks.groups():
-            adaptation.check(self.setting, batch)
+        require_suited(self.setting, adaptation, tasks)
         self.n_meta = adaptation.n_meta(self.setting.model)
         if self.n_meta < 1:
             raise InvalidProblem(

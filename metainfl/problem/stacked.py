@@ -45,9 +45,10 @@ def placing(
 
 
 def _failure(problem: Definition, lam: Tensor, alone: Tasks) -> MetainflError | None:
-    """What the adaptation of one task raises."""
+    """What the adaptation says to one task, or raises."""
     ((_, batch),) = alone.groups()
     try:
+        problem.adaptation.check(problem.setting, batch)
         problem.adaptation.prepare(problem.setting, lam, batch.view())
     except MetainflError as error:
         return error if in_stack(error) == 0 else None

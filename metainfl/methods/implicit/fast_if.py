@@ -23,7 +23,7 @@ from metainfl.errors import InvalidOption
 from metainfl.influence.how import How, examined, finite, solved_at_minimum
 from metainfl.methods.implicit.relatif import slopes
 from metainfl.problem import Perturbation, Tasks
-from metainfl.problem.asked import require_tasks
+from metainfl.problem.asked import require_targets
 from metainfl.problem.weights import check
 
 
@@ -51,7 +51,7 @@ def fast_if(
     Equal distances keep the order of the data. `residual` is the solver's.
     """
     check(problem.tasks, perturbations)
-    targets = require_tasks(targets, problem.lam)
+    targets = require_targets(problem, targets)
     n, m = len(perturbations), targets.n_tasks
     if not 1 <= neighbours <= n:
         raise InvalidOption(f"1 to {n} neighbours can be kept, got {neighbours}")
@@ -65,11 +65,11 @@ def fast_if(
         raise InvalidOption(
             f"features have {features.shape[1]} entries, those of targets {target_features.shape[1]}"
         )
-    examined(problem, perturbations, targets, **how)
+    found = examined(problem, perturbations, targets, **how)
     # not cdist: its matrix form puts equal distances apart by rounding
     gaps = (features[None] - target_features[:, None]).square().sum(2)
     nearest = gaps.argsort(dim=1, stable=True)[:, :neighbours].T
-    solved = solved_at_minimum(problem, slopes(problem, targets).T, **how)
+    solved = solved_at_minimum(problem, found, slopes(problem, targets).T, **how)
     value = solved.solution.new_empty(neighbours, m)
     for t in range(m):
         kept = [perturbations[int(i)] for i in nearest[:, t]]

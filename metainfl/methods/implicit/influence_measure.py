@@ -26,7 +26,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption, InvalidProblem
 from metainfl.influence.how import How, finite
 from metainfl.influence.implicit import influence
-from metainfl.problem.asked import require_tasks
+from metainfl.problem.asked import require_targets
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import Perturbation, shift
 from metainfl.problem.tasks import Tasks
@@ -58,7 +58,7 @@ def influence_measure(
     A target of several query instances is their sum. Raises `InvalidOption` for what is no query instance,
     `InvalidProblem` for a place that is not there and a loss that is no cross-entropy.
     """
-    targets = require_tasks(targets, problem.lam)
+    targets = require_targets(problem, targets)
     preflight(problem, targets, "target")
     slopes = problem.task_gradients(problem.lam, targets)
     return measured(problem, instances, slopes, rcond, how)
@@ -73,7 +73,7 @@ def fi_util(
     **how: Unpack[How],
 ) -> Tensor:
     """FI-util (n,): of the mean loss over the targets (004, Algorithm 1, with 1/|V| and not 1/n)."""
-    targets = require_tasks(targets, problem.lam)
+    targets = require_targets(problem, targets)
     preflight(problem, targets, "target")
     slopes = problem.task_gradients(problem.lam, targets).mean(0, keepdim=True)
     return measured(problem, instances, slopes, rcond, how)[:, 0]

@@ -21,7 +21,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import How, examined, solved_at_minimum
 from metainfl.methods.implicit.influence_measure import RCOND, measured
-from metainfl.problem.asked import require_tasks
+from metainfl.problem.asked import require_targets
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 
@@ -41,7 +41,7 @@ def kfsvd(
     """
     if rank < 1:
         raise InvalidOption(f"rank must be at least 1, got {rank}")
-    targets = require_tasks(targets, problem.lam)
+    targets = require_targets(problem, targets)
     preflight(problem, targets, "target")
     slopes = problem.task_gradients(problem.lam, targets)
     return measured(problem, instances, slopes, rcond, how, partial(truncated, rank=rank))
@@ -51,12 +51,12 @@ def truncated(
     problem: Problem, moves: Sequence[Perturbation], widths: Sequence[int], how: How, *, rank: int
 ) -> Sequence[Tensor]:
     """D lam/d omega (d, m) of each datum, its mixed derivative cut."""
-    examined(problem, moves, **how)
+    found = examined(problem, moves, **how)
     left, right = [], []
     for own in columns(problem, moves).split(list(widths)):  # (d, m) of each datum
         v, s, u = torch.linalg.svd(own, full_matrices=False)
         left.append(v[:, :rank] * s[:rank])
         right.append(u[:rank])
-    solved = solved_at_minimum(problem, torch.cat(right).T, **how).solution.T
+    solved = solved_at_minimum(problem, found, torch.cat(right).T, **how).solution.T
     pieces = solved.split([len(u) for u in right])
     return [-v @ x for v, x in zip(left, pieces, strict=True)]

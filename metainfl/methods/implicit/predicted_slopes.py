@@ -15,13 +15,13 @@ from metainfl.derive.failure import Tried, named
 from metainfl.derive.padding import without_padding
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidTasks, NotFinite
-from metainfl.problem.asked import require_tasks
+from metainfl.problem.asked import require_targets
 from metainfl.problem.tasks import Tasks, TaskView
 
 
 def predicted_slopes(problem: Problem, pool: Tasks) -> Tensor:
     """D loss(x, predicted label) of every query instance (T, n, p), each through its task's adaptation."""
-    pool = require_tasks(pool, problem.lam, "a pool")
+    pool = require_targets(problem, pool, "a pool")
     sizes = sorted({batch.query_x.shape[1] for _, batch in pool.groups()})
     if len(sizes) > 1:
         raise InvalidTasks(

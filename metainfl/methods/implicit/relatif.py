@@ -23,7 +23,7 @@ from metainfl.influence.how import How
 from metainfl.influence.implicit import influence
 from metainfl.methods.claim import claims
 from metainfl.problem import Perturbation, Tasks
-from metainfl.problem.asked import require_tasks
+from metainfl.problem.asked import require_targets
 
 
 @claims(estimand="relative_score")
@@ -31,7 +31,7 @@ def relatif(
     problem: Problem, perturbations: Sequence[Perturbation], targets: Tasks, **how: Unpack[How]
 ) -> Tensor:
     """Slopes (n, targets); `how` is described in `metainfl.influence.how`."""
-    targets = require_tasks(targets, problem.lam)
+    targets = require_targets(problem, targets)
     preflight(problem, targets, "target")
     rows = influence(problem, perturbations, **how).value
     return units(rows, perturbations, "does not move lam*") @ slopes(problem, targets).T

@@ -22,7 +22,7 @@ from metainfl.methods.claim import claims
 from metainfl.methods.implicit.relatif import slopes, units
 from metainfl.numbers import flag
 from metainfl.problem import Perturbation, Tasks
-from metainfl.problem.asked import require_tasks
+from metainfl.problem.asked import require_targets
 
 
 @claims(estimand="renormalised_score")
@@ -35,8 +35,8 @@ def renormalised_if(
     **how: Unpack[How],
 ) -> Tensor:
     """Scores (n, targets); `how` is described in `metainfl.influence.how`."""
-    targets = require_tasks(targets, problem.lam)
-    examined(problem, perturbations, targets, **how)
+    targets = require_targets(problem, targets)
+    found = examined(problem, perturbations, targets, **how)
     c = units(columns(problem, perturbations), perturbations, "has a gradient of zero")
     g = slopes(problem, targets)
     if flag(both, "both", InvalidOption):
@@ -45,4 +45,4 @@ def renormalised_if(
             t = int((size[:, 0] == 0).nonzero()[0])
             raise InvalidOption(f"target {t} has a gradient of zero: no direction to normalise")
         g = g / size
-    return -c @ solved_at_minimum(problem, g.T, **how).solution
+    return -c @ solved_at_minimum(problem, found, g.T, **how).solution
