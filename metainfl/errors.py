@@ -29,6 +29,10 @@ class NotDerived(InvalidProblem):
     """torch has no derivative, or no batched one, of something in a model, a loss or an adaptation."""
 
 
+class ProblemChanged(InvalidProblem):
+    """lam or a part of a problem was set while a question about it was answered."""
+
+
 class InvalidOption(MetainflError, ValueError):
     """An option of a solver, a curvature or a command has no meaning."""
 

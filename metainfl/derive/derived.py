@@ -26,6 +26,7 @@ from metainfl.derive.stationary import require_stationary, standing
 from metainfl.derive.vectors import multiplied
 from metainfl.errors import NotFinite
 from metainfl.problem import Definition, Tasks, TaskView
+from metainfl.problem.steady import of_steady_parts, steadily
 
 
 class Derived(Definition):
@@ -75,6 +76,7 @@ class Derived(Definition):
         return other
 
     # -- all tasks -----------------------------------------------------------------------------
+    @of_steady_parts
     def losses(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:
         """L_O of each task (T,), detached."""
         lam = self.place(lam)
@@ -85,6 +87,7 @@ class Derived(Definition):
         found = each(self, lam, one, tasks, size=self.plan.chunk)
         return finite_rows(self, lam, found, "loss", tasks)
 
+    @of_steady_parts
     def objective(self, lam: Tensor) -> Tensor:
         """F, a scalar, detached: `gradient` differentiates it."""
         lam = self.place(lam)
@@ -97,6 +100,7 @@ class Derived(Definition):
             )
         return found
 
+    @of_steady_parts
     def task_gradients(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:
         """D L_O of each task, through its adaptation (T, p)."""
         lam = self.place(lam)
@@ -108,6 +112,7 @@ class Derived(Definition):
         found = each(self, lam, one, tasks, size=self.plan.chunk)
         return finite_rows(self, lam, found, "gradient", tasks)
 
+    @of_steady_parts
     def gradient(self, lam: Tensor) -> Tensor:
         """Grad F (p,)."""
         lam = self.place(lam)
@@ -118,6 +123,7 @@ class Derived(Definition):
         found = total(self, lam, slope, self.prior(lam), size=self.plan.chunk)
         return finite_vector(self, lam, found, "gradient")
 
+    @of_steady_parts
     def hessian_product(self, lam: Tensor, vectors: Tensor) -> Tensor:
         """H V for V (p,) or (p, k): second order through the adaptation, outer_reg included.
 
@@ -128,6 +134,7 @@ class Derived(Definition):
         found = fresh(self, lam, vectors, self.settled(lam))
         return finite_vector(self, lam, found, "Hessian product")
 
+    @of_steady_parts
     def hessian(self, lam: Tensor) -> Tensor:
         """H (p, p), symmetrised."""
         lam = self.place(lam)
@@ -139,10 +146,12 @@ class Derived(Definition):
         return finite_vector(self, lam, 0.5 * (h + h.T), "Hessian")
 
     # -- where F is stationary -----------------------------------------------------------------
+    @of_steady_parts
     def residual(self, lam: Tensor) -> float:
         """|grad F| relative to the sizes of the terms it is a sum of."""
         return standing(self, self.place(lam), self.plan.chunk).residual
 
+    @steadily
     def check_stationary(self, tolerance: float | None = None) -> float:
         """The residual at lam; raises `NotStationary` above the tolerance (see `stationary`)."""
         lam = self.lam

@@ -22,6 +22,7 @@ from metainfl.numbers import whole
 
 Products = Callable[[Tensor], Tensor]
 Way = Literal["auto", "dense", "trust-region"]
+STEEP, AWAY = 0.1, 10  # relative gradient, and lengths of the start: a fall that has no end
 DENSE = 300  # parameters up to which the Hessian is made
 
 
@@ -131,7 +132,7 @@ def minimise(
     if not run.converged:
         raise NotConverged(
             f"F was not minimised: {run}. `result` holds the last iterate, problem.solve(start=result) "
-            f"goes on; {_why(run)}",
+            f"goes on; {_why(run, lam)}",
             run.lam,
         )
     tell_if_far(
@@ -143,8 +144,15 @@ def minimise(
     return run.lam
 
 
-def _why(run: Minimisation) -> str:
-    """What may keep a gradient from becoming rounding."""
+def _why(run: Minimisation, start: Tensor) -> str:
+    """What may keep a gradient from becoming rounding, where lam began at `start`."""
+    first, last = float(start.norm()), float(run.lam.norm())
+    if run.residual > STEEP and last > AWAY * (1 + first):
+        return (
+            f"lam runs away while F falls, |lam| from {first:.2g} to {last:.2g}: F has no minimum there, as "
+            "a loss has no lower bound (look at its sign), or labels can be told apart without an error and "
+            "nothing bounds lam; raise outer_reg"
+        )
     single = ""
     if run.lam.dtype == torch.float64 and run.residual < torch.finfo(torch.float32).eps ** 0.5:
         single = (

@@ -10,6 +10,7 @@ from metainfl.derive.minimise import Minimisation, Way, chosen, minimise
 from metainfl.derive.preflight import look_at_start
 from metainfl.derive.trust_region import trust_region
 from metainfl.derive.watch import Show
+from metainfl.problem.steady import of_steady_parts
 
 
 class Problem(Derived):
@@ -31,6 +32,7 @@ class Problem(Derived):
         found: Tensor = own()
         return found
 
+    @of_steady_parts
     def solve(
         self,
         start: Tensor | None = None,

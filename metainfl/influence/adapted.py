@@ -17,9 +17,11 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Perturbation, Tasks, TaskView
 from metainfl.problem.asked import require_problem, require_targets, rows
+from metainfl.problem.steady import steadily
 from metainfl.problem.weights import check
 
 
+@steadily
 def parameters(problem: Problem, tasks: Tasks | None = None, lam: Tensor | None = None) -> Tensor:
     """theta of each task, re-adapted from lam (default problem.lam): (T, q)."""
     require_problem(problem)
@@ -32,6 +34,7 @@ def parameters(problem: Problem, tasks: Tasks | None = None, lam: Tensor | None 
     return finite_rows(problem, at, found, "adaptation", tasks)
 
 
+@steadily
 def inner_influence(problem: Problem, task: int) -> Tensor:
     """d theta_k/du_j at fixed lam, one row a support instance (n_s, q): inner-IF.
 
@@ -52,6 +55,7 @@ def inner_influence(problem: Problem, task: int) -> Tensor:
     return finite_rows(problem, lam, found, "inner influence", alone)[0]
 
 
+@steadily
 def adaptation_influence(problem: Problem, influence: Tensor, targets: Tasks) -> Tensor:
     """d theta_t/d pi for influences (n, p): (targets, n, q), by one forward pass an influence."""
     targets, lam = require_targets(problem, targets), problem.lam
@@ -69,6 +73,7 @@ def adaptation_influence(problem: Problem, influence: Tensor, targets: Tasks) ->
     return finite_rows(problem, lam, found, "influence on the adaptation", targets)
 
 
+@steadily
 def loss_gradients(problem: Problem, tasks: Tasks) -> Tensor:
     """dL_O/dtheta of each task at its adapted parameters (T, q): not a derivative in lam.
 

@@ -20,6 +20,7 @@ from metainfl.derive.problem import Problem
 from metainfl.influence.how import How, examined, finite, solved_at_minimum
 from metainfl.problem import Perturbation
 from metainfl.problem.asked import require_problem
+from metainfl.problem.steady import steadily
 from metainfl.solve import SolveResult
 
 
@@ -32,6 +33,7 @@ class Influence:
     residual: float
 
 
+@steadily
 def influence(
     problem: Problem,
     perturbations: Sequence[Perturbation],

@@ -29,11 +29,13 @@ from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_problem, require_targets, rows
 from metainfl.problem.perturbation import parts
 from metainfl.problem.stacked import placing
+from metainfl.problem.steady import steadily
 from metainfl.problem.suited import require_suited
 from metainfl.problem.weights import check, scaled, weight, without
 from metainfl.solve.operator import SymmetricOperator
 
 
+@steadily
 def first_order(
     problem: Problem, perturbations: Sequence[Perturbation], **how: Unpack[How]
 ) -> Tensor:
@@ -66,6 +68,7 @@ def _require_left_out(problem: Problem, perturbations: Sequence[Perturbation]) -
         require_rows_apart(problem, problem.lam, batch.view())
 
 
+@steadily
 def second_order(
     problem: Problem, perturbations: Sequence[Perturbation], **how: Unpack[How]
 ) -> Tensor:
@@ -99,6 +102,7 @@ def second_order(
     return problem.lam + slopes + 0.5 * bend
 
 
+@steadily
 def newton(
     problem: Problem,
     perturbations: Sequence[Perturbation],
@@ -129,6 +133,7 @@ def newton(
     return torch.stack(moved)
 
 
+@steadily
 def resolved(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
     """lam* without each (n, p), by solving again from lam*: the truth that the others estimate.
 
@@ -138,6 +143,7 @@ def resolved(problem: Problem, perturbations: Sequence[Perturbation]) -> Tensor:
     return torch.stack([removed(problem, p) for p in perturbations])
 
 
+@steadily
 def readapted(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
     """theta of each target re-adapted from each edited lam (n, p): (n, targets, q)."""
     targets, edits = require_targets(problem, targets), rows(edits, problem.lam, "edits")
@@ -150,6 +156,7 @@ def readapted(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
     return torch.stack(found)
 
 
+@steadily
 def target_losses(problem: Problem, edits: Tensor, targets: Tasks) -> Tensor:
     """Loss of each re-adapted target after each edit, minus its loss at lam* (n, targets).
 

@@ -21,6 +21,7 @@ from metainfl.numbers import flag
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_targets
 from metainfl.problem.stacked import placing
+from metainfl.problem.steady import steadily
 from metainfl.solve import SolveResult
 
 
@@ -33,6 +34,7 @@ class Scores:
     residual: float
 
 
+@steadily
 def scores(
     problem: Problem,
     perturbations: Sequence[Perturbation],

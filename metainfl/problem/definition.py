@@ -28,13 +28,16 @@ from metainfl.problem.suited import require_suited
 from metainfl.problem.symmetry import Symmetry, orthonormal
 from metainfl.problem.tasks import Tasks, TaskView
 
+#: what follows from the parts
+FOLLOWS = ("setting", "n_meta", "memory", "plan")
 #: what may be set later, and what it is called where a problem is made
 PARTS = {
     "asked_chunk": "chunk",
     **{
         name: name
         for name in (
-            "tasks", "adaptation", "outer_loss", "outer_reg", "direct", "symmetry", "product", "keep",
+            "model", "tasks", "adaptation", "inner_loss", "outer_loss", "outer_reg", "direct", "chunk",
+            "symmetry", "product", "keep",
         )
     },
 }  # fmt: skip
@@ -103,7 +106,14 @@ class Definition:
     # -- where we are --------------------------------------------------------------------------
     def __setattr__(self, name: str, value: Any) -> None:
         """Attributes are set as usual; a part of the problem is checked, and taken, as it was at first."""
-        if name in PARTS and "memory" in self.__dict__:
+        made = "memory" in self.__dict__
+        if name in FOLLOWS and made:
+            parts = ", ".join(sorted(set(PARTS.values())))
+            raise InvalidProblem(
+                f"{name} follows from what the problem is made of: set one of {parts}, or make another, "
+                "problem.replaced(...)"
+            )
+        if name in PARTS and made:
             new = vars(self.replaced(**{PARTS[name]: value}))
             # what is the caller's own stays; what was measured or solved of the old parts does not
             own = {

@@ -133,3 +133,24 @@ def test_it_starts_where_the_module_is():
     assert torch.equal(problem.own_start(), found)
     again, _ = network()
     assert torch.equal(again.solve(own), found)
+
+
+ENDLESS = {
+    "no lower bound": (lambda o, t: -(o - t).square().sum(1), 1.0),
+    "told apart, nothing bounds lam": (mi.cross_entropy, 0.0),
+}
+
+
+@pytest.mark.parametrize("way", ["dense", "trust-region"])
+@pytest.mark.parametrize("name", ENDLESS)
+def test_an_f_without_a_minimum_is_said_to_have_none(name, way):
+    """Guards "a problem with kinks" for a loss of the wrong sign, and for classes that can be separated."""
+    loss, reg = ENDLESS[name]
+    x = torch.tensor([[[-1.0], [1.0]]], dtype=torch.float64)
+    y = torch.tensor([[0, 1]]) if loss is mi.cross_entropy else torch.cat([x, -x], dim=2)
+    torch.manual_seed(0)
+    net = torch.nn.Linear(1, 2).double()
+    p = mi.Problem(net, mi.Tasks(x, y, x, y), mi.NoAdaptation(), inner_loss=loss, outer_reg=reg)
+    with pytest.raises(mi.NotConverged, match="lam runs away while F falls") as found:
+        p.solve(way=way, max_steps=60, progress=False)
+    assert "kinks" not in str(found.value)

@@ -76,6 +76,35 @@ def test_what_is_right_is_as_if_given_at_first(name):
         assert_close(ask(p), ask(new), 1e-13)
 
 
+NAMED = {
+    "model": lambda: nn.Sequential(nn.Linear(3, 2), nn.Sigmoid()),
+    "inner_loss": lambda: lambda outputs, targets: (outputs - targets).pow(4).sum(1),
+    "chunk": lambda: 2,
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_whatever_a_problem_is_made_of_can_be_set_by_that_name(name):
+    """Guards a name that only the constructor knows: set later, it was kept and changed nothing."""
+    p, value = problem(), NAMED[name]()
+    p.lam = p.own_start()
+    want = p.replaced(**{name: value})
+    setattr(p, name, value)
+    assert_close(p.gradient(p.lam), want.gradient(p.lam), 1e-13)
+    assert p.plan == want.plan
+    with pytest.raises(mi.MetainflError):
+        setattr(p, name, "x")
+
+
+@pytest.mark.parametrize("name", ["setting", "n_meta", "memory", "plan"])
+def test_what_follows_from_the_parts_is_not_set(name):
+    """Guards bare errors of attributes at the next question."""
+    p = problem()
+    with pytest.raises(mi.InvalidProblem, match=f"{name} follows from what the problem is made of"):
+        setattr(p, name, None)
+    assert p.n_meta == 8 and p.setting is not None
+
+
 def test_a_loss_that_is_set_later_is_differentiated_as_any_other():
     """Guards operations whose third derivative is torch's own, and parts that are hidden: both silent,
     as the problem's derivatives had been looked at before."""

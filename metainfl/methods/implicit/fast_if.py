@@ -24,6 +24,7 @@ from metainfl.influence.how import How, examined, finite, solved_at_minimum
 from metainfl.methods.implicit.relatif import slopes
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_targets
+from metainfl.problem.steady import steadily
 from metainfl.problem.weights import check
 
 
@@ -36,6 +37,7 @@ class Neighbours:
     residual: float
 
 
+@steadily
 def fast_if(
     problem: Problem,
     perturbations: Sequence[Perturbation],

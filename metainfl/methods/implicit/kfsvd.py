@@ -23,6 +23,7 @@ from metainfl.influence.how import How, examined, solved_at_minimum
 from metainfl.methods.implicit.influence_measure import RCOND, measured
 from metainfl.problem.asked import require_targets
 from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.steady import steadily
 from metainfl.problem.tasks import Tasks
 
 
@@ -47,6 +48,7 @@ def kfsvd(
     return measured(problem, instances, slopes, rcond, how, partial(truncated, rank=rank))
 
 
+@steadily
 def truncated(
     problem: Problem, moves: Sequence[Perturbation], widths: Sequence[int], how: How, *, rank: int
 ) -> Sequence[Tensor]:

@@ -23,9 +23,11 @@ from metainfl.methods.implicit.relatif import slopes, units
 from metainfl.numbers import flag
 from metainfl.problem import Perturbation, Tasks
 from metainfl.problem.asked import require_targets
+from metainfl.problem.steady import steadily
 
 
 @claims(estimand="renormalised_score")
+@steadily
 def renormalised_if(
     problem: Problem,
     perturbations: Sequence[Perturbation],
