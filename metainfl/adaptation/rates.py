@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import real
 from metainfl.problem.dense import dense
 from metainfl.problem.model import Model
 
@@ -23,15 +25,10 @@ def checked(rate: Rate) -> float | Tensor | dict[str, Tensor]:
 
 
 def _one(rate: float | Tensor, what: str) -> Tensor:
-    if not isinstance(rate, (int, float, Tensor)):
-        raise InvalidProblem(
-            f"{what} must be a number, a tensor, or a dict by parameter name, got {type(rate).__name__}"
-        )
-    value = (
-        rate.detach().clone()
-        if isinstance(rate, Tensor)
-        else torch.tensor(float(rate), dtype=torch.float64, device="cpu")
-    )
+    if not isinstance(rate, Tensor):
+        wish = "a finite number, a tensor, or a dict by parameter name", math.isfinite
+        return torch.tensor(real(rate, what, wish), dtype=torch.float64, device="cpu")
+    value = rate.detach().clone()
     if value.is_complex():
         raise InvalidProblem(f"{what} must be real, got {value.dtype}: give its real part")
     if not torch.isfinite(dense(what, value)).all():

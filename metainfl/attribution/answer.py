@@ -15,7 +15,7 @@ class Cost:
     rerun: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answer:
     """Scores (n, m), half the width of an interval of their means over targets (n,), and what that is.
 

@@ -23,7 +23,7 @@ from metainfl.problem.weights import without as remaining
 from metainfl.training.kept import trained
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Edited:
     """New and old meta-parameters (p,), target losses before and after (m,), and how it was done."""
 

@@ -19,7 +19,7 @@ FORMS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Question:
     """Whose loss is asked about, and the training data of what.
 

@@ -13,7 +13,7 @@ from metainfl.problem.perturbation import Perturbation
 from metainfl.training.smoothness import NONE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attribution:
     """Scores: the change of a target's loss by a removal. Positive: the data helped; negative: they hurt.
 

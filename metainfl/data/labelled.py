@@ -12,7 +12,7 @@ from metainfl.errors import InvalidTasks
 from metainfl.numbers import said
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelledData:
     """n labelled inputs: x (n, h, w) or (n, h, w, c) as stored, or (n, ...) once made into features.
 

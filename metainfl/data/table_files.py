@@ -24,7 +24,7 @@ _FIRST = re.compile(r"^[ \t]*[^%{\s][^\n]*$", re.MULTILINE)  # row that is neith
 MISSING = frozenset(("", "?", "na", "nan"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
     """`values` (n,): float64, NaN where nothing is known, or words, "" where nothing is."""
 

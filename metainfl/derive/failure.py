@@ -33,6 +33,14 @@ HINTS = {
         "leave out torch.utils.checkpoint, save_on_cpu and other saved-tensor hooks; Problem's chunk bounds "
         "memory"
     ),
+    "data-dependent control flow": (
+        "the code branches on the values of a tensor (if, while, .item()); take torch.where, or decide by "
+        "shapes alone"
+    ),
+    "modified by an inplace operation": (
+        "the code writes into a tensor that its derivative needs (an item that is set, add_, mul_); write it "
+        "out of place, with torch.stack, torch.cat or torch.where"
+    ),
     "can't be used with nn.DataParallel": "give the module inside, net.module",
 }
 

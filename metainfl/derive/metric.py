@@ -25,7 +25,7 @@ def affordable(p: int) -> bool:
     return p <= MOST
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Metric:
     """Lengths r V's of steps s; without r and V those of s itself."""
 

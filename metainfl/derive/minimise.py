@@ -54,7 +54,7 @@ def silent(line: str) -> None:
     """No progress is shown; a function by name, for a problem that was solved goes to other processes."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Minimisation:
     """How far a minimisation got, and why it stopped. `lam` is where: start there again to go on.
 

@@ -18,7 +18,7 @@ REACHED = "a local minimum, to rounding"
 FAR = 0.1  # of 1 + |lam|: what a quadratic model is trusted for
 
 
-@dataclass
+@dataclass(eq=False)
 class Valley:
     """Where the floor was reached last, with F and the blur there."""
 

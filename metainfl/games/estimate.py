@@ -13,7 +13,7 @@ from metainfl.games.game import Array
 Group = tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Estimate:
     """Values of players or groups, one row each: (n,), or (n, targets) where v has targets.
 

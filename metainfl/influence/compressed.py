@@ -32,7 +32,7 @@ class CompressedScores(NamedTuple):
     deviation: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Compressed:
     """Rows (n, k), the lengths (n,) of the influences, their perturbations, lam (p,), and the seed.
 

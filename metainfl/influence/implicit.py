@@ -24,7 +24,7 @@ from metainfl.problem.steady import steadily
 from metainfl.solve import SolveResult
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Influence:
     """d lam*/d pi, rows in the order of the perturbations (n, p), and the solve behind it."""
 

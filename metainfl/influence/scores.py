@@ -25,7 +25,7 @@ from metainfl.problem.steady import steadily
 from metainfl.solve import SolveResult
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
     """d L_t/d pi (n, m) for m targets, and the solve behind it."""
 

@@ -23,7 +23,7 @@ from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import require_perturbations
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stored:
     """d lam/d pi (n, p), what each row is the derivative in, and the lam (p,) that it was taken at.
 

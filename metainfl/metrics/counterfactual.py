@@ -24,7 +24,7 @@ from metainfl.problem.tasks import Tasks
 from metainfl.training import Run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Difference:
     """QLD a target (m,), that of a random removal (m,), and their paired difference over targets."""
 

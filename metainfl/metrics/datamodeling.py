@@ -27,7 +27,7 @@ from metainfl.training import Run
 RESAMPLED = 1000  # bootstrap draws of the subsets
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Datamodeling:
     """LDS: its mean over targets with a 95 % bootstrap interval over subsets, and one a target (m,).
 

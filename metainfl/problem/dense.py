@@ -26,6 +26,9 @@ def dense(name: str, t: Any, error: type[MetainflError] = InvalidProblem) -> Ten
         kind, instead = f"{t.layout}", "its .to_dense()"
     elif t.is_complex():
         kind, instead = f"{t.dtype}", "real numbers, its real part or its size"
+    elif type(t).__torch_dispatch__ is not Tensor.__torch_dispatch__:
+        kind = f"a {type(t).__name__}, whose operations are its own"
+        instead = "a plain tensor of its values (what is masked out has weight 0)"
     if kind:
         raise error(f"{name} is {kind}: give {instead}")
     return t

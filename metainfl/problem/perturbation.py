@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from metainfl.errors import InvalidProblem
-from metainfl.numbers import whole
+from metainfl.numbers import said, whole
 
 Kind = Literal["task", "support", "query", "support_input", "query_input", "group"]
 KINDS: tuple[Kind, ...] = ("task", "support", "query", "support_input", "query_input", "group")
@@ -98,6 +98,17 @@ def group(members: Iterable[Perturbation]) -> Perturbation:
     if len(set(flat)) != len(flat):
         raise InvalidProblem("a group names the same weight twice; list each member once")
     return Perturbation("group", members=tuple(flat))
+
+
+def listed(members: Any) -> list[Perturbation]:
+    """Perturbations as a list, of anything that holds nothing else."""
+    if isinstance(members, Iterable) and not isinstance(members, (str, bytes)):
+        found = list(members)
+        if all(isinstance(m, Perturbation) for m in found):
+            return found
+    raise InvalidProblem(
+        f"give perturbations in a list, [metainfl.task(0)] say; got {said(members)}"
+    )
 
 
 def parts(perturbation: Perturbation) -> tuple[Perturbation, ...]:

@@ -125,6 +125,7 @@ class Ragged(Tasks):
 
     def side(self, side: str, k: int) -> tuple[Tensor, Tensor]:
         """Inputs (n, ...) and instance weights (n,) of one side of task k."""
+        k = chosen([k], self.n_tasks)[0]
         index, tasks = next((i, t) for i, t in self.groups() if bool((i == k).any()))
         return tasks.side(side, int((index == k).nonzero()[0, 0]))
 
@@ -145,7 +146,7 @@ class Ragged(Tasks):
 
     def scaled(self, members: Sequence[Perturbation], factor: float) -> Tasks:
         """The weights that the members name multiplied by `factor`; 0 removes."""
-        new = []
+        members, new = self._held(members), []
         for places, tasks in self.groups():
             where = {int(k): a for a, k in enumerate(places.tolist())}
             own = [

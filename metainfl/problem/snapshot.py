@@ -6,7 +6,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, parametrize
 from torch.nn.utils.spectral_norm import SpectralNorm
 
 from metainfl.errors import InvalidProblem
@@ -125,6 +125,13 @@ def _refuse(module: nn.Module) -> None:
             )
         if isinstance(m, nn.modules.dropout._DropoutNd) and m.training and m.p > 0:
             raise InvalidProblem(f"dropout layer {name!r} is in training mode; call .eval()")
+        if _householder(m):
+            layer = name.partition("parametrizations.")[0].rstrip(".")
+            raise InvalidProblem(
+                f"layer {layer!r} is orthogonal by Householder reflections, whose signs torch keeps as whole "
+                "parts of numbers that are trained: its outputs jump as soon as those move; build it with "
+                "orthogonal_map='matrix_exp' or 'cayley'"
+            )
         if m.training and _power_iteration(m):
             layer = name.partition("parametrizations.")[0].rstrip(".")
             raise InvalidProblem(
@@ -136,6 +143,16 @@ def _refuse(module: nn.Module) -> None:
                 f"layer {name!r} updates its running statistics in forward; call .eval() to use them "
                 "as they are, or set its track_running_stats to False to use the batch's own"
             )
+
+
+def _householder(m: nn.Module) -> bool:
+    """Whether it makes an orthogonal matrix of trained numbers by `torch.linalg.householder_product`."""
+    if not isinstance(m, parametrize.ParametrizationList) or not getattr(
+        getattr(m, "original", None), "requires_grad", False
+    ):
+        return False
+    way = parametrizations._OrthMaps.householder
+    return any(getattr(part, "orthogonal_map", None) is way for part in m)
 
 
 def _power_iteration(m: nn.Module) -> bool:

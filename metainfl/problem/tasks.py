@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import real, said
 from metainfl.problem import fitting, words
 from metainfl.problem.moving import moved
-from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.perturbation import Perturbation, listed
 from metainfl.problem.places import places
 
 
@@ -27,7 +28,7 @@ class TaskView(NamedTuple):
     query_weight: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tasks:
     """T tasks: support (T, n_s, ...), query (T, n_q, ...), targets likewise; all weights 1 at first.
 
@@ -91,6 +92,9 @@ class Tasks:
 
     def side(self, side: str, k: int) -> tuple[Tensor, Tensor]:
         """Inputs (n, ...) and instance weights (n,) of one side of task k."""
+        if side not in ("support", "query"):
+            raise InvalidTasks(f'a side is "support" or "query", got {said(side)}')
+        k = places([k], self.n_tasks)[0]
         return getattr(self, f"{side}_x")[k], getattr(self, f"{side}_weight")[k]
 
     def view(self) -> TaskView:
@@ -112,13 +116,20 @@ class Tasks:
 
     def scaled(self, members: Sequence[Perturbation], factor: float) -> Tasks:
         """The weights that the members name multiplied by `factor`; 0 removes."""
+        factor, members = real(factor, "factor", error=InvalidTasks), self._held(members)
         new = {
             kind: getattr(self, f"{kind}_weight").clone() for kind in ("task", "support", "query")
         }
         for m in members:
-            self._holds(m)
             new[m.kind][(m.task,) if m.kind == "task" else (m.task, m.instance)] *= factor
         return self.reweighted(**new)
+
+    def _held(self, members: Sequence[Perturbation]) -> list[Perturbation]:
+        """The members, each of which names a weight here."""
+        found = listed(members)
+        for m in found:
+            self._holds(m)
+        return found
 
     def _holds(self, m: Perturbation) -> None:
         """`InvalidTasks` where a member of a removal names no weight here."""
@@ -126,7 +137,7 @@ class Tasks:
             raise InvalidTasks(f"{m} names no weight: give tasks, support or query instances")
         if not 0 <= m.task < self.n_tasks:
             raise InvalidTasks(f"{m}: tasks run from 0 to {self.n_tasks - 1}")
-        n = 1 if m.kind == "task" else getattr(self, f"{m.kind}_x").shape[1]
+        n = 1 if m.kind == "task" else len(self.side(m.kind, m.task)[1])
         if m.kind != "task" and not 0 <= m.instance < n:
             raise InvalidTasks(f"{m}: task {m.task} has {n} instances on that side")
 
@@ -151,6 +162,8 @@ class Tasks:
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> Tasks:
         """Move to a device, and all floating-point tensors to a dtype."""
+        if dtype is not None and not isinstance(dtype, torch.dtype):
+            raise InvalidTasks(f"dtype is torch.float32 or torch.float64, got {said(dtype)}")
         if dtype is not None and dtype not in (torch.float32, torch.float64):
             raise InvalidTasks(
                 f"tasks are computed in float32 or float64, not in {dtype}: in less, second derivatives are "

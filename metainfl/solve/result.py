@@ -10,7 +10,7 @@ from torch import Tensor
 from metainfl.solve.operator import SymmetricOperator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SolveResult:
     """X with A X ~ B (p, k), and how well.
 

@@ -17,7 +17,7 @@ from metainfl.errors import Interrupted, InvalidOption
 from metainfl.solve.operator import SymmetricOperator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spectrum:
     """Ritz values (ascending) and vectors (p, k), with the residual |A u - s u| of each.
 

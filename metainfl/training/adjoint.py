@@ -27,7 +27,7 @@ from metainfl.training.products import Products
 Tell = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sensitivities:
     """d(seed . lam_S)/d(variable), rows for m seeds.
 

@@ -16,7 +16,7 @@ from metainfl.problem.perturbation import Perturbation
 from metainfl.training.smoothness import Smoothness
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reruns:
     """Removals done for real, predicted and true change of each target's loss (k, m)."""
 
@@ -50,7 +50,7 @@ class Reruns:
         return head + ", ".join(said)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunInfluence:
     """d lam_S/d pi, rows in the order of the perturbations (n, p), and the run's metasmoothness if asked."""
 
@@ -58,7 +58,7 @@ class RunInfluence:
     smoothness: Smoothness | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunScores:
     """d L_t/d pi (n, m) for m targets, and what it rests on."""
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -168,3 +169,15 @@ def test_an_option_that_is_set_later_is_checked_as_at_first(made, name, value):
     with pytest.raises(MetainflError, match=name):
         setattr(made, name, value)
     assert getattr(made, name) is before
+
+
+def test_rates_are_numbers_of_any_library():
+    """Guards "must be a number, got float32" for a number."""
+    for rate in (np.float32(0.5), np.float64(0.5), torch.tensor(0.5), np.array(0.5)):
+        assert mi.Unrolled(1, rate).rate == 0.5
+        assert float(mi.Unrolled(1, {"": rate}).rate[""]) == 0.5
+    for wrong in ("a", None, 1j, [0.1], float("nan"), np.ones(2)):
+        with pytest.raises(
+            mi.InvalidProblem, match="the inner learning rate must be a finite number"
+        ):
+            mi.Unrolled(1, wrong)

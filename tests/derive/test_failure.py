@@ -158,3 +158,41 @@ def test_inference_mode_is_refused_by_name():
         mi.task_if(problem, [mi.task(0)])
     with torch.no_grad():
         assert torch.isfinite(mi.task_if(problem, [mi.task(0)])).all()
+
+
+class Branches(nn.Module):
+    """Decides by the values of a tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, x):
+        h = self.layer(x)
+        return torch.tanh(h) if h.sum() > 0 else h
+
+
+class Writes(nn.Module):
+    """Writes into what its derivative needs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, x):
+        h = self.layer(x).clone()
+        h[:, 0] = h[:, 1].sin()
+        return h
+
+
+@pytest.mark.parametrize(
+    ("net", "words"), [(Branches, r"take torch\.where"), (Writes, "write it out of place")]
+)
+def test_complaints_of_torch_say_what_to_do(net, words):
+    """Guards "please file an issue", and a missing derivative for one that was written over."""
+    x = torch.randn(2, 4, 3, dtype=torch.float64)
+    tasks = mi.Tasks(x, x[..., :2], x, x[..., :2])
+    p = mi.Problem(net().double(), tasks, mi.NoAdaptation(), outer_reg=1.0)
+    p.lam = p.own_start()
+    with pytest.raises(mi.InvalidProblem, match=words):
+        mi.influence(p, [mi.task(0)], allow_nonstationary=True)

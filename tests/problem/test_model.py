@@ -257,3 +257,15 @@ def test_spectral_norm_in_training_mode(norm):
         mi.FromModule(net)
     model = mi.FromModule(net.eval())
     assert model(model.current(), torch.ones(4, 3, dtype=torch.float64)).shape == (4, 2)
+
+
+def test_signs_that_torch_rounds_are_refused():
+    """Guards a gradient of 0 along numbers of which torch takes the whole part: outputs jump with them."""
+    made = nn.utils.parametrizations.orthogonal
+    with pytest.raises(InvalidProblem, match="layer '1' is orthogonal by Householder reflections"):
+        mi.FromModule(nn.Sequential(nn.Tanh(), made(nn.Linear(3, 4))))
+    fixed = made(nn.Linear(3, 4), orthogonal_map="householder")
+    fixed.parametrizations.weight.original.requires_grad_(False)
+    ways = [made(nn.Linear(3, 4), orthogonal_map=way) for way in ("matrix_exp", "cayley")]
+    for kept in (fixed, made(nn.Linear(3, 3)), *ways):
+        assert mi.FromModule(kept).n_params > 0

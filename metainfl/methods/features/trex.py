@@ -20,7 +20,7 @@ from metainfl.errors import InvalidOption
 from metainfl.methods.features.boosted import Boosted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parts:
     """Parts (n, m), the start f_0 that is no part, and `gap`: |surrogate - model| over |model - f_0| (m)."""
 

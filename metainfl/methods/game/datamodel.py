@@ -29,7 +29,7 @@ from metainfl.games.sampling import sample, wanted
 from metainfl.games.stop import Stop
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Datamodel:
     """The fit: `weights.values` are w (n,) or (n, targets), and `intercept` is b, () or (targets,)."""
 

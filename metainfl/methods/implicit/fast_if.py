@@ -28,7 +28,7 @@ from metainfl.problem.steady import steadily
 from metainfl.problem.weights import check
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Neighbours:
     """Scores (neighbours, targets), and which data they are of (neighbours, targets), nearest first."""
 

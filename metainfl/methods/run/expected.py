@@ -22,7 +22,7 @@ from metainfl.training.run import Run
 OnRun = Callable[[Run, Sequence[Perturbation], Tasks], Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Expected:
     """Mean (n, m), its standard error (n, m), and how many runs it is over."""
 

@@ -34,7 +34,7 @@ from metainfl.problem.weights import check
 TOLERANCE = 1e-6  # of the length of the move, by the certificate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Response:
     """lam (p,), and by how much it may be off: |gradient| / damping."""
 

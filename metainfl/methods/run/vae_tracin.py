@@ -37,7 +37,7 @@ def vae_tracin(
     return tracin_cp(run, perturbations, targets, checkpoints=checkpoints)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Anomaly:
     """Self-influence of the targets (m,) and of the training tasks (n,), and the targets' tail (m,)."""
 
