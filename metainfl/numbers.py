@@ -1,4 +1,5 @@
-"""Numbers as a user gives them, of any library: one check each for real, whole, yes or no, and seeds.
+"""Numbers as a user gives them, of any library: one check each for real, whole, yes or no, and seeds; and
+functions that are told something.
 
 What is none is refused by its name and with what it should be, in the error type of the room that asks.
 """
@@ -22,6 +23,8 @@ FINITE: Wish = ("a finite number", math.isfinite)
 POSITIVE: Wish = ("positive and finite", lambda v: math.isfinite(v) and v > 0)
 NOT_NEGATIVE: Wish = ("finite and not negative", lambda v: math.isfinite(v) and v >= 0)
 BELOW_ONE: Wish = ("a number between 0 and 1", lambda v: 0 < v < 1)
+#: what a progress is told
+STAGES = "(stages done, stages in all, what comes next)"
 #: what torch.Generator.manual_seed takes
 SEEDS = -(2**63), 2**64 - 1
 
@@ -82,6 +85,16 @@ def flag(value: Any, name: str, error: type[MetainflError] = InvalidProblem) -> 
 def seed(value: Any, error: type[MetainflError] = InvalidProblem) -> int:
     """A seed that torch's generators take."""
     return whole(value, "seed", *SEEDS, error)
+
+
+def function(
+    value: Any, name: str, told: str, error: type[MetainflError] = InvalidProblem
+) -> Callable[..., Any]:
+    """A function, which is `told` what the words say."""
+    if not callable(value):
+        raise error(f"{name} is a function told {told}; got {said(value)}")
+    found: Callable[..., Any] = value
+    return found
 
 
 def said(value: Any) -> str:

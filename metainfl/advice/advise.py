@@ -28,7 +28,7 @@ from metainfl.derive.problem import Problem
 from metainfl.derive.symmetry import find
 from metainfl.errors import InvalidOption
 from metainfl.influence.how import apply_inverse
-from metainfl.numbers import BELOW_ONE, real, whole
+from metainfl.numbers import BELOW_ONE, STAGES, flag, function, real, whole
 from metainfl.problem.asked import require_problem
 from metainfl.solve import CG, Dense, Solver
 from metainfl.solve.refuse import refuse
@@ -55,6 +55,8 @@ def advise(
     require_problem(problem)
     wanted = real(wanted, "the wanted error", BELOW_ONE, InvalidOption)
     steps = whole(steps, "the steps of Lanczos", 1, error=InvalidOption)
+    measure = flag(measure, "measure", InvalidOption)
+    function(progress, "progress", STAGES, InvalidOption)
     eps = torch.finfo(problem.lam.dtype).eps
     if wanted < eps:
         raise InvalidOption(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
+from metainfl.advice.advise import Progress
 from metainfl.advice.knobs import Knob, Tried, knobs, together, tried
 from metainfl.advice.run_advice import BETTER, RunAdvice
 from metainfl.curvature import exact
-from metainfl.errors import Interrupted
+from metainfl.errors import Interrupted, InvalidOption
+from metainfl.numbers import STAGES, flag, function, said
 from metainfl.problem.every import all_tasks
 from metainfl.problem.tasks import Tasks
 from metainfl.scale.plan import plan
@@ -18,7 +20,6 @@ from metainfl.solve.spectrum import lanczos
 from metainfl.training import Run
 from metainfl.training.scores import Reruns
 
-Progress = Callable[[int, int, str], None]
 PRODUCTS = 10  # of Lanczos: enough to see a negative eigenvalue of a network in training
 RERUNS = 8
 
@@ -34,6 +35,12 @@ def advise_run(
 
     `targets`: whose loss is asked about when removals are predicted and done; the first task by default.
     """
+    if not isinstance(run, Run):
+        raise InvalidOption(
+            f"this is asked of a metainfl.training.Run, got {said(run)}; of a problem, metainfl.advice.advise"
+        )
+    measure = flag(measure, "measure", InvalidOption)
+    function(progress, "progress", STAGES, InvalidOption)
     program = run.program
     end = run.problem()
     targets = end.tasks.select([0]) if targets is None else targets

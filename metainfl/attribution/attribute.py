@@ -21,8 +21,10 @@ from metainfl.attribution.question import Question
 from metainfl.attribution.result import Attribution
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
-from metainfl.numbers import POSITIVE, real, said, whole
+from metainfl.numbers import POSITIVE, STAGES, function, real, said, whole
+from metainfl.numbers import seed as checked_seed
 from metainfl.pools.alone import alone
+from metainfl.pools.pool import at_once
 from metainfl.problem.every import all_instances, all_tasks
 from metainfl.problem.files import new_folder
 from metainfl.training import Run
@@ -65,6 +67,10 @@ def attribute(
     reruns, seeds = (
         whole(v, n, 0, error=InvalidOption) for n, v in (("reruns", reruns), ("seeds", seeds))
     )
+    seed, jobs = checked_seed(seed, InvalidOption), at_once(jobs)
+    function(tell, "tell", STAGES, InvalidOption)
+    function(say, "say", "what was found and what it costs, as text", InvalidOption)
+    function(keep, "keep", "the Attribution before the reruns begin", InvalidOption)
     if minutes is not None:
         minutes = real(minutes, "minutes", POSITIVE, InvalidOption)
     if isinstance(question.subject, Problem) and question.recipe is None and seeds:

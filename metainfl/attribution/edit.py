@@ -14,7 +14,7 @@ from metainfl.attribution.question import Question
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.influence.removal import resolved
-from metainfl.numbers import said
+from metainfl.numbers import STAGES, function, said
 from metainfl.pools.alone import alone
 from metainfl.problem.files import new_folder
 from metainfl.problem.perturbation import Perturbation, group, parts
@@ -65,6 +65,7 @@ def without(
         raise InvalidOption(
             f"question must be a metainfl.attribution.Question, got {said(question)}"
         )
+    function(tell, "tell", STAGES, InvalidOption)
     store = None if store is None else new_folder(store, InvalidOption, "store")
     removed = something_left(question, what)
     fits(question)

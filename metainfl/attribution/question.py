@@ -8,8 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
+from metainfl.attribution.pictures import shape_of
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import said
 from metainfl.problem.tasks import Tasks
 from metainfl.training import Recipe, Run
 
@@ -51,6 +53,8 @@ class Question:
             raise InvalidProblem(
                 f"targets are a {type(self.targets).__name__}, not metainfl.Tasks: {FORMS}"
             )
+        if self.recipe is not None and not isinstance(self.recipe, Recipe):
+            raise InvalidProblem(f"recipe is a metainfl.training.Recipe, got {said(self.recipe)}")
         if self.recipe is not None and not isinstance(self.subject, Problem):
             raise InvalidProblem("a recipe goes with a problem; a run has its own")
         n = self.tasks.n_tasks
@@ -64,6 +68,9 @@ class Question:
         ):
             raise InvalidProblem(f"image is a shape as (28, 28) or (3, 84, 84), got {self.image!r}")
         numbers = self.tasks.select([0]).query_x[0, 0].numel()
+        shape_of(self.tasks, self.image)  # says whether it can be one
+        if self.centre is not None and not isinstance(self.centre, Tensor):
+            raise InvalidProblem(f"centre is a tensor, got {said(self.centre)}")
         if self.centre is not None and self.centre.numel() != numbers:
             raise InvalidProblem(
                 f"centre has {self.centre.numel()} numbers and an instance {numbers}: give what was "

@@ -7,7 +7,7 @@ from torch import Tensor
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
-from metainfl.problem.asked import require_tasks
+from metainfl.problem.asked import require_problem, require_tasks
 from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
 
@@ -17,6 +17,7 @@ def slopes_of(problem: Problem, targets: Tasks, stored: Tensor) -> Tensor:
 
     Raises `InvalidProblem` where the problem's lam is not `stored`, where the influences were taken.
     """
+    require_problem(problem)
     lam = stored.to(problem.lam)
     gap = float((problem.lam - lam).norm()) if problem.lam.shape == lam.shape else float("inf")
     if not gap <= 1e-6 * float(lam.norm()):
