@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ def load(target: str, *, callable_only: bool = True) -> Any:
     file = where.endswith(".py")
     if file and not Path(where).is_file():
         raise Refused(f"there is no file {where}; check the path, seen from {Path.cwd()}")
-    if not file and Path(where).is_file():
+    if not file and (Path(where).is_file() or where.startswith(".") or os.sep in where):
         raise Refused(f"{where} is no Python file; name one that ends in .py")
     module = run(f"importing {where}", _from_file if file else _from_name, where)
     value: Any = module

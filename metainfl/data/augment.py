@@ -14,7 +14,7 @@ from torch import Tensor
 from metainfl.data.seeds import generator, whole
 from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
-from metainfl.numbers import flag, real
+from metainfl.numbers import flag, real, said
 from metainfl.problem.tasks import Tasks
 
 
@@ -32,7 +32,12 @@ def with_inputs(tasks: Tasks, f: Callable[[Tensor], Tensor]) -> Tasks:
     parts = {}
     for name in ("support_x", "query_x"):
         x = getattr(tasks, name)
+        n = x.shape[:2].numel()
         y = f(x.flatten(0, 1))
+        if not isinstance(y, Tensor) or y.shape[:1] != (n,):
+            raise InvalidTasks(
+                f"f must return one row an instance, ({n}, ...), got {said(y)} for inputs {tuple(x.shape)}"
+            )
         parts[name] = y.reshape(*x.shape[:2], *y.shape[1:])
     return replace(tasks, **parts)
 
@@ -50,6 +55,8 @@ def rotated(x: Tensor, angle: float | Tensor) -> Tensor:
         angle = real(angle, "angle", ("a number of radians", math.isfinite), InvalidTasks)
     if not bool(torch.isfinite(torch.as_tensor(angle, device="cpu")).all()):
         raise InvalidTasks(f"an angle must be a number of radians, got {angle}")
+    if isinstance(angle, Tensor) and angle.shape not in ((), (1,), (len(x),)):
+        raise InvalidTasks(f"angle is one number or ({len(x)},), got {said(angle)}")
     a = torch.as_tensor(angle, dtype=x.dtype, device=x.device).expand(len(x))
     c, s, o = a.cos(), a.sin(), torch.zeros_like(a)
     # Coordinates run from -1 to 1 over each side, so a turn needs the ratio of the sides.

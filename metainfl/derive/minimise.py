@@ -7,6 +7,7 @@ Where F is not convex the minimum is a local one, and which one depends on the s
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -120,9 +121,11 @@ def minimise(
             steps(problem, run, max_steps)
     except KeyboardInterrupt:
         run.reason = "interrupted"
+        seen = math.isfinite(run.value)
+        where = f" at F {run.value:.8g}, |gradient| {run.slope:.2g}" if seen else ""
         raise Interrupted(
-            f"minimising F interrupted after {run.steps} steps at F {run.value:.8g}, |gradient| "
-            f"{run.slope:.2g}; `result` holds the last iterate, problem.solve(start=result) goes on",
+            f"minimising F interrupted after {run.steps} steps{where}; `result` holds the last iterate, "
+            "problem.solve(start=result) goes on",
             run.lam,
         ) from None
     finally:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metainfl.errors import InvalidOption, NotFinite
+from metainfl.numbers import said
 
 Array = NDArray[np.float64]
 Masks = NDArray[np.bool_]
@@ -37,7 +38,10 @@ class Table:
     """A game given as its 2^n values (2^n,) or (2^n, targets); bit i of an index says whether i is in."""
 
     def __init__(self, values: Any) -> None:
-        self.values = np.array(values, dtype=float)
+        try:
+            self.values = np.array(values, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise InvalidOption(f"values of a game are numbers, got {said(values)}") from error
         self.n = len(self.values).bit_length() - 1 if self.values.ndim else 0
         if self.values.ndim not in (1, 2) or len(self.values) != 2**self.n or self.n < 1:
             raise InvalidOption(

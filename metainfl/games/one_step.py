@@ -16,6 +16,7 @@ from metainfl.games.target import Target, measure_of
 from metainfl.games.utility import Utility
 from metainfl.numbers import POSITIVE, real
 from metainfl.problem import Perturbation
+from metainfl.problem.asked import require_problem
 
 
 def one_step(
@@ -31,6 +32,7 @@ def one_step(
 
     F_S is F with the weights of players who are out at 0, its regulariser included. One gradient a subset.
     """
+    require_problem(problem)
     rate = real(rate, "a rate", POSITIVE, InvalidOption)
     here = problem.replaced(lam=problem.lam if start is None else start)
     value = _Step(here, target, rate, players)

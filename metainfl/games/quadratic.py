@@ -22,6 +22,7 @@ from metainfl.games.players import Players
 from metainfl.games.target import Target, measure_of
 from metainfl.games.utility import Utility
 from metainfl.problem import Perturbation
+from metainfl.problem.asked import require_problem
 
 
 def quadratic(
@@ -33,6 +34,7 @@ def quadratic(
     are not, nor a task beside its own instances): both are tried at a point of their own.
     `SingularHessian` for a subset that does not determine lam.
     """
+    require_problem(problem)
     value = _Closed(problem, target, players)
     return game_of(value, problem, target, "quadratic", options)
 

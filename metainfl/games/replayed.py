@@ -8,11 +8,13 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidOption
 from metainfl.games.game import Masks
 from metainfl.games.of_problem import game_of
 from metainfl.games.players import Players
 from metainfl.games.target import Target, measure_of
 from metainfl.games.utility import Utility
+from metainfl.numbers import said
 from metainfl.problem import Perturbation, Tasks
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.run import Run
@@ -44,6 +46,11 @@ def replayed(
     training run a subset. The store's identity holds the run's data, weights and last lam,
     and of a `Run` its whole program.
     """
+    if not (callable(getattr(run, "replay", None)) and callable(getattr(run, "problem", None))):
+        raise InvalidOption(
+            "a run is a metainfl.training.Run, or what can replay(tasks) and has a problem(); got "
+            + said(run)
+        )
     value = _Replay(run, target, players)
     program = f" {fingerprint(run.program)} {run.done}" if isinstance(run, Run) else ""
     return game_of(value, run.problem(), target, f"replayed{program}", options)

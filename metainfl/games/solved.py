@@ -16,6 +16,7 @@ from metainfl.games.players import Players
 from metainfl.games.target import Measure, Target, measure_of
 from metainfl.games.utility import Utility
 from metainfl.problem import Perturbation
+from metainfl.problem.asked import require_problem
 
 
 def solved(
@@ -39,6 +40,7 @@ class Solving:
     def __init__(
         self, problem: Problem, target: Target, players: Sequence[Perturbation] | None = None
     ) -> None:
+        require_problem(problem)
         self.problem = problem.replaced(lam=problem.lam)
         self.players = Players(problem.tasks, players)
         self.measure: Measure = measure_of(self.problem, target)

@@ -75,6 +75,8 @@ BAD = {
                            "problem.lam; or give the run"),
     "advice on a model that fails": ("advise model.py:problem", "KeyError: 'layer' ({}/model.py, line 5: "),
     "a text file": ("attribute broken.json/keep.txt:q", "is no Python file; name one that ends in .py"),
+    "a folder": ("attribute ./:q", "./ is no Python file; name one that ends in .py"),
+    "a path without its end": ("attribute ./good:method", "is no Python file; name one that ends in .py"),
     "an error below zero": ("advise good.py:gives --error -1", "lies between 0 and 1, got -1"),
     "a size without a name": ("reproduce --size huge", "there is no size 'huge'"),
     "an estimator misspelt": ("methods task_iff", "did you mean task_if"),

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+import metainfl as mi
 from metainfl.data import (
     episodes,
     pixels,
@@ -165,3 +166,18 @@ def test_rotated_copies():
     assert torch.equal(first.angles, made.angles[:8])
     with pytest.raises(InvalidTasks, match="rotate before"):
         rotated_copies(with_inputs(tasks, lambda x: x.flatten(1)), 2)
+
+
+def test_what_a_function_of_inputs_returns_and_how_many_angles_there_are():
+    """Guards torch's words on a view of another size."""
+    x = torch.rand(2, 3, 1, 4, 4)
+    y = torch.zeros(2, 3, dtype=torch.long)
+    tasks = mi.Tasks(x, y, x, y)
+    for wrong in (lambda x: x.sum(), lambda x: x[:1], lambda x: 3):
+        with pytest.raises(
+            mi.InvalidTasks, match=r"f must return one row an instance, \(6, \.\.\.\)"
+        ):
+            with_inputs(tasks, wrong)
+    with pytest.raises(mi.InvalidTasks, match=r"angle is one number or \(3,\), got a tensor"):
+        rotated(x[0], torch.zeros(2))
+    assert torch.allclose(rotated(x[0], torch.zeros(1)), x[0])

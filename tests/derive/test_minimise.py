@@ -154,3 +154,16 @@ def test_an_f_without_a_minimum_is_said_to_have_none(name, way):
     with pytest.raises(mi.NotConverged, match="lam runs away while F falls") as found:
         p.solve(way=way, max_steps=60, progress=False)
     assert "kinks" not in str(found.value)
+
+
+def test_an_interruption_before_anything_was_computed_has_no_value(monkeypatch):
+    """Guards "interrupted after 0 steps at F nan"."""
+    p = mi.oracle.small_case("maml_softmax").problem()
+
+    def interrupted(lam):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(p, "objective", interrupted)
+    with pytest.raises(mi.Interrupted, match="after 0 steps; `result`") as found:
+        p.solve(start=p.lam + 1, progress=False)
+    assert torch.equal(found.value.result, p.lam + 1)
