@@ -33,8 +33,9 @@ class SingleSoftmax(Family):
 
     @property
     def convexity(self) -> float | None:
-        """d_out: cross-entropy of a linear model is convex."""
-        return np.inf if self.quadratic else float(np.min(narrow(np.asarray(self.d_out))))
+        """The least of d_out, where it is not 0: cross-entropy of a linear model is convex, no more."""
+        least = float(np.min(narrow(np.asarray(self.d_out))))
+        return np.inf if self.quadratic else least or None
 
     def local(self, data: TaskData, lam: Array) -> Local:
         """One group of instances."""

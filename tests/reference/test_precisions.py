@@ -84,3 +84,15 @@ def test_bad_precisions_are_named():
     base = small("single_ridge", 1)
     with pytest.raises(InvalidProblem, match="d_out must be finite and not negative"):
         FAMILIES["single_ridge"](base.episodes, d_out=-np.ones(base.n_meta))
+
+
+def test_a_parameter_without_regulariser_is_certified_by_its_curvature():
+    """Guards a bound over a modulus of 0: cross-entropy with one precision of 0 is not strongly convex."""
+    base = small("single_softmax", 1)
+    d_out = np.full(base.n_meta, 0.4)
+    d_out[1] = 0.0
+    family = small("single_softmax", 1, d_out=d_out)
+    at = family.solve()
+    assert at.certificate.kind == "Newton-Kantorovich" and at.certificate.bound < 1e-12
+    near = np.abs(family.solve(start=at.lam + 0.1).lam - at.lam).max()
+    assert near <= 1e-12 * np.abs(at.lam).max() + 2 * at.certificate.bound
