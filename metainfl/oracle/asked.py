@@ -48,7 +48,7 @@ def perturbations(
 def _groups(
     family: Family, w: Weights, here: dict[str, list[list[int]]], single: bool
 ) -> list[truth_of.Perturbation]:
-    """Whole tasks, a task alone, and a mixture; where there are one or two tasks, the one alone."""
+    """Whole tasks, a task alone, instances of one side, and a mixture; of one or two tasks, the one alone."""
     t = family.episodes.n_tasks
     alone = truth_of.group([truth_of.task(next(k for k in reversed(range(t)) if w.task[k]))])
     if t <= 2:
@@ -56,7 +56,9 @@ def _groups(
     some = (0, 2, 3, 4) if t <= FEW else (0, *range(2, t, 2))
     whole = [truth_of.task(k) for k in some if k < t and w.task[k]]
     tasks = truth_of.group(whole if t > len(whole) else whole[:2])
-    return [tasks, alone, _mixed(family, here, single)]
+    mixed = _mixed(family, here, single)
+    sides = [[m for m in mixed.members if m.kind == s] for s in ("query", "support")]
+    return [tasks, alone, *(truth_of.group(own) for own in sides if len(own) > 1), mixed]
 
 
 def _mixed(family: Family, here: dict[str, list[list[int]]], single: bool) -> truth_of.Perturbation:

@@ -44,17 +44,17 @@ def _part(name: str) -> Probe:
 
 PROBLEM = {
     "model": Field("linear, and linear embeddings of ranks 1 to 3", lambda p: p.n_meta),
-    "tasks": Field("1, 3 to 67, and 131; see TASKS", lambda p: p.tasks.n_tasks),
+    "tasks": Field("1 to 4, 8, 17 to 67, and 131; see TASKS", lambda p: p.tasks.n_tasks),
     "adaptation": Field("one a family", lambda p: type(p.adaptation).__name__),
     "inner_loss": Field("squared, cross-entropy", lambda p: p.setting.inner_loss.__name__),
     "outer_loss": Field(
-        "wide: another than the inner one", lambda p: p.outer_loss is p.setting.inner_loss
+        "wide, pair: another than the inner one", lambda p: p.outer_loss is p.setting.inner_loss
     ),
     "outer_reg": Field(
-        "a number; one precision a parameter in wide or narrow",
+        "a number; one precision a parameter in wide or narrow, one of them 0; 0 in a law",
         lambda p: isinstance(p.outer_reg, float),
     ),
-    "direct": Field("wide: 0.2 to 0.5; 0 elsewhere", lambda p: p.direct > 0),
+    "direct": Field("wide: 0.2 to 0.5; least: 1; 0 elsewhere", lambda p: p.direct > 0),
     "lam": Field("the certified minimiser of each case", lambda p: float(p.lam.norm())),
     "chunk": Field("check chunks_do_not_matter: 1, 2 and 3 tasks"),
     "symmetry": Field("orthogonal, ranks 2 and 3, and none", lambda p: _flat(p)),
@@ -66,10 +66,15 @@ TASKS = {
     "support_y": Field(
         "one output and several; classes in an order of each task's own", _shape("support_y")
     ),
-    "query_x": Field("fewer and more queries than supports", _shape("query_x")),
-    "query_y": Field("one to six outputs; wide: probabilities of classes", _shape("query_y")),
+    "query_x": Field(
+        "one, fewer and more queries than supports; in laws in units of 1000 and 1/1000",
+        _shape("query_x"),
+    ),
+    "query_y": Field("one to nine outputs; wide: probabilities of classes", _shape("query_y")),
     "task_weight": Field("wide: 0.04 to 2.6; laws: 0 and 2", _levels("task_weight")),
-    "support_weight": Field("wide: 0.04 to 2.6, padding of weight 0", _levels("support_weight")),
+    "support_weight": Field(
+        "wide: 0.04 to 2.6, padding of weight 0; pair: these alone", _levels("support_weight")
+    ),
     "query_weight": Field("wide: 0.04 to 2.6, padding of weight 0", _levels("query_weight")),
 }
 ADAPTATIONS: dict[str, dict[str, Field]] = {
@@ -83,9 +88,9 @@ ADAPTATIONS: dict[str, dict[str, Field]] = {
     "ProximalRidge": {"inner_reg": Field("drawn", _part("inner_reg"))},
     "RidgeHead": {"inner_reg": Field("drawn", _part("inner_reg"))},
     "Unrolled": {
-        "steps": Field("1 to 12", _part("steps")),
+        "steps": Field("1, 2, 3, 4 to 9, 11 and 12", _part("steps")),
         "rate": Field("a number, and one a parameter", lambda p: type(p.adaptation.rate).__name__),  # type: ignore[attr-defined]
-        "inner_reg": Field("0, and 0.4", _part("inner_reg")),
+        "inner_reg": Field("0, and 0.4, with a rate of either sort", _part("inner_reg")),
     },
     # the same theta by another solver, or an approximation of its derivative: no family of their own
     "ProximalCG": {},

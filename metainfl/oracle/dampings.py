@@ -21,6 +21,8 @@ def damping(e: Evidence, *, by_regulariser: bool = False) -> float | None:
 
     Without outer_reg the Hessian is singular where no data pull: what a solve returns there is rounding.
     """
+    if by_regulariser and not np.all(e.case.family.d_out):
+        return _of_some(e)
     found = response(e, stray=True, by_regulariser=by_regulariser)
     if found is None or (found[1] == 0).any():
         return None
@@ -52,8 +54,37 @@ def _blown_up(e: Evidence) -> bool:
     """H - outer_reg I is singular and the answer rounding multiplied: another solve would have raised."""
     if e.off < 1e6 or e.got.shape[1] != e.case.family.n_meta:
         return False
+    reg = e.case.family.d_out
+    if not np.all(reg):
+        left = np.abs(np.linalg.eigvalsh(e.case.solution.hessian - np.diag(reg)))
+        return bool(left.min() <= 1e-9 * left.max())
     values = parts(e, by_regulariser=True)[0]
     return bool(np.abs(values - 1).min() <= 1e-9 * values.max())
+
+
+def _of_some(e: Evidence) -> float | None:
+    """As `damping` by a regulariser that is 0 for some parameters: no coordinates make it the identity."""
+    d, left = _added(e, np.diag(e.case.family.d_out))
+    if abs(d + 1) <= 1e-6:  # singular perhaps: any solution
+        return d if left <= 10 * e.match else None
+    h, b = e.case.solution.hessian, e.case.cross_derivatives(e.pis)
+    return (
+        d
+        if abs(d) > 0 and e.equals(solve(e.case, h + d * np.diag(e.case.family.d_out), b))
+        else None
+    )
+
+
+def _added(e: Evidence, matrix: Array) -> tuple[float, float]:
+    """The d of (H + d matrix) x = -b that fits best, and what it leaves beside |H x|; nan of no such x."""
+    h, b = e.case.solution.hessian, e.case.cross_derivatives(e.pis)
+    if e.got.shape[1] != len(h):
+        return float("nan"), float("inf")
+    off = e.case.family.tangent(e.case.solution.lam)
+    added, left = (m - off @ (off.T @ m) for m in (matrix @ e.got.T, h @ e.got.T + b))
+    d = -float(np.sum(added * left) / max(float(np.sum(added**2)), 1e-300))
+    size = max(float(np.linalg.norm(h, 2) * np.linalg.norm(e.got)), 1e-300)
+    return d, float(np.linalg.norm(left + d * added)) / size
 
 
 def _same(x: Array, value: float | None = None) -> bool:
@@ -92,10 +123,6 @@ def diagonal_words(told: list[Evidence]) -> list[str]:
 def _of_the_diagonal(e: Evidence) -> float:
     """The d of (H + d diag(H)) x = -b; nan where the answer is no such x."""
     h, b = e.case.solution.hessian, e.case.cross_derivatives(e.pis)
-    if e.got.shape[1] != len(h):
-        return float("nan")
     weights = np.diag(np.diag(h))
-    off = e.case.family.tangent(e.case.solution.lam)
-    added, left = (m - off @ (off.T @ m) for m in (weights @ e.got.T, h @ e.got.T + b))
-    d = -float(np.sum(added * left) / max(float(np.sum(added**2)), 1e-300))
-    return d if e.equals(solve(e.case, h + d * weights, b)) else float("nan")
+    d, _ = _added(e, weights)
+    return d if np.isfinite(d) and e.equals(solve(e.case, h + d * weights, b)) else float("nan")

@@ -26,8 +26,8 @@ ORDER = (
     "maml_linear",
     "single_ridge",
 )
-#: drawn cases of a quick check; each costs a call of some thirty to a hundred milliseconds
-QUICK = 12
+#: drawn cases of a quick check; each costs a call of some ten to a hundred milliseconds
+QUICK = 14
 #: perturbations of a kind where there are many tasks: every task is among them
 MANY = 40
 

@@ -80,6 +80,25 @@ def ragged(e: Episodes, rng: np.random.Generator) -> tuple[Episodes, Weights]:
     return Episodes(**arrays), w
 
 
+def repeated(e: Episodes, side: str) -> Episodes:
+    """The last instance of every task is its first once more: two that nothing tells apart."""
+    arrays = {n: np.array(getattr(e, n)) for n in ("support_x", "support_y", "query_x", "query_y")}
+    for n in (f"{side}_x", f"{side}_y"):
+        arrays[n][:, -1] = arrays[n][:, 0]
+    return Episodes(**arrays)
+
+
+def of_supports_alone(e: Episodes, rng: np.random.Generator) -> Weights:
+    """Weights between 1/2 and 3/2 of the supports, and 1 of all else."""
+    ones = Weights.ones(e)
+    return Weights(ones.task, rng.uniform(0.5, 1.5, ones.support.shape), ones.query)
+
+
+def one_query(e: Episodes) -> Episodes:
+    """The first query of every task alone."""
+    return Episodes(e.support_x, e.support_y, e.query_x[:, :1], e.query_y[:, :1])
+
+
 def _places(e: Episodes, side: str, rng: np.random.Generator) -> list[int]:
     """Where the padding of each task but the first stands: the first, the last, and in between."""
     n = getattr(e, f"{side}_x").shape[1]

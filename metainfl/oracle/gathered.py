@@ -12,7 +12,7 @@ from metainfl.oracle.context import Context
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
-from metainfl.oracle.space import PAIR
+from metainfl.oracle.space import FEW
 from metainfl.problem.perturbation import Perturbation
 
 PLAIN = ("wide", "narrow", "many", "least")  # the designs whose conditioning hides nothing
@@ -34,7 +34,7 @@ def _gathered(ctx: Context) -> list[Evidence]:
     early = _first(ctx)
     for turn in (ctx, ctx.reseeded(ctx.seed + 1)):
         try:
-            cases = turn.space(*PLAIN, *(() if ctx.quick else (PAIR,)))
+            cases = turn.space(*PLAIN, *FEW)
         except Skipped:
             if not seen:
                 raise

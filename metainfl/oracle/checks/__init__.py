@@ -2,7 +2,7 @@
 
 from metainfl.oracle.checks import contract, untouched, rows  # isort: skip
 from metainfl.oracle.checks import truth, ranking, run_truth, run_laws, run_precision  # isort: skip
-from metainfl.oracle.checks import sums, resolving, tasks, zeros, symmetries  # isort: skip
+from metainfl.oracle.checks import sums, resolving, tasks, zeros, symmetries, units, written  # isort: skip
 from metainfl.oracle.checks import outside, options, values  # isort: skip
 from metainfl.oracle.checks.registry import CHECKS, Check, checks_for
 
@@ -23,7 +23,9 @@ __all__ = [
     "symmetries",
     "tasks",
     "truth",
+    "units",
     "untouched",
     "values",
+    "written",
     "zeros",
 ]

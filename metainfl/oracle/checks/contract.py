@@ -86,19 +86,27 @@ def sees_what_was_assigned(ctx: Context) -> None:
     ctx.ask(case, pis, problem)
     rng = np.random.default_rng(ctx.seed + 5)
     ones = Weights.ones(f.episodes)
-    w = Weights(*(rng.uniform(0.6, 1.4, a.shape) for a in (ones.task, ones.support, ones.query)))
-    other = copy.copy(f)
-    other.d_out = 1.3 * f.d_out
-    at = other.solve(w, start=case.solution.lam)
-    problem.tasks, problem.outer_reg = tasks_of(f.episodes, w), float(other.d_out)
-    problem.lam = torch.tensor(at.lam)
-    want = ctx.claim.factor(f.episodes.n_tasks) * other.influence(all_to_truth(pis), at).value
-    got = ctx.ask(case, pis, problem)
-    fresh = problem_of(other, weights=w)
-    fresh.lam = torch.tensor(at.lam)
-    anew = ctx.ask(case, pis, fresh)
-    words = "answers for what the problem was before lam, tasks and outer_reg were assigned"
-    if np.linalg.norm(got - anew) <= 1e-9 * np.linalg.norm(anew):
-        words = "wrong with other weights and another outer_reg, assigned or from the start"
-    ctx.compare(case, pis, got, want, words,
-                allowed=(max(10 * ctx.tolerance(case)[0], 1e-10), "ten times the tolerance"))  # fmt: skip
+    drawn = Weights(
+        *(rng.uniform(0.6, 1.4, a.shape) for a in (ones.task, ones.support, ones.query))
+    )
+    other, start = copy.copy(f), case.solution.lam
+    for factor, w in (
+        (1.3, ones),
+        (1.6, drawn),
+    ):  # first with the tasks as they are: the same object
+        other.d_out = factor * f.d_out
+        at = other.solve(w, start=start)
+        start = at.lam
+        if w is drawn:
+            problem.tasks = tasks_of(f.episodes, w)
+        problem.outer_reg, problem.lam = float(other.d_out), torch.tensor(at.lam)
+        want = ctx.claim.factor(f.episodes.n_tasks) * other.influence(all_to_truth(pis), at).value
+        got = ctx.ask(case, pis, problem)
+        fresh = problem_of(other, weights=w)
+        fresh.lam = torch.tensor(at.lam)
+        anew = ctx.ask(case, pis, fresh)
+        words = "answers for what the problem was before lam, tasks and outer_reg were assigned"
+        if np.linalg.norm(got - anew) <= 1e-9 * np.linalg.norm(anew):
+            words = "wrong with other weights and another outer_reg, assigned or from the start"
+        ctx.compare(case, pis, got, want, words,
+                    allowed=(max(10 * ctx.tolerance(case)[0], 1e-10), "ten times the tolerance"))  # fmt: skip

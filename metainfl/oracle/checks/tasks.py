@@ -81,7 +81,10 @@ def weight_zero_is_absence(ctx: Context) -> None:
         f = case.family
         if f.name not in LINEAR:
             continue
+        # and what is in the task: its weights count for nothing while the task does not count
+        inside = [Perturbation(k, 2, 0) for k in ("support", "query") if k in ctx.claim.kinds]
         kept = [p for p in pis if not _touches(p, 2)]
+        kept += [p for p in inside if kept and ctx._known(case, p)]
         own = [task(2)] if "task" in ctx.claim.kinds else []
         if not kept:
             continue
