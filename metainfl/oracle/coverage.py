@@ -51,7 +51,7 @@ PROBLEM = {
         "wide, pair: another than the inner one", lambda p: p.outer_loss is p.setting.inner_loss
     ),
     "outer_reg": Field(
-        "a number; one precision a parameter in wide or narrow, one of them 0; 0 in a law",
+        "a number; one precision a parameter in wide or narrow, and in line, one of them 0; 0 in a law",
         lambda p: isinstance(p.outer_reg, float),
     ),
     "direct": Field("wide: 0.2 to 0.5; least: 1; 0 elsewhere", lambda p: p.direct > 0),

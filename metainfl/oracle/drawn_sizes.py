@@ -65,9 +65,10 @@ def options(
         out["d_in"] = 0.4 if design in ("wide", "narrow") else 0.0
     # in one design or the other: a method may know numbers only, and is told so; a symmetry it would break
     vector = ("wide", "narrow")[(sorted(FAMILIES).index(name) + seed) % 2]
-    if design == vector and name not in EMBEDDED:
+    free = vector if name in CLASSIFICATION else "line"  # one parameter of it is not regularised
+    if design in (vector, free) and name not in EMBEDDED:
         out["d_out"] = out["d_out"] * rng.uniform(0.6, 1.4, size["d"] * size["c"])
-        out["d_out"][1] = 0.0  # not regularised
+        out["d_out"][1] *= design != free
     if design in ("wide", "least") and name in SAME_SPACE:
         out["direct"] = float(rng.uniform(0.2, 0.5)) if design == "wide" else 1.0
     if design in ("wide", "pair") and name in ("maml_softmax", "proximal_softmax"):

@@ -23,11 +23,13 @@ other, where an array turned round has the shape that is meant. `coverage` says 
     pair      two tasks, and as many of everything else as there can be two of; of the weights those of the
               supports alone are not 1; one rate a parameter without an inner regulariser, an outer loss
               that is not the inner one
-    line      one feature, and one query a task; as many tasks as outputs
+    line      one feature, and one query a task; as many tasks as outputs; for regression one precision a
+              parameter
     players   six tasks: for games alone, where ceil(0.7 T), its rounding and T - 1 are three numbers
 
-Classes stand in another order in every task: nothing may be read off an instance's place. Of one precision
-a parameter, one is 0: a parameter that is not regularised, as biases are.
+Classes stand in another order in every task: nothing may be read off an instance's place. A parameter is
+not regularised, as biases are not: of one precision a parameter one is 0, in line for regression, since games
+are asked in wide and narrow, and of no task they have no value then.
 """
 
 from __future__ import annotations

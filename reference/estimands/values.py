@@ -30,7 +30,14 @@ MOST_PLAYERS = 16  # 65,536 solves: minutes for the smallest families
 
 
 def game(family: Family, target: TaskData, at: Solution) -> Answer:
-    """v(S) = -L_t(lam*(S)) for every subset S of tasks (2^T,), each solved and certified."""
+    """v(S) = -L_t(lam*(S)) for every subset S of tasks (2^T,), each solved and certified.
+
+    Raises `InvalidProblem` for too many tasks, and where no task at all leaves no one minimiser.
+    """
+    if not np.all(family.d_out):
+        raise InvalidProblem(
+            "of no task F is d_out/2 |lam|^2, flat where d_out is 0: no game has that value"
+        )
     n = family.episodes.n_tasks
     if n > MOST_PLAYERS:
         raise InvalidProblem(f"{n} tasks mean 2^{n} solves; enumeration stops at {MOST_PLAYERS}")

@@ -6,6 +6,7 @@ import pytest
 from metainfl.oracle import small_case
 from metainfl_reference.answer import Answer
 from metainfl_reference.episodes import Episodes, Weights
+from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.estimands import (
     cook,
     input_shift,
@@ -54,6 +55,13 @@ def test_symmetry_null_and_linearity(value):
     swapped = np.array([(s & ~3) | ((s & 1) << 1) | ((s & 2) >> 1) for s in index])
     alike = a + a[swapped]
     assert abs(of(alike)[0] - of(alike)[1]) < 1e-12
+
+
+def test_a_game_needs_every_parameter_regularised():
+    """Guards a value of no task at all at lam = 0, where F is flat."""
+    family = small("single_ridge", 1, d_out=np.array([0.5, 0.0, 0.5, 0.5, 0.5, 0.5]))
+    with pytest.raises(InvalidProblem, match="d_out is 0"):
+        values.game(family, targets(family.episodes)[0], family.solve())
 
 
 def test_leave_out_matches_removal(game):

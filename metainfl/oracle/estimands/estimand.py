@@ -110,8 +110,11 @@ class Estimand(ABC):
     def exists(self, known: Known, p: Perturbation) -> bool:
         """`defined`, and certified where it needs another solve of a problem that still is one.
 
-        A way of prototypes that loses its last shot leaves none.
+        A way of prototypes that loses its last shot leaves none; nor have no tasks a minimum where a
+        parameter is not regularised, which a game asks for.
         """
+        if self.evidence == "game" and not np.all(known.family.d_out):
+            return False
         if p.kind not in self.kinds or not self.defined(known, p):
             return False
         try:
