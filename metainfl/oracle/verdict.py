@@ -65,7 +65,8 @@ def check_method(
 
     `on` is a solved problem of your own, or (problem, targets): the method is then judged there instead, at
     that size, by laws, by its equation and by solving again, for about `minutes`; see
-    `metainfl.oracle.own`. Raises `NotStationary` where its lam is no minimiser.
+    `metainfl.oracle.own`. Raises `NotStationary` where its lam is no stationary point, and
+    `SingularHessian` where it is no minimum of its own.
     """
     if on is not None:
         if families is not None or expected_failures or retraining or reproduce is not None:

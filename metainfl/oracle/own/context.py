@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from metainfl.methods.claim import Claim
 from metainfl.oracle.estimands import find
 from metainfl.oracle.outcome import Skipped
 from metainfl.oracle.own.again import Again
+from metainfl.oracle.own.budget import Budget
 from metainfl.oracle.returned import Returned
 from metainfl.oracle.runner import Runner, as_array
 from metainfl.problem.every import all_instances, all_tasks
@@ -28,7 +28,7 @@ KNOWN = ("derivative", "score", "removal")  # estimands that solving again gives
 AT_ONCE, SOLVED = 24, {True: 3, False: 8}  # asked in one call; solved again, quick and not
 
 
-class OwnContext:
+class OwnContext(Budget):
     """One method on one problem, `targets` beside it where the estimand is of targets."""
 
     def __init__(
@@ -44,14 +44,13 @@ class OwnContext:
         minutes: float,
     ) -> None:
         self.problem, self.claim, self.runner = problem, claim, runner
-        self.quick, self.seconds, self.minutes = quick, seconds, minutes
+        super().__init__(minutes)
+        self.quick, self.seconds = quick, seconds
         self.estimand = find(claim.estimand)
         self.targets = (
             None if targets is None else targets.to(problem.lam.device, problem.lam.dtype)
         )
         self.again = Again(problem)
-        self.began = time.monotonic()
-        self.ends = self.began + 60 * minutes
         drawn = self._drawn(np.random.default_rng(seed))
         self.pis = self._followed(drawn) if self.estimand.edit else drawn
 
@@ -94,7 +93,7 @@ class OwnContext:
         for p in drawn:
             if len(out) == SOLVED[self.quick] or not self.has_time:
                 break
-            with contextlib.suppress(MetainflError):
+            with contextlib.suppress(MetainflError, Skipped), self.within():
                 self.again.removed(p)
                 out.append(p)
         if not out:
@@ -130,25 +129,17 @@ class OwnContext:
         extra: tuple[Any, ...] = (self.targets,) if self.estimand.per_target else ()
         return self.runner.call(own, pis, *extra, seconds=self.seconds)
 
+    def off(self, rows: Array) -> Array:
+        """Rows (n, p) off the known symmetry, of which solving again says nothing; of scores as they are."""
+        if self.estimand.per_target:
+            return rows
+        return np.stack([self.again.off(torch.as_tensor(r).to(self.problem.lam)).double().cpu().numpy()
+                         for r in rows])  # fmt: skip
+
     def of(self, moved: Tensor) -> Tensor:
         """Losses of the targets (m,) at lam plus this."""
         assert self.targets is not None
         return self.problem.losses(self.problem.lam + moved, self.targets)
-
-    @property
-    def has_time(self) -> bool:
-        """Whether the budget is not spent."""
-        return time.monotonic() <= self.ends
-
-    @property
-    def spent(self) -> float:
-        """The share of the budget that is spent."""
-        return (time.monotonic() - self.began) / max(self.ends - self.began, 1e-300)
-
-    def in_time(self) -> None:
-        """Skip what would begin after the budget is spent."""
-        if not self.has_time:
-            raise Skipped(f"not asked: the budget of {self.minutes:g} minutes was spent; give more")
 
     def allowed(self, error: float) -> tuple[float, str]:
         """Relative error that is let pass beside a truth of this error, and where it comes from."""

@@ -17,10 +17,11 @@ T = TypeVar("T")
 NOISY = 0.05  # a truth that is known no better than this decides nothing
 
 
-def solved(solve: Callable[[], T]) -> T:
-    """A solve's result; where it has none nothing can be said."""
+def solved(ctx: OwnContext, solve: Callable[[], T]) -> T:
+    """A solve's result; where it has none, or not while the budget lasts, nothing can be said."""
     try:
-        return solve()
+        with ctx.within():
+            return solve()
     except MetainflError as error:
         raise Skipped(f"could not be solved again: {error}") from error
 

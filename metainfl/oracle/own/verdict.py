@@ -20,6 +20,7 @@ from metainfl.oracle.measurements import Measurement
 from metainfl.oracle.outcome import Failed, Outcome, Skipped
 from metainfl.oracle.own.checks import OWN
 from metainfl.oracle.own.context import KNOWN, OwnContext
+from metainfl.oracle.own.minimum import require_minimum
 from metainfl.oracle.random_state import keep_rng
 from metainfl.oracle.report import Report
 from metainfl.oracle.runner import Runner
@@ -83,8 +84,9 @@ def check_on(
 ) -> Report:
     """Every check within `minutes`; what cannot be said of an own problem stands at the end as skipped.
 
-    Raises `NotStationary` where lam is no minimiser, since no derivative of it exists there, and
-    `InvalidOption` for what is no problem, and for estimands that solving again does not give.
+    Raises `NotStationary` where lam is not stationary, `SingularHessian` where it is no minimum of its own,
+    since no derivative of it exists there, and `InvalidOption` for what is no problem, and for estimands that
+    solving again does not give.
     """
     problem, targets = looked_at(on, claim)
     minutes = real(minutes, "minutes", POSITIVE, InvalidOption)
@@ -95,6 +97,7 @@ def check_on(
                 f"unknown check {name!r} of an own problem; known: {', '.join(OWN)}"
             )
     problem.check_stationary()
+    require_minimum(problem)
     ctx = OwnContext(
         problem, targets, claim, runner, quick=quick, seed=seed, seconds=seconds, minutes=minutes
     )
@@ -173,8 +176,7 @@ def _usefulness(ctx: OwnContext) -> list[Measurement]:
     with contextlib.suppress(Skipped, Failed):
         rows = ctx.ask(ctx.pis)
         for i in one:
-            ctx.in_time()
-            with contextlib.suppress(MetainflError):  # this one ends the minimum
+            with contextlib.suppress(MetainflError), ctx.within():  # this one ends the minimum
                 found[i] = ctx.again.removed(ctx.pis[i]).double().cpu().numpy()
     if not found:
         return []

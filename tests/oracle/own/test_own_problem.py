@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import metainfl as mi
-from metainfl.oracle import check_method
+from metainfl.errors import SingularHessian
+from metainfl.oracle import check_method, drawn_case
 from tests.oracle.own.asked import exact, failed, judged, problem
 
 
@@ -16,7 +17,7 @@ def test_an_exact_method_holds_on_any_problem(how):
     inputs = ["support_input", "query_input"] if how.get("ragged") else []
     asked = {o.check: o.status for o in report.outcomes}
     assert [c for c, s in asked.items() if s == "skip"] == [
-        "agrees_with_removal", "certified_truth", "other_problems", *inputs,
+        "no_component_along_a_symmetry", "agrees_with_removal", "certified_truth", "other_problems", *inputs,
     ]  # fmt: skip
     assert report.measurements and "on your problem" in report.measurements[0].where
 
@@ -123,3 +124,30 @@ def test_a_weight_of_nearly_nothing_fails_no_right_method(least):
     assert report.passed, str(report)
     wrong = check_method(lambda p, pis: 1.01 * exact(p, pis), on=own, in_process=True, claim=claim)
     assert {"solves_its_equation", "agrees_with_solving_again"} <= set(failed(wrong))
+
+
+def embedded():
+    """A ridge head on an embedding of rank 2, which can be turned."""
+    case = drawn_case("linear_representation", "narrow")
+    return case.problem()
+
+
+def test_a_direction_in_which_nothing_changes_has_a_check_of_its_own():
+    """Guards rows along a symmetry, of which solving again says nothing, told to be no derivative."""
+    own = embedded()
+
+    def along(p, pis):
+        return exact(p, pis) + 0.1 * p.tangent()[:, 0]
+
+    claim = mi.Claim(kinds=("task", "query"))
+    assert judged(exact, own, claim=claim).passed
+    assert failed(judged(along, own, claim=claim)) == ["no_component_along_a_symmetry"]
+
+
+def test_a_saddle_is_no_place_to_judge_at():
+    """Guards a method that says so by name, told to fail where no truth is."""
+    own = embedded()
+    saddle = own.replaced(outer_reg=0.01, lam=torch.zeros_like(own.lam))
+    assert float(saddle.residual(saddle.lam)) < 1e-10
+    with pytest.raises(SingularHessian, match="no minimum of its own"):
+        judged(exact, saddle)

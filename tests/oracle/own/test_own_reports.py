@@ -13,7 +13,7 @@ import metainfl as mi
 from metainfl.cli import main
 from metainfl.errors import InvalidOption, NotStationary
 from metainfl.influence import removal
-from metainfl.oracle.own import context
+from metainfl.oracle.own import budget
 from metainfl.oracle.own.again import Again
 from metainfl.oracle.own.checks import OWN
 from tests.oracle.own.asked import FILE, exact, failed, judged, problem
@@ -44,7 +44,7 @@ def test_what_was_solved_before_the_budget_ended_is_judged(monkeypatch):
         return once(self, *asked)
 
     monkeypatch.setattr(Again, "slope", slow)
-    monkeypatch.setattr(context, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
     report = judged(lambda p, pis, t: -mi.scores(p, pis, t).value, (own, new), claim=claim)
     assert failed(report) == ["agrees_with_solving_again"], str(report)
     assert "of 1 solved again" in report.failures[0].where
@@ -168,3 +168,33 @@ def test_from_the_command_line(tmp_path, monkeypatch, capsys):
     assert "not" in capsys.readouterr().err
     assert ended("--families", "prototypes") == 2
     assert "--families" in capsys.readouterr().err
+
+
+def test_a_budget_that_ends_after_some_rows_is_judged_by_them(monkeypatch):
+    """Guards rows that were looked at, told as skipped since others were not."""
+    own, now = problem(), [0.0]
+    once = Again.column
+
+    def slow(self, *asked):
+        now[0] += 200.0
+        return once(self, *asked)
+
+    monkeypatch.setattr(Again, "column", slow)
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    options = {"claim": mi.Claim(kinds=("task",)), "checks": ["solves_its_equation"]}
+    assert [o.status for o in judged(exact, own, **options).outcomes] == ["pass"]
+    now[0] = 0.0
+    assert failed(judged(lambda p, pis: 1.1 * exact(p, pis), own, **options))
+
+
+def test_one_long_solve_ends_with_the_budget(monkeypatch):
+    """Guards a solve that goes on for longer than everything may take."""
+
+    def endless(self, *asked):
+        time.sleep(60)
+
+    monkeypatch.setattr(Again, "slope", endless)
+    began = time.monotonic()
+    report = judged(exact, problem(), minutes=3 / 60, checks=["agrees_with_solving_again"])
+    assert time.monotonic() - began < 20
+    assert "ran past the budget of 0.05 minutes" in report.outcomes[0].message
