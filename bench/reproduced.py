@@ -42,6 +42,7 @@ def written(text):
     for name, content in (
         ("small", table("small")),
         ("medium", table("medium")),
+        ("paper", table("paper")),
         ("why", reasons()),
     ):
         text = replaced(text, name, content)
