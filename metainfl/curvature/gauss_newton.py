@@ -118,12 +118,17 @@ def factors(problem: Problem) -> Iterator[Tensor]:
 
 def outer(columns: Iterable[Tensor]) -> Tensor:
     """V V' (p, p) of blocks of columns (p, n_i), such as `factors` gives, about p columns in one product."""
-    total, held = torch.zeros(()), list[Tensor]()
+    found: Tensor | None = None
+    held: list[Tensor] = []
     for block in columns:
         held.append(block)
         if sum(b.shape[1] for b in held) >= len(block):
-            total, held = total.to(block) + _squared(held), []
-    return total.to(held[0]) + _squared(held) if held else total
+            found, held = _squared(held) + (0 if found is None else found), []
+    if held:
+        found = _squared(held) + (0 if found is None else found)
+    if found is None:
+        raise InvalidProblem("there are no columns to sum: give at least one block (p, n)")
+    return found
 
 
 def _squared(blocks: list[Tensor]) -> Tensor:

@@ -9,6 +9,7 @@ exact          solve again, following the minimiser
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Unpack
 
 import torch
@@ -19,6 +20,7 @@ from metainfl.derive.cross import columns
 from metainfl.derive.preflight import preflight
 from metainfl.derive.problem import Problem
 from metainfl.derive.rows_apart import require_rows_apart
+from metainfl.errors import MetainflError
 from metainfl.influence import adapted
 from metainfl.influence.continuation import removed
 from metainfl.influence.how import How, apply_inverse, examined
@@ -63,7 +65,14 @@ def _require_left_out(problem: Problem, perturbations: Sequence[Perturbation]) -
     """`InvalidProblem` where an instance of weight 0 would still count among the others of its task."""
     some = [p for p in perturbations if any(m.kind != "task" for m in parts(p))]
     for p in some:
-        require_suited(problem.setting, problem.adaptation, without(problem.tasks, p))
+        touched = sorted({m.task for m in parts(p)})
+        here = [replace(m, task=touched.index(m.task)) for m in parts(p)]
+        few = problem.tasks.select(touched).scaled(here, 0.0)
+        try:
+            require_suited(problem.setting, problem.adaptation, few)
+        except MetainflError:  # says it again, with the tasks by their names
+            require_suited(problem.setting, problem.adaptation, without(problem.tasks, p))
+            raise
     for _, batch in problem.tasks.groups()[: len(some)]:
         require_rows_apart(problem, problem.lam, batch.view())
 
