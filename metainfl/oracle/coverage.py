@@ -71,7 +71,9 @@ TASKS = {
         _shape("query_x"),
     ),
     "query_y": Field("one to nine outputs; wide: probabilities of classes", _shape("query_y")),
-    "task_weight": Field("wide: 0.04 to 2.6; laws: 0 and 2", _levels("task_weight")),
+    "task_weight": Field(
+        "wide: 0.04 to 2.6; many: these alone; laws: 0 and 2", _levels("task_weight")
+    ),
     "support_weight": Field(
         "wide: 0.04 to 2.6, padding of weight 0; pair: these alone", _levels("support_weight")
     ),

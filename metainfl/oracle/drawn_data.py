@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from metainfl_reference.episodes import Episodes, Weights
@@ -88,10 +90,10 @@ def repeated(e: Episodes, side: str) -> Episodes:
     return Episodes(**arrays)
 
 
-def of_supports_alone(e: Episodes, rng: np.random.Generator) -> Weights:
-    """Weights between 1/2 and 3/2 of the supports, and 1 of all else."""
+def weights_of(side: str, e: Episodes, rng: np.random.Generator) -> Weights:
+    """Weights between 1/2 and 3/2 of the tasks or the supports, and 1 of all else."""
     ones = Weights.ones(e)
-    return Weights(ones.task, rng.uniform(0.5, 1.5, ones.support.shape), ones.query)
+    return replace(ones, **{side: rng.uniform(0.5, 1.5, getattr(ones, side).shape)})
 
 
 def one_query(e: Episodes) -> Episodes:
@@ -100,7 +102,8 @@ def one_query(e: Episodes) -> Episodes:
 
 
 def _places(e: Episodes, side: str, rng: np.random.Generator) -> list[int]:
-    """Where the padding of each task but the first stands: the first, the last, and in between."""
+    """Where the padding of each task but the first stands: last, first, in the middle, anywhere."""
     n = getattr(e, f"{side}_x").shape[1]
-    inner = [int(k) for k in rng.integers(1, max(n - 1, 2), max(e.n_tasks - 3, 0))]
-    return ([n // 2, 0, *inner] if e.n_tasks > 2 else [n // 2])[: e.n_tasks - 1]
+    usual = [n - 1, 0, n // 2] if side == "query" else [n // 2, n - 1, 0]
+    inner = [int(k) for k in rng.integers(1, max(n - 1, 2), max(e.n_tasks - 4, 0))]
+    return ([*usual, *inner] if e.n_tasks > 2 else [n // 2])[: e.n_tasks - 1]

@@ -66,7 +66,7 @@ def options(
     # in one design or the other: a method may know numbers only, and is told so; a symmetry it would break
     vector = ("wide", "narrow")[(sorted(FAMILIES).index(name) + seed) % 2]
     free = vector if name in CLASSIFICATION else "line"  # one parameter of it is not regularised
-    if design in (vector, free) and name not in EMBEDDED:
+    if design in (vector, "line") and name not in EMBEDDED:
         out["d_out"] = out["d_out"] * rng.uniform(0.6, 1.4, size["d"] * size["c"])
         out["d_out"][1] *= design != free
     if design in ("wide", "least") and name in SAME_SPACE:

@@ -31,7 +31,8 @@ def scale_words(wrong: Sequence[Evidence], right: Sequence[Evidence] = ()) -> li
                     f"the truth with {name}" if name.startswith("the ") else f"the truth {name}"
                 )
         if not out and not right and np.ptp(factors) <= 1e-6 * np.abs(factors).max():
-            out = [f"the truth times {factors[0]:.9g}"]
+            text = f"{factors[0]:.9g}"
+            out = [f"the truth times {text if text != '1' else f'1 + {factors[0] - 1:.3g}'}"]
         return out
     return _row_words(wrong)
 

@@ -14,8 +14,8 @@ other, where an array turned round has the shape that is meant. `coverage` says 
               precision a parameter for the other families, one target; eight tasks for regression (games
               over more than a handful); as many features as queries, and as ways for classification
     many      17 to 67 tasks, 131 where they cost least: more than any batch that is hard-wired, in one
-              group more than anyone cuts off; up to 36 parameters; one step; 17 targets of one shot; as
-              many features as supports for regression
+              group more than anyone cuts off; weights of tasks alone other than 1; up to 36 parameters;
+              one step; 17 targets of one shot; as many features as supports for regression
     least     a single task, of one shot (a way), 18 queries or more, two of them equal, and a single
               target; as many features as outputs (nine, six where they are embedded), and as supports for
               classification; `direct` 1
@@ -23,8 +23,7 @@ other, where an array turned round has the shape that is meant. `coverage` says 
     pair      two tasks, and as many of everything else as there can be two of; of the weights those of the
               supports alone are not 1; one rate a parameter without an inner regulariser, an outer loss
               that is not the inner one
-    line      one feature, and one query a task; as many tasks as outputs; for regression one precision a
-              parameter
+    line      one feature, and one query a task; as many tasks as outputs; one precision a parameter
     players   six tasks: for games alone, where ceil(0.7 T), its rounding and T - 1 are three numbers
 
 Classes stand in another order in every task: nothing may be read off an instance's place. A parameter is
@@ -44,11 +43,11 @@ from metainfl.oracle.case import Case
 from metainfl.oracle.drawn_data import (
     drawn_episodes,
     drawn_targets,
-    of_supports_alone,
     one_query,
     ragged,
     repeated,
     softened,
+    weights_of,
 )
 from metainfl.oracle.drawn_sizes import options, sizes
 from metainfl_reference.conditioned import stretched
@@ -63,6 +62,7 @@ TARGETS = {"wide": 3, "narrow": 1, "many": 17, "least": 1, PLAYERS: 2, "pair": 2
 STIFF = 1e6
 ATTEMPTS = 16
 REPEATED = {"narrow": "support", "least": "query"}  # where the last instance is the first once more
+WEIGHTED = {"many": "task", "pair": "support"}  # what alone has other weights than 1
 LEAST = 1e-3  # the largest entry of lam*
 MOST = 3e3  # condition number of a case that is not stiff
 
@@ -116,8 +116,8 @@ def _draw(name: str, design: str, seed: int, rng: np.random.Generator) -> Case:
         seen, own = ragged(softened(name, seen, rng), rng)
     elif design in REPEATED:
         episodes = repeated(episodes, REPEATED[design])
-    elif design == "pair":
-        weights = of_supports_alone(episodes, rng)
+    elif design in WEIGHTED:
+        weights = weights_of(WEIGHTED[design], episodes, rng)
     elif design == "line":
         episodes = one_query(episodes)
     family = build(name, episodes, **parts)
