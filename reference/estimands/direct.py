@@ -23,13 +23,21 @@ Array = np.ndarray
 
 
 def influence(family: Family, perturbations: Sequence[Perturbation], at: Solution) -> Answer:
-    """One row a perturbation (n, p); tasks and groups of tasks only."""
+    """One row a perturbation (n, p); tasks and groups of tasks only.
+
+    Raises `InvalidProblem` for others, and where the direct Hessian is singular.
+    """
     for q in perturbations:
         if any(m.kind != "task" for m in parts(q)):
             raise InvalidProblem(f"eq. 6 is written for tasks; {q} is not one")
 
     def rows(f: Family, s: Solution) -> Array:
-        return -solve(*_system(f, perturbations, s)).T
+        try:
+            return -solve(*_system(f, perturbations, s)).T
+        except np.linalg.LinAlgError:
+            raise InvalidProblem(
+                "the direct Hessian is singular: what L_O does not read directly needs d_out above 0"
+            ) from None
 
     return measured(family, at, rows, rows=True)
 

@@ -9,6 +9,7 @@ from metainfl_reference.episodes import Episodes, Weights
 from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.estimands import (
     cook,
+    direct,
     input_shift,
     knn_shapley,
     removal,
@@ -55,6 +56,16 @@ def test_symmetry_null_and_linearity(value):
     swapped = np.array([(s & ~3) | ((s & 1) << 1) | ((s & 2) >> 1) for s in index])
     alike = a + a[swapped]
     assert abs(of(alike)[0] - of(alike)[1]) < 1e-12
+
+
+def test_direct_influence_needs_what_nothing_reads_regularised():
+    """Guards a LinAlgError that names nothing: theta held fixed, L_O does not read lam at all."""
+    d_out = np.array([0.5, 0.0, 0.5, 0.5, 0.5, 0.5])
+    family = small("proximal_ridge", 1, d_out=d_out)
+    with pytest.raises(InvalidProblem, match="direct Hessian is singular"):
+        direct.influence(family, [task(0)], family.solve())
+    read = small("proximal_ridge", 1, d_out=d_out, direct=0.3)
+    assert np.isfinite(direct.influence(read, [task(0)], read.solve()).value).all()
 
 
 def test_a_game_needs_every_parameter_regularised():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from metainfl.oracle.estimands.estimand import Array, Estimand, Known, only_tasks
 from metainfl_reference.estimands import direct
 from metainfl_reference.perturbation import Perturbation
@@ -21,8 +23,10 @@ class Direct(Estimand):
         return direct.influence(known.family, pis, known.solution).value
 
     def defined(self, known: Known, p: Perturbation) -> bool:
-        """Tasks and groups of tasks."""
-        return only_tasks(p)
+        """Tasks and groups of tasks; where the direct Hessian may be singular, none."""
+        f = known.family
+        read = f.direct > 0 or f.name.startswith("single")
+        return only_tasks(p) and (read or bool(np.all(f.d_out)))
 
     def predicted_removal(self, known: Known, answer: Array) -> Array | None:
         """As if it were the derivative."""
