@@ -10,6 +10,7 @@ import torch
 from metainfl.oracle.case import Case
 from metainfl.oracle.evidence import Evidence
 from metainfl.oracle.measure import distance
+from metainfl.problem.perturbation import Perturbation
 
 Array = np.ndarray
 Trait = Callable[[Case], bool]
@@ -105,6 +106,16 @@ def _left(e: Evidence, factor: Array | float) -> bool:
     return float(np.linalg.norm(e.got - factor * e.want)) <= PARALLEL * least
 
 
+def _first_alike(case: Case, p: Perturbation) -> int:
+    """The instance, or the first that nothing tells from it."""
+    side = p.kind.split("_")[0]
+    if p.instance < 0 or side not in ("support", "query"):
+        return p.instance
+    e, k, j = case.family.episodes, p.task, p.instance
+    x, y = getattr(e, f"{side}_x")[k], getattr(e, f"{side}_y")[k]
+    return int(np.argmax((x == x[j]).all(1) & (y == y[j]).all(1)))
+
+
 def _places(wrong: Sequence[Evidence]) -> list[str]:
     """The same tasks or instances wrong everywhere."""
     tasks, instances, all_tasks, all_instances = [], [], [], []
@@ -113,8 +124,9 @@ def _places(wrong: Sequence[Evidence]) -> list[str]:
         bad = gap > max(100 * e.rounding, 1e-9) * np.linalg.norm(e.want) / len(e.want) ** 0.5
         tasks.append({p.task for p, b in zip(e.pis, bad, strict=True) if b})
         all_tasks.append({p.task for p in e.pis})
-        instances.append({p.instance for p, b in zip(e.pis, bad, strict=True) if b})
-        all_instances.append({p.instance for p in e.pis})
+        places = [_first_alike(e.case, p) for p in e.pis]
+        instances.append({i for i, b in zip(places, bad, strict=True) if b})
+        all_instances.append(set(places))
     out = []
     for what, some, whole in (("task", tasks, all_tasks), ("instance", instances, all_instances)):
         union = set().union(*some)

@@ -43,12 +43,17 @@ def is_power(values: Array, g: Array) -> bool:
 
 
 def krylov_words(wrong: list[Evidence], right: list[Evidence]) -> list[str]:
-    """CG and its kin: the answers lie in small Krylov spaces, and right ones need no larger space."""
-    steps = [krylov(e) for e in wrong]
-    if any(m is None for m in steps):
+    """CG and its kin: the answers lie in small Krylov spaces, and right ones need no larger space.
+
+    Wrong by little more than rounding is an iteration that has just ended: it counts with the right ones.
+    """
+    left = [e for e in wrong if e.off > e.match]
+    steps = [krylov(e) for e in left]
+    if not steps or any(m is None for m in steps):
         return []
     most = max(m for m in steps if m is not None)
-    if any((krylov(e) or distinct(parts(e)[0])) > most for e in right):
+    ended = [*right, *(e for e in wrong if e.off <= e.match)]
+    if any((krylov(e) or distinct(parts(e)[0])) > most for e in ended):
         return []
     return [f"an iterative solve that ended after at most {most} products"]
 
