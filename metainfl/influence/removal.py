@@ -33,7 +33,7 @@ from metainfl.problem.perturbation import parts
 from metainfl.problem.stacked import placing
 from metainfl.problem.steady import steadily
 from metainfl.problem.suited import require_suited
-from metainfl.problem.weights import check, scaled, weight, without
+from metainfl.problem.weights import removable, scaled, weight, without
 from metainfl.solve.operator import SymmetricOperator
 
 
@@ -49,7 +49,7 @@ def first_order(
 def _slopes(problem: Problem, perturbations: Sequence[Perturbation], how: How) -> Tensor:
     """lam' (n, p): every member is solved for once."""
     require_problem(problem)
-    check(problem.tasks, perturbations)
+    removable(problem.tasks, perturbations)
     _require_left_out(problem, perturbations)
     members = sorted({m for p in perturbations for m in parts(p)})
     each = influence(problem, members, **how).value
