@@ -11,7 +11,7 @@ from metainfl.data.locate import root_of
 from metainfl.errors import InvalidOption
 from metainfl.experiments.cells import Asked, Tell, cells
 from metainfl.experiments.experiment import FEWEST_SEEDS, UNTOLD, Cell, Experiment
-from metainfl.experiments.registry import find
+from metainfl.experiments.registry import find, named
 from metainfl.experiments.results import Result
 from metainfl.numbers import whole
 from metainfl.plain import write_json
@@ -57,9 +57,10 @@ def reproduced(
 ) -> Iterator[Result]:
     """Of several, each as its last seed ends: seeds of all of them share the `jobs`, so that none waits.
 
-    As `reproduce`; where one of them trains, those that do not are computed on the CPU.
+    Names as the command has them, 002 and all too. As `reproduce`; where one of them trains, those that do
+    not are computed on the CPU.
     """
-    experiments = [find(n) for n in names]
+    experiments = [find(n) for n in named(names)]
     if device is not None:
         device = given.device(device)
         device = None if device == "cpu" else device

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from metainfl.curvature import Curvature
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidOption, MetainflError
+from metainfl.errors import InvalidOption
 from metainfl.numbers import said
 from metainfl.solve import Solver, SolveResult
 from metainfl.solve.finite import finite_columns
+from metainfl.solve.given import own
 from metainfl.solve.inverse import Factoring
 from metainfl.solve.operator import SymmetricOperator
 
@@ -29,14 +30,8 @@ def solved(solver: Solver, operator: SymmetricOperator, rhs: Tensor) -> SolveRes
     """What the solver makes of right-hand sides (p, k); one of ours speaks for itself."""
     if isinstance(solver, Factoring):
         return solver(operator, rhs)
-    try:
+    with own("the solver that was given", SOLVER):
         found: Any = solver(operator, rhs)
-    except (MetainflError, MemoryError):
-        raise
-    except Exception as error:  # it is the user's function, and may raise anything
-        raise InvalidOption(
-            f"the solver that was given raised {type(error).__name__}: {error}; {SOLVER}"
-        ) from error
     x = getattr(found, "solution", None)
     if not isinstance(found, SolveResult) or not isinstance(x, Tensor) or x.shape != rhs.shape:
         got = said(found) if x is None else f"a solution {said(x)}"
@@ -47,14 +42,8 @@ def solved(solver: Solver, operator: SymmetricOperator, rhs: Tensor) -> SolveRes
 
 def operator_by(curvature: Curvature, problem: Problem) -> SymmetricOperator:
     """What the curvature makes of the problem."""
-    try:
+    with own("the curvature that was given", CURVATURE):
         found: Any = curvature(problem)
-    except (MetainflError, MemoryError):
-        raise
-    except Exception as error:
-        raise InvalidOption(
-            f"the curvature that was given raised {type(error).__name__}: {error}; {CURVATURE}"
-        ) from error
     if not all(hasattr(found, name) for name in ("damped", "dense", "size")):
         raise InvalidOption(f"the curvature that was given returned {said(found)}; {CURVATURE}")
     if found.size != problem.n_meta:

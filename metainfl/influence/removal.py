@@ -36,6 +36,8 @@ from metainfl.problem.suited import require_suited
 from metainfl.problem.weights import removable, scaled, weight, without
 from metainfl.solve.operator import SymmetricOperator
 
+AT_ONCE = 256  # removals whose tasks are looked at together
+
 
 @steadily
 def first_order(
@@ -64,14 +66,17 @@ def _slopes(problem: Problem, perturbations: Sequence[Perturbation], how: How) -
 def _require_left_out(problem: Problem, perturbations: Sequence[Perturbation]) -> None:
     """`InvalidProblem` where an instance of weight 0 would still count among the others of its task."""
     some = [p for p in perturbations if any(m.kind != "task" for m in parts(p))]
-    for p in some:
-        touched = sorted({m.task for m in parts(p)})
-        here = [replace(m, task=touched.index(m.task)) for m in parts(p)]
-        few = problem.tasks.select(touched).scaled(here, 0.0)
+    for start in range(0, len(some), AT_ONCE):
+        own = some[start : start + AT_ONCE]
+        places = dict.fromkeys((i, m.task) for i, p in enumerate(own) for m in parts(p))
+        row = {place: n for n, place in enumerate(places)}
+        out = [replace(m, task=row[i, m.task]) for i, p in enumerate(own) for m in parts(p)]
+        touched = problem.tasks.select([k for _, k in row]).scaled(out, 0.0)
         try:
-            require_suited(problem.setting, problem.adaptation, few)
-        except MetainflError:  # says it again, with the tasks by their names
-            require_suited(problem.setting, problem.adaptation, without(problem.tasks, p))
+            require_suited(problem.setting, problem.adaptation, touched)
+        except MetainflError:
+            for p in own:  # says it again, with the tasks by their names
+                require_suited(problem.setting, problem.adaptation, without(problem.tasks, p))
             raise
     for _, batch in problem.tasks.groups()[: len(some)]:
         require_rows_apart(problem, problem.lam, batch.view())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from metainfl import numbers
-from metainfl.errors import InvalidOption
+from metainfl.errors import InvalidOption, MetainflError
 
 
 def count(value: Any, name: str, least: int) -> int:
@@ -45,3 +47,14 @@ def yes_or_no(value: Any, name: str) -> bool:
 def seed(value: Any) -> int:
     """A seed that torch's generators take."""
     return numbers.seed(value, InvalidOption)
+
+
+@contextmanager
+def own(what: str, takes: str) -> Iterator[None]:
+    """Within, a user's function is called, which may raise anything: `InvalidOption` says whose it is."""
+    try:
+        yield
+    except (MetainflError, MemoryError):
+        raise
+    except Exception as error:
+        raise InvalidOption(f"{what} raised {type(error).__name__}: {error}; {takes}") from error

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metainfl.errors import InvalidOption, MetainflError
+from metainfl.errors import InvalidOption
 from metainfl.numbers import POSITIVE, real, said
 from metainfl.solve import given
 from metainfl.solve.finite import finite_columns
@@ -38,26 +38,14 @@ def made(value: Any) -> Preconditioner:
 def applied(own: Preconditioner, a: SymmetricOperator) -> Callable[[Tensor], Tensor]:
     """Its approximate inverse of A; `InvalidOption` where a user's own is no function of residuals (p, k)."""
     takes = "a preconditioner is a function of A that returns a function of residuals (p, k)"
-    try:
+    with given.own("the preconditioner that was given", takes):
         inverse = own(a)
-    except (MetainflError, MemoryError):
-        raise
-    except Exception as error:  # it is the user's function, and may raise anything
-        raise InvalidOption(
-            f"{takes}; given A, this one raised {type(error).__name__}: {error}"
-        ) from error
     if not callable(inverse):
         raise InvalidOption(f"{takes}; given A, this one returned {said(inverse)}")
 
     def checked(r: Tensor) -> Tensor:
-        try:
+        with given.own(f"the preconditioner, given residuals {tuple(r.shape)},", takes):
             found = inverse(r)
-        except (MetainflError, MemoryError):
-            raise
-        except Exception as error:
-            raise InvalidOption(
-                f"{takes}; given residuals {tuple(r.shape)}, it raised {type(error).__name__}: {error}"
-            ) from error
         if not isinstance(found, Tensor) or found.shape != r.shape:
             raise InvalidOption(
                 f"{takes} and leaves their shape {tuple(r.shape)}; this one returned {said(found)}"

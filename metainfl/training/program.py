@@ -46,6 +46,7 @@ class Program:
         like = self.problem.tasks.like
         self.start = fresh(start, recipe.optimiser, like, self.problem.n_meta)
         self.update = Update(recipe.optimiser, recipe.clip)
+        self.update.require_derivative(self.start.lam)
         plan = self.problem.settled(self.start.lam)
         self.plan = plan.with_gradient() if self.update.needs_gradient else plan
         self._batch: tuple[int, Tasks] | None = None

@@ -86,6 +86,18 @@ def test_several_share_their_seeds(toy, tmp_path, monkeypatch):
     assert {r["name"] for r in results(tmp_path)} == {"toy", "other"}
 
 
+def test_several_that_are_interrupted_lose_nothing(toy, tmp_path, monkeypatch):
+    """Guards cells of one experiment that are done again since another was stopped; and one given twice."""
+    other, order = replace(TOY, name="other", cell=lambda *_: order.append(1) or {"x": 1.0}), []
+    monkeypatch.setitem(EXPERIMENTS, "other", other)
+    with pytest.raises(KeyboardInterrupt):
+        list(reproduced(["other", "toy"], out=tmp_path))
+    assert len(list(reproduced(["other", "toy"], out=tmp_path))) == 2
+    assert len(order) == 5 and DONE == [0, 1, 2, 3, 3, 4]
+    with pytest.raises(InvalidOption, match="'toy' is given twice"):
+        list(reproduced(["toy", "toy"], out=tmp_path))
+
+
 def test_a_paper_stands_for_its_experiments(toy):
     assert named(["bae-gaps", "000"]) == ["bae-gaps", "toy"] and named(["all"]) == list(EXPERIMENTS)
     assert named(["001"]) == [n for n in EXPERIMENTS if n.startswith("001")]

@@ -97,7 +97,7 @@ def _nan(r):
 @pytest.mark.parametrize(
     ("own", "words"),
     [
-        (lambda problem: jacobi(exact(problem)), "given A, this one raised TypeError"),
+        (lambda problem: jacobi(exact(problem)), "preconditioner that was given raised TypeError"),
         (lambda problem: lambda a: 3, "given A, this one returned 3"),
         (lambda problem: lambda a: lambda r: r.sum(), "leaves their shape"),
         (lambda problem: lambda a: lambda r: r.foo, "given residuals .* raised AttributeError"),
