@@ -4,7 +4,7 @@ import re
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from metainfl.experiments.reproduce import results
+from metainfl.experiments.results import results
 from metainfl.report.reproduce_page import page
 
 project = "metainfl"

@@ -12,7 +12,7 @@ WORDS = ("holds", "does not hold", "cannot be told here")
 
 
 def page(results: Sequence[Mapping[str, Any]], folder: Path, environment: Mapping[str, Any]) -> str:
-    """`results` are those of `metainfl.experiments.reproduce`; figures are read from the folder."""
+    """`results` are those of `metainfl.experiments.results`; figures are read from the folder."""
     claims = [c for r in results for c in r["claims"]]
     counts = {w: sum(c["holds"] == w for c in claims) for w in WORDS}
     what = (
