@@ -3,30 +3,29 @@
     F(lam) = sum_i w_i [sum_j v_ij l(z_ij; lam, theta_i(lam)) + (direct/2) |theta_i - lam|^2]
              + (outer_reg/2) |lam|^2
 
-The loss of one task is the scalar function that everything in `problem` is a derivative of.
+The loss of one task (`one_task`) is the scalar function that everything is a derivative of.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from metainfl.errors import InvalidProblem, MetainflError
-from metainfl.operations import exact_derivatives
 from metainfl.problem import words
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.dense import dense
 from metainfl.problem.given import chunk_size, kept_bytes, number, precision, tangent, vector
-from metainfl.problem.losses import Loss, as_loss, squared, weighted
+from metainfl.problem.losses import Loss, as_loss, squared
 from metainfl.problem.memory import Memory
 from metainfl.problem.model import Model, as_model
+from metainfl.problem.one_task import OneTask
 from metainfl.problem.parts import require_parts
 from metainfl.problem.suited import require_suited
 from metainfl.problem.symmetry import Symmetry, orthonormal
-from metainfl.problem.tasks import Tasks, TaskView
+from metainfl.problem.tasks import Tasks
 
 #: what follows from the parts
 FOLLOWS = ("setting", "n_meta", "memory", "plan")
@@ -43,7 +42,7 @@ PARTS = {
 }  # fmt: skip
 
 
-class Definition:
+class Definition(OneTask):
     """Tasks, model, losses, adaptation and regularisers; `lam` is where influences are taken."""
 
     def __init__(
@@ -83,6 +82,7 @@ class Definition:
             tangent(symmetry, tasks.like)  # says so
         self.setting = Setting(as_model(model), as_loss(inner_loss))
         self.tasks, self.adaptation = tasks, adaptation
+        self.outer_follows = outer_loss is None
         self.outer_loss = self.setting.inner_loss
         if outer_loss is not None and outer_loss is not inner_loss:
             self.outer_loss = as_loss(outer_loss)
@@ -180,13 +180,15 @@ class Definition:
             ) from error
 
     def replaced(self, **changes: Any) -> Self:
-        """The same problem with other tasks, adaptation, lam, ..."""
+        """The same problem with other tasks, adaptation, lam, ...; an outer loss that was not given is still
+        the inner one.
+        """
         own: dict[str, Any] = {
             "model": self.setting.model,
             "tasks": self.tasks,
             "adaptation": self.adaptation,
             "inner_loss": self.setting.inner_loss,
-            "outer_loss": self.outer_loss,
+            "outer_loss": None if self.outer_follows else self.outer_loss,
             "outer_reg": self.outer_reg,
             "direct": self.direct,
             "lam": self._lam,
@@ -196,45 +198,3 @@ class Definition:
             "keep": self.keep,
         }
         return type(self)(**{**own, **changes})
-
-    # -- one task ------------------------------------------------------------------------------
-    def exactly(self) -> AbstractContextManager[None]:
-        """The context of every forward pass: exact derivatives, and nothing read past the model."""
-        origin = getattr(self.setting.model, "origin", None)
-        return exact_derivatives(None if origin is None else origin.watch)
-
-    def adapted(self, lam: Tensor, task: TaskView, state: Any) -> Tensor:
-        """Theta of one task as a function of lam."""
-        with self.exactly():
-            return self.adaptation.adapt(self.setting, lam, task, state)
-
-    def outputs_at(self, direct: Tensor, theta: Tensor, task: TaskView) -> Tensor:
-        """The learner's outputs on the query set as a function of theta, and of lam where it is read."""
-        with self.exactly():
-            return self.adaptation.outputs(self.setting, direct, theta, task.query_x)
-
-    def outputs(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
-        """The same with lam split: what is read directly, and through adaptation. Equal in value where
-        both are lam; partial derivatives come from the split.
-        """
-        return self.outputs_at(direct, self.adapted(adapted, task, state), task)
-
-    def loss_at(self, direct: Tensor, theta: Tensor, task: TaskView) -> Tensor:
-        """L_O of one task as a function of lam, as far as it is read directly, and of theta."""
-        outputs = self.outputs_at(direct, theta, task)
-        with self.exactly():
-            value = weighted(self.outer_loss, outputs, task.query_y, task.query_weight, "outer")
-        if self.direct:
-            value = value + 0.5 * self.direct * (theta - direct).square().sum()
-        return value
-
-    def split_loss(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
-        """The same with theta adapted from `adapted`."""
-        return self.loss_at(direct, self.adapted(adapted, task, state), task)
-
-    def task_loss(self, lam: Tensor, task: TaskView, state: Any) -> Tensor:
-        """L_O of one task through its adaptation: the scalar that everything is a derivative of.
-
-        `state` is the task's own part of adaptation.prepare(setting, lam, view), a constant: see the recipes.
-        """
-        return self.split_loss(lam, lam, task, state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor
@@ -65,6 +65,13 @@ class Tasks:
     def __len__(self) -> int:
         """T."""
         return self.n_tasks
+
+    def __getitem__(self, index: object) -> NoReturn:
+        """Refused, and with it iteration: `tasks[0]` could be a task or a batch of one."""
+        raise InvalidTasks(
+            f"tasks[{said(index)}]: a batch of some tasks is tasks.select([0, 3]), all tensors stacked are "
+            "tasks.view(), the inputs of one side of task 0 are tasks.side('query', 0)"
+        )
 
     def __repr__(self) -> str:
         """Sizes, not tensors."""

@@ -138,3 +138,21 @@ def test_what_is_the_caller_s_own_stays_when_a_part_is_set():
     problem.note = "mine"
     problem.outer_reg = 2.0
     assert problem.note == "mine" and problem.outer_reg == 2.0
+
+
+def test_an_outer_loss_that_was_not_given_stays_the_inner_one():
+    """Guards a problem that adapts by a new loss and is still judged by the old one."""
+    squared, one = problem(), problem(inner_loss=scaled)
+    for other in (squared.replaced(inner_loss=scaled), problem()):
+        other.inner_loss = scaled
+        lam = torch.linspace(-1, 1, other.n_meta, dtype=D)
+        assert_close(other.gradient(lam), one.gradient(lam), 1e-14)
+    own = problem(outer_loss=mi.squared).replaced(inner_loss=scaled)
+    assert_close(
+        own.gradient(lam), problem(inner_loss=scaled, outer_loss=mi.squared).gradient(lam), 1e-14
+    )
+
+
+def scaled(outputs, targets):
+    """Another loss than the default."""
+    return 3.0 * (outputs - targets).square().sum(-1)

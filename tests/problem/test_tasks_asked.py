@@ -97,3 +97,17 @@ def test_what_holds_tensors_is_compared_as_one_thing():
     found = list(results())
     assert len(found) > 25
     assert [c for c in found if c.__eq__ is not object.__eq__] == []
+
+
+@pytest.mark.parametrize("take", [lambda t: t[0], lambda t: t[1:], list, lambda t: [x for x in t]])
+def test_tasks_are_not_taken_by_brackets(take):
+    """Guards a bare TypeError, and a choice between a task and a batch of one that nobody was told of."""
+    for given in (tasks(), mi.Tasks.ragged([{**shapes(2)}, {**shapes(3)}])):
+        with pytest.raises(mi.InvalidTasks, match=r"tasks\.select\(\[0, 3\]\)"):
+            take(given)
+
+
+def shapes(n):
+    """One task of n instances a side."""
+    x = torch.arange(3.0 * n, dtype=D).reshape(n, 3)
+    return {"support_x": x, "support_y": x[:, :2], "query_x": x + 1, "query_y": x[:, :2]}
