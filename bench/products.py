@@ -13,7 +13,7 @@ from torch.func import grad, vmap
 import metainfl as mi
 from metainfl.curvature import exact
 from metainfl.data import digit_tasks
-from metainfl.derive.loop import stacks
+from metainfl.derive.stacks import stacks
 from metainfl.oracle.bridge import problem_of
 from metainfl.solve import CG
 from metainfl_reference.families import FAMILIES

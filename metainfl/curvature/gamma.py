@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.func import grad, jvp, vmap
 
-from metainfl.derive.loop import Stack, each, total
+from metainfl.derive.loop import each, total
 from metainfl.derive.problem import Problem
+from metainfl.derive.stacks import Stack
 from metainfl.problem.tasks import TaskView
 from metainfl.solve.operator import SymmetricOperator
 

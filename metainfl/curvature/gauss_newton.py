@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.func import grad, jacrev, jvp, vjp, vmap
 
 from metainfl.derive.failure import named
-from metainfl.derive.loop import Stack, stacks, total, tried
+from metainfl.derive.loop import total
 from metainfl.derive.problem import Problem
+from metainfl.derive.stacks import Stack, stacks, tried
 from metainfl.errors import InvalidProblem
 from metainfl.kronecker import mass, require_mass
 from metainfl.problem.losses import cross_entropy, squared

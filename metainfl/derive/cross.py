@@ -20,8 +20,9 @@ from torch import Tensor
 from torch.func import grad, jvp, vmap
 
 from metainfl.derive.inputs import shifted
-from metainfl.derive.loop import Stack, into
+from metainfl.derive.loop import into
 from metainfl.derive.problem import Problem
+from metainfl.derive.stacks import Stack
 from metainfl.problem import Perturbation, TaskView
 from metainfl.problem.perturbation import parts
 from metainfl.problem.weights import FIELD, check

@@ -18,10 +18,11 @@ from torch.func import grad
 
 from metainfl.derive.finite import finite_rows, finite_vector
 from metainfl.derive.linear_model import applies, linear_hessian
-from metainfl.derive.loop import Stack, each, total
+from metainfl.derive.loop import each, total
 from metainfl.derive.measure import measured, weight_of_a_graph, works
 from metainfl.derive.plan import SMALL, Plan, unmeasured
 from metainfl.derive.product import Tape, fresh, stack_gradient
+from metainfl.derive.stacks import Stack
 from metainfl.derive.stationary import require_stationary, standing
 from metainfl.derive.vectors import multiplied
 from metainfl.errors import NotFinite

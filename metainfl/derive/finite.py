@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.func import grad
 
 from metainfl.derive.failure import named
-from metainfl.derive.loop import stacks
+from metainfl.derive.stacks import stacks
 from metainfl.errors import NotFinite
 from metainfl.problem import Definition, Tasks, TaskView
 

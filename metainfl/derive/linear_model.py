@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.func import hessian, vmap
 
 from metainfl.adaptation.none import NoAdaptation
-from metainfl.derive.loop import Stack, total
+from metainfl.derive.loop import total
+from metainfl.derive.stacks import Stack
 from metainfl.problem import Definition, Linear, cross_entropy, squared
 
 

@@ -14,9 +14,9 @@ from metainfl.derive import one_by_one
 from metainfl.derive.derived import Derived
 from metainfl.derive.draws import undrawn
 from metainfl.derive.failure import Tried, diagnose, named, passes, told
-from metainfl.derive.loop import stacks
 from metainfl.derive.own_code import own_code
 from metainfl.derive.slopes import spread
+from metainfl.derive.stacks import stacks
 from metainfl.errors import InvalidProblem
 from metainfl.problem import FromModule, Tasks, TaskView, cross_entropy
 from metainfl.problem.as_found import AsFound

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.failure import passes
-from metainfl.derive.loop import Stack, stacks
 from metainfl.derive.plan import CHUNKS, MOST, Plan, Way
 from metainfl.derive.product import Graph, forward_product, stack_product
+from metainfl.derive.stacks import Stack, stacks
 from metainfl.errors import MetainflError
 from metainfl.problem import Definition
 

@@ -18,9 +18,10 @@ from torch.func import grad, jvp, vmap
 from metainfl.derive.batching import over_tasks, saved_bytes
 from metainfl.derive.failure import named
 from metainfl.derive.finite import finite_vector
-from metainfl.derive.loop import Stack, own_stacks, total, tried
+from metainfl.derive.loop import own_stacks, total
 from metainfl.derive.plan import Plan
 from metainfl.derive.share import own_part
+from metainfl.derive.stacks import Stack, tried
 from metainfl.derive.vectors import multiplied
 from metainfl.problem import Definition, TaskView
 

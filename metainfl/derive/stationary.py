@@ -18,9 +18,10 @@ from torch.func import grad
 
 from metainfl.derive.batching import over_tasks
 from metainfl.derive.finite import finite_vector
-from metainfl.derive.loop import Stack, total
+from metainfl.derive.loop import total
 from metainfl.derive.plan import Plan
 from metainfl.derive.product import fresh
+from metainfl.derive.stacks import Stack
 from metainfl.errors import NotStationary
 from metainfl.problem import Definition, TaskView
 

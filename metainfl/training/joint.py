@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.func import grad, jvp, vmap
 
 from metainfl.derive.batching import over_tasks
-from metainfl.derive.loop import Stack
 from metainfl.derive.problem import Problem
+from metainfl.derive.stacks import Stack
 
 #: variable -> value, or rows (m, ...) of directions; "lam", "task_weight" or a field of `TaskView`
 Variables = dict[str, Tensor]

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.failure import named
-from metainfl.derive.loop import Stack, together, tried
+from metainfl.derive.loop import together
 from metainfl.derive.share import own_part
+from metainfl.derive.stacks import Stack, tried
 from metainfl.training import joint, places
 from metainfl.training.finite import finite
 from metainfl.training.joint import Variables

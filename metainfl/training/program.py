@@ -12,8 +12,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from metainfl.derive.loop import Stack, own_stacks, stacks, total
+from metainfl.derive.loop import own_stacks, total
 from metainfl.derive.problem import Problem
+from metainfl.derive.stacks import Stack, stacks
 from metainfl.errors import InvalidRecipe, InvalidTasks, NotFinite, RunNotFinite
 from metainfl.problem.asked import require_problem
 from metainfl.problem.given import said

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from metainfl.derive.loop import Stack
+from metainfl.derive.stacks import Stack
 from metainfl.problem.perturbation import Perturbation
 from metainfl.training import places
 from metainfl.training.adjoint import Tell

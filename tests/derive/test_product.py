@@ -9,9 +9,9 @@ import metainfl as mi
 from metainfl.curvature import exact
 from metainfl.derive.batching import saved_bytes
 from metainfl.derive.cross import columns
-from metainfl.derive.loop import stacks
 from metainfl.derive.plan import Plan
 from metainfl.derive.product import Graph, Tape, fresh
+from metainfl.derive.stacks import stacks
 from metainfl.errors import InvalidProblem, NotDerived
 from metainfl.oracle import small_case
 from metainfl_reference.families import FAMILIES

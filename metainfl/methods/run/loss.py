@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.failure import named
-from metainfl.derive.loop import own_stacks, tried
+from metainfl.derive.loop import own_stacks
 from metainfl.derive.share import own_part
+from metainfl.derive.stacks import tried
 from metainfl.methods.claim import claims
 from metainfl.methods.run.reading import Reading
 from metainfl.problem.perturbation import Perturbation

@@ -4,7 +4,7 @@ import torch
 from torch.func import grad, vmap
 
 from metainfl.adaptation import Proximal, ProximalRidge, Unrolled
-from metainfl.derive.loop import stacks
+from metainfl.derive.stacks import stacks
 from metainfl.methods import direct_if, instance_if_frozen
 from metainfl.oracle.mutants.parts import columns, eye, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
