@@ -16,6 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from metainfl.derive.cores import cores
 from metainfl.derive.failure import passes
 from metainfl.derive.plan import CHUNKS, MOST, Plan, Way
 from metainfl.derive.product import Graph, forward_product, stack_product
@@ -83,10 +84,11 @@ def _at_once(problem: Definition, lam: Tensor, plan: Plan) -> int:
         graph = None if plan.mode == "forward" else Graph(problem, lam, stack)
         width = 1
         while width <= plan.width(n):
-            rows = torch.ones_like(lam).expand(width, -1) / len(lam) ** 0.5
-            once = partial(_pulled, problem, lam, rows, stack, graph)
+            together = 1 if graph is None else cores(lam)  # passes, as they will be made
+            rows = torch.ones_like(lam).expand(together * width, -1) / len(lam) ** 0.5
+            once = partial(_pulled, problem, lam, rows, stack, graph, width)
             seconds, before = _seconds(once), min(timed.values(), default=math.inf)
-            timed[width] = seconds / width
+            timed[width] = seconds / len(rows)
             slower = timed[width] > SLOWER * before
             if slower or seconds * 4 > LONG or (seconds > WORK and timed[width] > 0.9 * before):
                 break
@@ -100,11 +102,11 @@ def _at_once(problem: Definition, lam: Tensor, plan: Plan) -> int:
 
 
 def _pulled(
-    problem: Definition, lam: Tensor, rows: Tensor, stack: Stack, graph: Graph | None
+    problem: Definition, lam: Tensor, rows: Tensor, stack: Stack, graph: Graph | None, width: int
 ) -> Tensor:
     if graph is None:
-        return forward_product(problem, lam, rows, stack, len(rows))
-    return graph.pull(rows, len(rows))
+        return forward_product(problem, lam, rows, stack, width)
+    return graph.pull(rows, width)
 
 
 def _seconds(call: Callable[[], Tensor]) -> float:

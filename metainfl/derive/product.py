@@ -9,6 +9,7 @@ a tape keeps up to `keep` bytes of graphs and computes the other tasks afresh.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.func import grad, jvp, vmap
 
 from metainfl.derive.batching import over_tasks, saved_bytes
+from metainfl.derive.cores import cores, side_by_side
 from metainfl.derive.failure import named
 from metainfl.derive.finite import finite_vector
 from metainfl.derive.loop import own_stacks, total
@@ -59,7 +61,7 @@ class Graph:
         return saved_bytes(self.gradient)
 
     def pull(self, rows: Tensor, width: int) -> Tensor:
-        """H v for rows v (k, p), `width` of them in one pass."""
+        """H v for rows v (k, p), `width` of them in one pass, passes side by side on the cores there are."""
         if not self.gradient.requires_grad:  # the loss is affine in lam
             return torch.zeros_like(rows)
 
@@ -68,10 +70,11 @@ class Graph:
                 self.gradient, self.at, v, retain_graph=True, materialize_grads=True
             )[0]
 
-        if width == 1 or len(rows) == 1:
-            return torch.stack([one(v) for v in rows])
-        found: Tensor = vmap(one, chunk_size=width)(rows)
-        return found
+        def some(rows: Tensor) -> Tensor:
+            return one(rows[0])[None] if len(rows) == 1 else vmap(one)(rows)
+
+        passes = [partial(some, part) for part in rows.split(width)]
+        return torch.cat(list(side_by_side(passes, cores(rows))))
 
 
 def stack_product(

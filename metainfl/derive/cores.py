@@ -1,0 +1,48 @@
+"""Calls of one core each, side by side on the cores that torch was given.
+
+torch's own threads share every operation: where operations are small they wait for one another, and where
+another process has one of the cores they wait ten times as long as they work. Here each thread has calls of
+its own, and torch has one thread in it; the caller's setting, and that of other threads, stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import cache
+
+import torch
+from threadpoolctl import ThreadpoolController
+from torch import Tensor
+
+
+def cores(like: Tensor) -> int:
+    """How many calls on such tensors may stand side by side: torch's number of threads, 1 on a device."""
+    return torch.get_num_threads() if like.device.type == "cpu" else 1
+
+
+def side_by_side(calls: Sequence[Callable[[], Tensor]], n: int) -> Iterator[Tensor]:
+    """What the calls return, in their order, at most `n` of them at a time; they must not run user code
+    that may stand in one thread only.
+    """
+    if min(n, len(calls)) < 2:
+        yield from (call() for call in calls)
+        return
+    libraries = _openmp()
+    grad = torch.is_grad_enabled()
+    contexts = [copy_context() for _ in calls]
+
+    def one_thread() -> None:
+        torch.get_num_threads()  # what torch sets in a new thread is set before
+        libraries.limit(limits=1)
+        torch.set_grad_enabled(grad)
+
+    with ThreadPoolExecutor(min(n, len(calls)), initializer=one_thread) as pool:
+        yield from pool.map(lambda own, call: own.run(call), contexts, calls)
+
+
+@cache
+def _openmp() -> ThreadpoolController:
+    """The libraries whose number of threads is one of each thread: torch's loops and products."""
+    return ThreadpoolController().select(user_api="openmp")
