@@ -8,11 +8,10 @@ import metainfl as mi
 from metainfl.curvature import ekfac, exact
 from metainfl.errors import InvalidOption
 from metainfl.methods import run as methods
-from metainfl.methods.run.objective import mean_share, objective
-from metainfl.methods.run.reading import Reading
-from metainfl.methods.run.steps import step_scale
 from metainfl.solve import CG, Dense
 from metainfl.solve.spectrum import lanczos
+from metainfl.training.descended import mean_share, objective
+from metainfl.training.steps import step_scale
 
 LARGEST = 2000
 PRODUCTS = 20
@@ -30,9 +29,8 @@ def damping(run):
     Hessian at its end definite, which no minimiser would ask for.
     """
     scale = step_scale(run, [run.done - 1]).mean()
-    reading = Reading(run, [mi.task(0)], run.program.problem.tasks.select([0]))
-    share = mean_share(reading, 0, run.done)
-    low = share * lanczos(exact(objective(reading, run.done, run.lam, share)), PRODUCTS).low
+    share = mean_share(run, 0, run.done)
+    low = share * lanczos(exact(objective(run)), PRODUCTS).low
     return float(1 / (sum(run.program.rates[: run.done]) * scale)) + 2 * max(0.0, -low)
 
 

@@ -17,7 +17,7 @@ from metainfl.problem.every import all_tasks
 from metainfl.problem.tasks import Tasks
 from metainfl.scale.plan import plan
 from metainfl.solve.spectrum import lanczos
-from metainfl.training import Run
+from metainfl.training import Run, objective
 from metainfl.training.scores import Reruns
 
 PRODUCTS = 10  # of Lanczos: enough to see a negative eigenvalue of a network in training
@@ -49,7 +49,8 @@ def advise_run(
     progress(0, stages, "two reruns, for the smoothness")
     smooth = run.smoothness()
     progress(1, stages, "the last state: gradient and curvature")
-    spectrum = lanczos(exact(end), min(PRODUCTS, end.n_meta))
+    descended = objective(run)
+    spectrum = lanczos(exact(descended), min(PRODUCTS, end.n_meta))
     progress(2, stages, "what steps and their adjoints cost")
     whole = program.problem.replaced(lam=program.start.lam)
     taken = run.recipe.from_step(0, whole.tasks.n_tasks, run.done)
@@ -57,7 +58,7 @@ def advise_run(
     looked = RunAdvice(
         run=repr(run),
         smoothness=smooth,
-        residual=end.residual(end.lam),
+        residual=descended.residual(end.lam),
         low=spectrum.low,
         high=spectrum.high,
         plan=cost,

@@ -21,7 +21,8 @@ BETTER = 0.02  # more in metasmoothness than this helps
 class RunAdvice:
     """What was looked at, what to use, and what was tried.
 
-    residual    relative size of the gradient at the run's end;   low   its Hessian's least Ritz value
+    residual    relative size of the gradient at the run's end, of the objective that it descends
+    low         its Hessian's least Ritz value;   high   the largest
     tried       every knob turned (`measure`), best first;   reruns   predicted and true removals
     """
 
@@ -60,7 +61,10 @@ class RunAdvice:
     def implicit(self) -> str:
         """Whether influence functions at the last state mean anything."""
         if self.residual <= STATIONARY and self.low > 0:
-            return "the run ended at a minimum: metainfl.influence says the same for any optimiser"
+            return (
+                "the run ended at a minimum: metainfl.influence of metainfl.training.objective(run) says the "
+                "same, for any optimiser"
+            )
         faults = []
         if self.residual > STATIONARY:
             faults.append(f"is not stationary (relative gradient {self.residual:.1e})")

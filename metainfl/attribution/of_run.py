@@ -12,11 +12,12 @@ from torch import Tensor
 
 from metainfl.attribution.answer import Answer, Cost
 from metainfl.attribution.seeds import others
+from metainfl.errors import InvalidRecipe
 from metainfl.problem.magnitude import deviation
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import weight
-from metainfl.training import Run
+from metainfl.training import Run, objective
 from metainfl.training.places import needed
 
 TRIED = 3  # steps that the cost is predicted from
@@ -40,12 +41,15 @@ class OfRun:
 
     def facts(self) -> dict[str, str]:
         """What was looked at."""
-        end = self.run.problem()
         smooth = self.run.smoothness()
+        try:
+            end = objective(self.run)
+            still = f"gradient {end.residual(end.lam):.1e} of the size of its terms at the end"
+        except InvalidRecipe as error:  # the optimiser's decay comes to no objective
+            still = f"not looked at, {error}"
         return {
             "run": repr(self.run),
-            "stationary": f"gradient {end.residual(end.lam):.1e} of the size of its terms at the end; "
-            "the run's derivative does not ask for a stationary point",
+            "stationary": f"{still}; the run's derivative does not ask for a stationary point",
             "smooth": str(smooth),
         }
 

@@ -1,6 +1,7 @@
 """Training runs as values: recipes, pure optimiser steps, exact derivatives, reruns."""
 
 from metainfl.training.augmentation import Flips, Noise, Shifts, Turns
+from metainfl.training.descended import objective
 from metainfl.training.optimisers import SGD, Adam, AdamW
 from metainfl.training.recipe import Recipe
 from metainfl.training.recorder import Recorder
@@ -28,6 +29,7 @@ __all__ = [
     "State",
     "Turns",
     "load",
+    "objective",
     "save",
     "train",
 ]

@@ -58,7 +58,9 @@ class Trajectory:
         return self.done == self.program.steps
 
     def problem(self) -> Problem:
-        """The run's problem, a copy with lam at the end of the run."""
+        """The run's problem, a copy with lam at the end of the run. Its F is a sum over tasks; what steps of
+        means descend has the regulariser T times: `metainfl.training.objective(run)`.
+        """
         return self.program.problem.replaced(lam=self.lam)
 
     def __repr__(self) -> str:

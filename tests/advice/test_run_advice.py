@@ -149,3 +149,20 @@ def test_command_line_advises_on_a_run(tmp_path, capsys):
     assert _exit("advise", f"{mine}:pair", "--no-progress") == 0
     assert _exit("advise", f"{mine}:wrong", "--no-progress") == 2
     assert "metainfl.training.Run" in capsys.readouterr().err
+
+
+def test_a_run_that_has_settled_is_told_to_be_at_a_minimum():
+    """Guards a last state that is looked at as if its regulariser stood once beside all tasks."""
+    g = torch.Generator().manual_seed(0)
+    x, q = torch.randn(5, 6, 3, generator=g).double(), torch.randn(5, 7, 3, generator=g).double()
+    y, z = torch.randn(5, 6, 2, generator=g).double(), torch.randn(5, 7, 2, generator=g).double()
+    torch.manual_seed(0)
+    own = mi.Tasks(x, y, q, z)
+    problem = mi.Problem(torch.nn.Linear(3, 2), own, mi.Unrolled(1, 0.01), outer_reg=0.5)
+    run = train(problem, Recipe(optimiser=SGD(), rate=0.05, steps=1500), progress=False)
+    told = advise_run(run)
+    assert told.residual < 1e-8 and told.low > 0
+    assert (
+        "ended at a minimum: metainfl.influence of metainfl.training.objective(run)"
+        in told.implicit
+    )

@@ -18,6 +18,7 @@ from metainfl.methods.claim import claims
 from metainfl.methods.run.reading import Reading
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
+from metainfl.training.descended import share_at
 from metainfl.training.run import Run
 
 
@@ -26,5 +27,5 @@ def gradient_dot(run: Run, perturbations: Sequence[Perturbation], targets: Tasks
     """Products (n, m)."""
     reading = Reading(run, perturbations, targets)
     lam = run.state.lam
-    scale = sum(reading.rate(t) * reading.share(t) for t in range(run.done))
+    scale = sum(reading.rate(t) * share_at(run, t) for t in range(run.done))
     return -scale * contract(reading.at(lam), reading.slopes(lam).T, perturbations)

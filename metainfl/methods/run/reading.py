@@ -66,12 +66,6 @@ class Reading:
         """Of step t; of the last one at the end of the run."""
         return self.program.rates[min(t, self.run.done - 1)]
 
-    def share(self, t: int) -> float:
-        """What a step's gradient holds of a task on average over batches: c_t |B_t| / T."""
-        t = min(t, self.run.done - 1)
-        n = self.program.problem.tasks.n_tasks
-        return self.program.scale(t) * len(self.program.batches[t]) / n
-
     def states(self, times: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
         """(t, lam_t) at the times given, in their order."""
         for t in times:

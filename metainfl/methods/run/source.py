@@ -28,14 +28,14 @@ from metainfl.curvature import Curvature, gauss_newton
 from metainfl.derive.contract import contract
 from metainfl.errors import InvalidOption
 from metainfl.methods.claim import claims
-from metainfl.methods.run.objective import mean_share, objective
 from metainfl.methods.run.reading import Reading
-from metainfl.methods.run.steps import step_scale
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.solve.function import functions
 from metainfl.solve.operator import SymmetricOperator
+from metainfl.training.descended import mean_share, objective_at
 from metainfl.training.run import Run
+from metainfl.training.steps import step_scale
 
 
 @claims(estimand="run_score", accuracy="rank")
@@ -62,8 +62,8 @@ def source(
     for first, last in reversed(list(pairwise(bounds))):
         times = [first + int((i + 0.5) * (last - first) / checkpoints) for i in range(checkpoints)]
         time = sum(run.program.rates[first:last])
-        share, root = mean_share(reading, first, last), step_scale(run, times).sqrt()
-        problems = [objective(reading, t, lam, share) for t, lam in reading.states(times)]
+        share, root = mean_share(run, first, last), step_scale(run, times).sqrt()
+        problems = [objective_at(run, t, lam, share) for t, lam in reading.states(times)]
         a = _preconditioned([curvature(p) for p in problems], share, root)
 
         def phi(x: Tensor, time: float = time) -> Tensor:

@@ -17,11 +17,11 @@ from torch import Tensor
 from metainfl.curvature import Curvature, exact
 from metainfl.influence.scores import scores
 from metainfl.methods.claim import claims
-from metainfl.methods.run.objective import mean_share, objective
 from metainfl.methods.run.reading import Reading
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.solve import Solver
+from metainfl.training.descended import mean_share, objective
 from metainfl.training.run import Run
 
 
@@ -37,10 +37,9 @@ def task_if_at_end(
 ) -> Tensor:
     """Estimates (n, m). `curvature` and `solver` as in `metainfl.influence`; raises what they raise."""
     reading = Reading(run, perturbations, targets)
-    share = mean_share(reading, 0, run.done)
-    problem = objective(reading, run.done, run.state.lam, share)
+    share = mean_share(run, 0, run.done)
     found = scores(
-        problem,
+        objective(run),
         perturbations,
         reading.targets,
         damping=damping / share,

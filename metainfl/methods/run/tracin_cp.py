@@ -21,6 +21,7 @@ from metainfl.methods.claim import claims
 from metainfl.methods.run.reading import Reading, spaced
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
+from metainfl.training.descended import share_at
 from metainfl.training.run import Run
 
 
@@ -41,7 +42,7 @@ def tracin_cp(
     reading, times = Reading(run, perturbations, targets), spaced(run, checkpoints)
     out = run.state.lam.new_zeros(len(perturbations), targets.n_tasks)
     for (t, lam), steps in zip(reading.states(times), represented(times, run.done), strict=True):
-        scale = steps * reading.rate(t) * reading.share(t)
+        scale = steps * reading.rate(t) * share_at(run, t)
         out = out - scale * contract(reading.at(lam), reading.slopes(lam).T, perturbations)
     return out
 

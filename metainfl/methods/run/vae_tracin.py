@@ -22,6 +22,7 @@ from metainfl.methods.run.reading import Reading, spaced
 from metainfl.methods.run.tracin_cp import represented, tracin_cp
 from metainfl.problem.perturbation import Perturbation, task
 from metainfl.problem.tasks import Tasks
+from metainfl.training.descended import share_at
 from metainfl.training.run import Run
 
 
@@ -54,7 +55,7 @@ def tracin_ad(run: Run, targets: Tasks, *, checkpoints: int | Sequence[int] | No
     reading, times = Reading(run, [task(0)], targets), spaced(run, checkpoints)
     value, own = tasks.like.new_zeros(targets.n_tasks), tasks.like.new_zeros(tasks.n_tasks)
     for (t, lam), steps in zip(reading.states(times), represented(times, run.done), strict=True):
-        scale = steps * reading.rate(t) * reading.share(t)
+        scale = steps * reading.rate(t) * share_at(run, t)
         value += scale * reading.slopes(lam).square().sum(1)
         own += scale * reading.at(lam).task_gradients(lam).square().sum(1)
     tail = (1 + (own[:, None] >= value).sum(0)).to(own) / (len(own) + 1)

@@ -216,7 +216,7 @@ def test_decoupled_decay_of_adam_up_to_how_far_it_draws(inside, monkeypatch):
     want = run.scores(target, pis).value
     off = relative(task_if_at_end(run, pis, target), want)
     assert off < 0.5 * float(run.lam.abs().max()) < 0.6
-    monkeypatch.setattr("metainfl.methods.run.objective.decay", lambda run, t: 0.0)
+    monkeypatch.setattr("metainfl.training.descended.decay", lambda run, t: 0.0)
     assert relative(task_if_at_end(run, pis, target), want) > 2 * off
 
 

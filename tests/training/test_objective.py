@@ -1,0 +1,54 @@
+"""The objective that a run descends: the problem that has the run's gradient, and its minimiser."""
+
+import pytest
+import torch
+
+import metainfl as mi
+from metainfl.errors import InvalidRecipe
+from metainfl.training import SGD, AdamW, Recipe, Run, objective, train
+from metainfl.training.checkpoints import Checkpoints
+from metainfl.training.program import Program
+from tests.helpers import assert_close
+from tests.training.helpers import network
+
+D = torch.float64
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_steps_of_all_tasks_go_down_it(reduction, decay):
+    """Guards a regulariser counted once where the steps take a mean over tasks, and a decay left out."""
+    problem = network()
+    recipe = Recipe(optimiser=SGD(weight_decay=decay), rate=0.01, steps=3, reduction=reduction)
+    run = train(problem, recipe, progress=False)
+    before, share = run.state_at(2).lam, 1.0 if reduction == "sum" else 1 / problem.tasks.n_tasks
+    assert_close((before - run.lam) / 0.01, share * objective(run).gradient(before), 1e-9)
+
+
+def test_where_a_run_has_settled_its_derivative_is_the_implicit_one():
+    """Guards influence that is taken at the end of a run, of an objective that the run never descended."""
+    g = torch.Generator().manual_seed(0)
+    x, q = torch.randn(5, 6, 3, generator=g, dtype=D), torch.randn(5, 7, 3, generator=g, dtype=D)
+    y, z = torch.randn(5, 6, 2, generator=g, dtype=D), torch.randn(5, 7, 2, generator=g, dtype=D)
+    torch.manual_seed(0)
+    problem = mi.Problem(
+        torch.nn.Linear(3, 2), mi.Tasks(x, y, q, z), mi.Unrolled(1, 0.01), outer_reg=0.5
+    )
+    run = train(problem, Recipe(optimiser=SGD(), rate=0.05, steps=1500), progress=False)
+    asked = [mi.task(0), mi.query(1, 2), mi.support(3, 0)]
+    exact = run.influence(asked).value
+    assert_close(mi.influence(objective(run), asked).value, exact, 1e-8)
+    with pytest.raises(mi.NotStationary):
+        mi.influence(run.problem(), asked)
+    other = mi.influence(run.problem(), asked, allow_nonstationary=True).value
+    assert (other - exact).norm() > 0.05 * exact.norm()
+
+
+def test_what_has_descended_nothing_has_no_objective():
+    """Guards a share of no step; and says AdamW's decay in its own metric, one number a parameter."""
+    problem = network()
+    recipe = Recipe(optimiser=AdamW(weight_decay=0.1), rate=0.01, steps=2)
+    run = train(problem, recipe, progress=False)
+    assert objective(run).outer_reg.shape == (problem.n_meta,)
+    with pytest.raises(InvalidRecipe, match="no step"):
+        objective(Run(Checkpoints(Program(problem, recipe, None), 2**20)))
