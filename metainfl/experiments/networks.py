@@ -17,7 +17,7 @@ from metainfl.experiments.placing import there
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.tasks import Tasks
 from metainfl.solve.spectrum import lanczos
-from metainfl.training import Recipe, Run
+from metainfl.training import Recipe, Run, objective
 
 LOOKED = 20  # steps of Lanczos for the lowest eigenvalue, and twice as many to see whether they were enough
 
@@ -68,23 +68,25 @@ class Setting:
 
 
 def damping(run: Run, curvature: Curvature = exact) -> float:
-    """What makes the Hessian of the sum at the run's end definite, and leaves out what the run could not
+    """What makes the Hessian of the objective at a run's end definite, and leaves out what it did not reach.
 
-    reach: T / (sum of rates), a step's gradient being a mean over tasks. Of `curvature` in its place. Lanczos
-    sees the lowest eigenvalue from above: what it gives is used where twice the steps have settled, and find
-    it enough.
+    Of `curvature` in its place. Lanczos sees the lowest eigenvalue from above: what it gives is used where
+    twice the steps have settled, and find it enough.
     """
-    end = run.problem()
-    matrix = curvature(end)
-    reach = end.tasks.n_tasks / sum(run.program.rates[: run.done])
+    matrix, near = curvature(objective(run)), reach(run)
     steps, seen = LOOKED, lanczos(matrix, LOOKED)
     while True:
-        found = float(reach + 2 * max(0.0, -seen.low))
+        found = float(near + 2 * max(0.0, -seen.low))
         steps *= 2
         seen = lanczos(matrix, steps)
-        settled = float(seen.residuals[0]) < reach / 4
-        if settled and seen.low + found > reach / 2:
+        settled = float(seen.residuals[0]) < near / 4
+        if settled and seen.low + found > near / 2:
             return found
+
+
+def reach(run: Run) -> float:
+    """T / (sum of rates): the curvature, of a sum over tasks, along which the run has come far."""
+    return run.program.problem.tasks.n_tasks / sum(run.program.rates[: run.done])
 
 
 def accuracy(problem: Problem, lam: Tensor, tasks: Tasks) -> float:

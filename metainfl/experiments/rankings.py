@@ -15,7 +15,7 @@ from metainfl.methods import run as methods
 from metainfl.problem.perturbation import Perturbation, task
 from metainfl.problem.tasks import Tasks
 from metainfl.solve import CG
-from metainfl.training import Run
+from metainfl.training import Run, objective
 
 
 def implicit(
@@ -23,7 +23,7 @@ def implicit(
 ) -> Tensor:
     """Scores of removals (n, m) by the Hessian at the run's end, damped; through adaptation or not."""
     found = scores(
-        run.problem(),
+        objective(run),
         asked,
         targets,
         solver=CG(rtol=1e-4),

@@ -124,7 +124,7 @@ def checked(name: str) -> tuple[str, str]:
         raise InvalidOption("loky has no address: its processes run here")
     for module, found, what in (
         ("distributed", "dask", "'metainfl[pools]'"),
-        ("ray", "ray", "ray"),
+        ("ray", "ray", "'metainfl[ray]'"),
     ):
         if kind == found and importlib.util.find_spec(module) is None:
             raise InvalidOption(f"{kind} is not installed: pip install {what}")

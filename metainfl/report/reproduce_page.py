@@ -14,11 +14,13 @@ WORDS = ("holds", "does not hold", "cannot be told here")
 def page(results: Sequence[Mapping[str, Any]], folder: Path, environment: Mapping[str, Any]) -> str:
     """`results` are those of `metainfl.experiments.results`; figures are read from the folder."""
     claims = [c for r in results for c in r["claims"]]
-    counts = {w: sum(c["holds"] == w for c in claims) for w in WORDS}
+    of_papers = [c for c in claims if not c["place"].startswith("not in the paper")]
+    counts = {w: sum(c["holds"] == w for c in of_papers) for w in WORDS}
     what = (
         "Claims of the papers, each by its place, in our words, with the paper's number, ours with its 95 % "
         "interval over seeds, and whether it holds here. Numbers after +- are half widths of Student's "
-        "intervals; differences are paired by seed."
+        "intervals; differences are paired by seed. What is counted are claims of the papers, each size by "
+        f"itself; {len(claims) - len(of_papers)} questions of our own stand beside them."
     )
     sections = [Section(r["name"], f"{r['name']}: {r['place']}", _one(r, folder)) for r in results]
     return document("The papers' claims, tried", what, counts, sections, environment)

@@ -4,7 +4,7 @@ Ten per cent of the tasks are removed at random; and 40 % of the support ("train
 ("validation") instances of 20 tasks. lam is edited by minus weight times influence (Theorem 4.3, Theorem
 4.5, Proposition 4.8), damped as a network's end needs. Beside the paper's rows: no edit, the run's own
 derivative, one damped Newton step, warm retraining, and retraining with another seed. Of tasks also with
-the Hessian of a quarter of them (Algorithms 1 and 2, line 2).
+the Hessian of a quarter of them (Algorithms 1 and 2, line 2), and with Gamma in its place.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metainfl.curvature import Curvature, Subsampled, exact
+from metainfl.curvature import Curvature, Subsampled, exact, gamma
 from metainfl.curvature.chances import By
 from metainfl.derive.problem import Problem
 from metainfl.experiments.experiment import Cell
 from metainfl.experiments.kept import step
-from metainfl.experiments.networks import Setting, accuracy, damping, loss
+from metainfl.experiments.networks import Setting, accuracy, damping, loss, reach
 from metainfl.influence.implicit import Influence, influence
 from metainfl.methods.implicit.direct_if import direct_if
 from metainfl.problem.perturbation import Perturbation, group, query, support, task
 from metainfl.problem.weights import without
-from metainfl.solve import CG
-from metainfl.training import Run, train
+from metainfl.solve import CG, Neumann
+from metainfl.training import Run, objective, train
 
 SHARE, TASKS, WITHIN = 0.1, 20, 0.4
 PART = 0.25  # of the tasks, whose Hessian stands for that of all
 WHOLE = "task-IF"
+GAMMA = (
+    "task-IF, Gamma and Neumann"  # section 5's own way: Theorem 5.1's matrix, Algorithm 4's series
+)
 OWN = {"task": WHOLE, "support": "instance-IF", "query": "instance-IF"}
 SUBSETS: dict[By, str] = {
     "uniform": "task-IF, a quarter by uniform",
@@ -70,7 +73,7 @@ def edits(
     run: Run, removed: Perturbation, level: str, how: dict[str, dict[str, Any]]
 ) -> dict[str, Callable[[], Tensor]]:
     """Ways to the parameters without what is removed; `how` to solve, by the name of the edit."""
-    end = run.problem()
+    end, descended = run.problem(), objective(run)
     rest, whole = without(end.tasks, removed), how[WHOLE]
     quarter = replace(run.recipe, steps=max(1, run.done // 4), seed=run.recipe.seed + 1)
     other = replace(run.recipe, seed=run.recipe.seed + 1000)
@@ -81,16 +84,17 @@ def edits(
             train(end.replaced(tasks=rest), other, start=run.program.start, progress=False).lam
         ),
         "warm retraining": lambda: train(end.replaced(tasks=rest), quarter, progress=False).lam,
-        OWN[level]: partial(_edited, end, removed, whole),
+        OWN[level]: partial(_edited, descended, removed, whole),
         "derivative of the run": lambda: end.lam - run.influence([removed]).value[0],
-        "Newton step": lambda: _newton(end.replaced(tasks=rest), whole["damping"]),
+        "Newton step": lambda: _newton(descended.replaced(tasks=rest), whole["damping"]),
     }
     if level == "task":
         for name in SUBSETS.values():
-            out[name] = partial(_edited, end, removed, how[name])
+            out[name] = partial(_edited, descended, removed, how[name])
+        out[GAMMA] = partial(_edited, descended, removed, _by_gamma(run))
         few = whole | {"curvature": how[SUBSETS["uniform"]]["curvature"]}
         for name, parts in (("Direct-IF", whole), ("Direct-IF, a quarter", few)):
-            out[name] = partial(_edited, end, removed, parts, direct_if.run)
+            out[name] = partial(_edited, descended, removed, parts, direct_if.run)
     return out
 
 
@@ -115,7 +119,8 @@ def measured(s: Setting, of: str) -> Cell:
     "distance" is from retraining, in units of that of no edit; "apart" from the edit by influence, in units
     of its own length. Every edit is a step of the cell.
     """
-    run, out = s.trained(), {}
+    run = s.trained()
+    out: Cell = {"steps": run.done}
     end = run.problem()
     how = {name: _damped(run, c, f"{of}, damping, {name}") for name, c in curvatures(run).items()}
     for level, removed in removals(s).items():
@@ -142,6 +147,16 @@ def _damped(run: Run, curvature: Curvature, name: str) -> dict[str, Any]:
         "curvature": curvature,
         "damping": step(name, partial(damping, run, curvature)),
         "solver": CG(rtol=1e-6),
+        "allow_nonstationary": True,
+    }
+
+
+def _by_gamma(run: Run) -> dict[str, Any]:
+    """Gamma is a sum of squares: no eigenvalue asks for more damping than what the run could not reach."""
+    return {
+        "curvature": gamma,
+        "damping": reach(run),
+        "solver": Neumann(rtol=1e-6),
         "allow_nonstationary": True,
     }
 

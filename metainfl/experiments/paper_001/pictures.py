@@ -124,6 +124,6 @@ EXPERIMENT = Experiment(
     ),
     tables,
     figure,
-    version=2,
+    version=3,
     figures={"C": tasks},
 )  # fmt: skip

@@ -19,7 +19,7 @@ from metainfl.influence.scores import scores
 from metainfl.problem.perturbation import query, task
 from metainfl.problem.tasks import Tasks
 from metainfl.solve import CG
-from metainfl.training import Run
+from metainfl.training import Run, objective
 
 TARGETS, MOST, SHOWN, PAIR = 20, 10, 5, 2
 RUN, IMPLICIT, NEAR = "derivative of the run", "instance-IF", "distance of images"
@@ -66,7 +66,7 @@ def _scores(run: Run, targets: Tasks) -> dict[str, Tensor]:
     damped = {"solver": CG(rtol=1e-4), "damping": damping(run), "allow_nonstationary": True}
     ways: dict[str, Callable[[], Tensor]] = {
         RUN: lambda: run.scores(targets, asked).value,
-        IMPLICIT: lambda: scores(run.problem(), asked, targets, **damped).value,  # type: ignore[arg-type]
+        IMPLICIT: lambda: scores(objective(run), asked, targets, **damped).value,  # type: ignore[arg-type]
     }
     found = {n: step(n, partial(_made, way)) for n, way in ways.items()}
     return {n: -torch.tensor(v, dtype=torch.float64) for n, v in found.items()}

@@ -140,13 +140,14 @@ EXPERIMENT = Experiment(
     (
         Claim("Figure 6", "training tasks of high score are more like the test than those of low score: "
               "shared classes", "one example, in pictures", alike(GN, "shared classes"),
-              "dot product, the run, nearness"),
+              "dot product, the run's derivative, nearness"),
         Claim("Figure 6", "training tasks of high score are more like the test than those of low score: "
               "distance of images", "one example, in pictures", alike(GN, "distance"),
-              "dot product, the run, nearness"),
+              "dot product, the run's derivative, nearness"),
         Claim("not in the paper", "the same by the exact derivative of the run: distance of images",
               "not compared", alike(RUN, "distance"), "dot product, Gauss-Newton, nearness"),
     ),
     tables,
     figure,
+    version=2,
 )  # fmt: skip

@@ -22,6 +22,7 @@ from metainfl.experiments.paper_002.mixed import LEARNERS, Mixed, flat, mixed, t
 from metainfl.experiments.paper_002.noise_scores import RUN, at_the_end, by_the_run, in_order
 from metainfl.metrics.detection import self_rank
 from metainfl.problem.perturbation import task
+from metainfl.training import objective
 
 Amounts = tuple[tuple[int, int], ...]
 #: by size and sweep: numbers of real tasks and of noise
@@ -65,7 +66,7 @@ def _one(m: Mixed, learner: str) -> dict[str, Any]:
     new, many = flat(m, m.tests), m.tests.n_tasks
     places = _spread(m.tasks.n_tasks, many)
     tests = concatenated(new, all_tasks.select(places))
-    scores = at_the_end(end, tests)
+    scores = at_the_end(objective(run), tests)
     ordered = by_the_run(run, tests, copies, m.normal)
     few = _spread(m.tasks.n_tasks, RERUN)
     asked = [task(k) for k in range(m.tasks.n_tasks)]

@@ -110,7 +110,7 @@ def figure(axes: Any, cells: Sequence[Cell]) -> None:
     axes.legend()
 
 
-BESIDE = "dot product, the run"
+BESIDE = "dot product, the run's derivative"
 EXPERIMENT = Experiment(
     "002-degraded",
     "002",
@@ -135,6 +135,6 @@ EXPERIMENT = Experiment(
     ),
     tables,
     figure,
-    version=2,
+    version=3,
     figures={"4": example},
 )  # fmt: skip

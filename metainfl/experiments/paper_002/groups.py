@@ -16,6 +16,7 @@ from metainfl.experiments.paper_002.mixed import REGIMES, flat, mixed, trained
 from metainfl.experiments.paper_002.noise_scores import DOT, GN, RUN, at_the_end, called, summed
 from metainfl.metrics.intervals import interval, paired, rank_agreement
 from metainfl.problem.perturbation import group, task
+from metainfl.training import objective
 
 REGIME = "4 angles"
 REMOVED, APART = (
@@ -35,7 +36,7 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
     members = [[task(k) for k, g in enumerate(places) if g == own] for own in chosen]
     every = [task(k) for k in range(len(places))]
     exact = -run.scores(tests, every).value
-    scores = {n: summed(s, copies)[chosen] for n, s in at_the_end(run.problem(), tests).items()}
+    scores = {n: summed(s, copies)[chosen] for n, s in at_the_end(objective(run), tests).items()}
     scores[RUN] = summed(exact, copies)[chosen]
     scores[COPY] = exact[[own[0].task for own in members]]
 
@@ -142,11 +143,11 @@ EXPERIMENT = Experiment(
     cell,
     (
         Claim("equation 9", "scores of groups, sums over copies, agree at all with removals of the groups "
-              "(Gauss-Newton)", "not tried", predicts(GN), "dot product, the run, one copy"),
+              "(Gauss-Newton)", "not tried", predicts(GN), "dot product, the run's derivative, one copy"),
         Claim("not in the paper", "the same by the exact derivative of the run", "not compared",
               predicts(RUN), "dot product, Gauss-Newton, one copy"),
         Claim("not in the paper", "the same by the dot product of gradients", "not compared",
-              predicts(DOT), "the run, Gauss-Newton, one copy"),
+              predicts(DOT), "the run's derivative, Gauss-Newton, one copy"),
         Claim("section 4.1", "the group's influence is of interest, not that of one deformed task",
               "in words", better_than_one, "one copy"),
         Claim("equation 9", "removals of copies add up to the group's removal", "exact for a derivative",

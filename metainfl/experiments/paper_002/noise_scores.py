@@ -23,7 +23,7 @@ from metainfl.problem.perturbation import group, task
 from metainfl.problem.tasks import Tasks
 from metainfl.solve.buffer import buffered
 from metainfl.solve.pseudo_inverse import pseudo_inverse
-from metainfl.training import Run
+from metainfl.training import Run, objective
 
 KEPT = 256  # columns of the Gauss-Newton matrix
 DENSE, WIDE = 20_000, 1024  # parameters above which the matrix is never formed; columns kept there
@@ -52,7 +52,7 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
 def _one(m: Mixed, regime: str, tests: Tasks, real: Tasks) -> dict[str, Any]:
     """Of one regime, and for some of them means and deviations of the scores."""
     run, copies = trained(m, "MAML", regime)
-    end = run.problem()
+    end = objective(run)
     scores = {n: summed(s, copies) for n, s in at_the_end(end, tests).items()}
     out = {
         "train": accuracy(end, end.lam, real),
@@ -72,8 +72,7 @@ def at_the_end(end: Problem, tests: Tasks) -> dict[str, Tensor]:
     if end.n_meta > DENSE:  # 002's way: the columns of one task after another, 1,024 kept
         buffer = buffered(factors(end), WIDE)
         return {BUFFER: own @ pseudo_inverse(buffer, slopes), DOT: own @ slopes}
-    # the regulariser of a mean over tasks, in units of their sum
-    matrix = outer(factors(end)) + end.outer_reg * end.tasks.n_tasks * torch.eye(end.n_meta).to(own)
+    matrix = outer(factors(end)) + end.outer_reg * torch.eye(end.n_meta).to(own)
     spectrum = torch.linalg.eigh(matrix)
     inverse = filtered((spectrum.eigenvalues, spectrum.eigenvectors), slopes, largest(KEPT))
     return {GN: own @ inverse, DOT: own @ slopes}

@@ -142,10 +142,11 @@ EXPERIMENT = Experiment(
     cell,
     (
         Claim("section 4.1", "once influences are stored, explanations need no training data", "in words",
-              same, "dot product, the run"),
+              same, "dot product, the run's derivative"),
         Claim("section 4.1", "influences in place of the data ease storage", "in words", smaller,
               "128 numbers a task"),
     ),
     tables,
     figure,
+    version=2,
 )  # fmt: skip

@@ -22,7 +22,7 @@ from torch import Tensor
 from metainfl.curvature.gauss_newton import factors, outer
 from metainfl.experiments.networks import damping
 from metainfl.problem.tasks import Tasks
-from metainfl.training import Run
+from metainfl.training import Run, objective
 
 KEPT = (256, 64, 16)
 
@@ -43,14 +43,14 @@ class Treatments:
     @cached_property
     def spectrum(self) -> tuple[Tensor, Tensor]:
         """Eigenvalues of H, ascending, and eigenvectors."""
-        end = self.run.problem()
+        end = objective(self.run)
         found = torch.linalg.eigh(end.hessian(end.lam))
         return found.eigenvalues, found.eigenvectors
 
     @cached_property
     def gauss_newton(self) -> tuple[Tensor, Tensor]:
         """The same of the Gauss-Newton matrix."""
-        end = self.run.problem()
+        end = objective(self.run)
         dense = outer(factors(end)) + end.outer_reg * torch.eye(end.n_meta).to(end.lam)
         found = torch.linalg.eigh(dense)
         return found.eigenvalues, found.eigenvectors

@@ -1,8 +1,10 @@
 """Buying labels: a pool, a model that is trained again after each purchase, and what is bought first.
 
     FI       FI-active of each pool input, mean of the middle 80 % over the labelled data
-    KFSVD    the same with the four largest singular values of each mixed derivative (section 4)
+    KFSVD    the same with the four largest singular values of each mixed derivative, and K-FAC's Hessian
+             (section 4)
     forest   FI-active of a fifth of the pool, and a random forest for the ranks of the rest
+    both     the forest on KFSVD of a fifth of the pool (Algorithm 4)
     BALD     information of the label, under Laplace's posterior of 100 draws
     IV       influence value of the pool input with its predicted label, on validation data
     Shapley  value of the pool input with its predicted label in the game of the five nearest neighbours,
@@ -19,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metainfl.curvature import exact, kfac
 from metainfl.derive.problem import Problem
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import UNTOLD, Cell, Verdict
@@ -67,14 +70,16 @@ def values(
     if way == "random":
         return torch.tensor(rng.random(len(px)))
     pool = single(px, px.new_zeros(len(px), classes))
-    if way in ("FI", "KFSVD", "forest"):
+    if way in ("FI", "KFSVD", "forest", "both"):
         labelled = [query(0, j) for j in range(problem.tasks.query_x.shape[1])]
-        rank = KEPT if way == "KFSVD" else None
-        if way != "forest":
-            return fi_active(problem, labelled, pool, trim=0.1, rank=rank)[0]
+        short = way in ("KFSVD", "both")
+        rank, curvature = (KEPT, kfac) if short else (None, exact)
+        if way in ("FI", "KFSVD"):
+            return fi_active(problem, labelled, pool, trim=0.1, rank=rank, curvature=curvature)[0]
         some = rng.permutation(len(px))[: max(2, round(PART * len(px)))].tolist()
         few = single(px[some], px.new_zeros(len(some), classes))
-        known = fi_active(problem, labelled, few, trim=0.1)[0].numpy()
+        found = fi_active(problem, labelled, few, trim=0.1, rank=rank, curvature=curvature)
+        known = found[0].numpy()
         return -torch.tensor(predicted_ranks(px.numpy(), known, some)).double()
     if way == "IV":
         slope = problem.task_gradients(lam, single(*valid))[0]
@@ -121,7 +126,19 @@ def better(other: str) -> Callable[[Sequence[Cell]], Verdict]:
         last = paired([c["FI"][-1] for c in cells], [c[other][-1] for c in cells])
         word = telling.above(gap)
         why = f"Mean accuracy over the rounds; after the last: {last}.{whose(cells, other)}"
-        return Verdict(word, f"difference {gap}", why)
+        return Verdict(word, f"accuracy: difference {gap}", why)
+
+    return judge
+
+
+def initially(way: str, other: str) -> Callable[[Sequence[Cell]], Verdict]:
+    """Whether one way is below another after the first purchase."""
+
+    def judge(cells: Sequence[Cell]) -> Verdict:
+        gap, last = (paired(*([c[w][r] for c in cells] for w in (way, other))) for r in (1, -1))
+        return Verdict(
+            telling.below(gap, 0), f"accuracy: difference {gap}", f"After the last round: {last}."
+        )
 
     return judge
 

@@ -1,7 +1,7 @@
 """What the errata of 004 change: values, ranks, what is trimmed and bought, and accuracy after it.
 
 Each formula of `printed` against the corrected one: correlation of ranks, share of the twenty trimmed (ten
-bought) in common, accuracy after trimming, and the middle ratio of the values.
+bought) in common, accuracy after trimming, and the median ratio of the values.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAMES = {
 
 
 def cell(_: str, seed: int, __: Path | None) -> Cell:
-    """By data and formula: agreement, what is shared, the middle ratio, and accuracy without twenty."""
+    """By data and formula: agreement, what is shared, the median ratio, and accuracy without twenty."""
     out: Cell = {}
     for model, sizes in SIZES.items():
         problem, (_train, valid, test), _rng = plane(model, "small", seed, sizes)
@@ -86,12 +86,12 @@ def as_good(where: str, formula: str) -> Callable[[Sequence[Cell]], Verdict]:
 
 
 def same_value(where: str, formula: str) -> Callable[[Sequence[Cell]], Verdict]:
-    """Whether the middle value is the corrected one's, to a tenth."""
+    """Whether the median value is the corrected one's, to a tenth."""
 
     def judge(cells: Sequence[Cell]) -> Verdict:
         found = interval(_of(cells, where, formula, "ratio"))
         near, away = found.low > 0.9 and found.high < 1.1, found.high < 0.9 or found.low > 1.1
-        why = "The middle ratio to the corrected value; within a tenth is near."
+        why = "The median ratio to the corrected value; within a tenth is near."
         return Verdict(telling.told(near, away), f"ratio {found}", why)
 
     return judge
@@ -102,7 +102,7 @@ def tables(cells: Sequence[Cell]) -> list[Table]:
     words = {
         "agreement": "rank correlation",
         "shared": "first ones shared",
-        "ratio": "middle ratio",
+        "ratio": "median ratio",
     }
     out = []
     for where in NAMES:
@@ -137,11 +137,11 @@ EXPERIMENT = Experiment(
     cell,
     (
         *(
-            Claim("below eq. 2.2", f"the printed sign moves the middle value of {what} by less than a tenth",
+            Claim("below eq. 2.2", f"the printed sign moves the median value of {what} by less than a tenth",
                   "plus", same_value(where, "eq. 2.2"), "the corrected formula")
             for where, what in NAMES.items()
         ),
-        Claim("eq. A.6", "a second 1/n moves the middle value of FI-util (linear) by less than a tenth",
+        Claim("eq. A.6", "a second 1/n moves the median value of FI-util (linear) by less than a tenth",
               "1/n twice", same_value("linear", "eq. A.6"), "the corrected formula"),
         Claim("Algorithm 1, lines 4, 6", "Algorithm 1 returns FI-util as it is defined (linear)",
               "b without 1/n, 1/n for 1/|V|", same_value("linear", "algorithms"), "the corrected formula"),

@@ -72,7 +72,7 @@ def better(kind: str, other: str) -> Callable[[Sequence[Cell]], Verdict]:
         images_of = kind if kind in MORE else cells[0]["data"]
         told = f"Images of {images_of}; mean accuracy over the rounds. After the last: {last}."
         why = told + whose(own, other)
-        return Verdict(word, f"difference {gap}", why)
+        return Verdict(word, f"accuracy: difference {gap}", why)
 
     return judge
 
@@ -142,6 +142,14 @@ EXPERIMENT = Experiment(
               "pool", "a figure; harder to distinguish", unsure, "all other ways"),
         Claim("Figure 10, MNIST", "on an unbalanced pool FI-active is better than BALD", "a figure",
               better("unbalanced", "BALD")),
+        Claim("Figure 10, MNIST", "on an unbalanced pool FI-active is better than choosing at random",
+              "a figure", better("unbalanced", "random")),
+        Claim("Figure 10, MNIST", "on an unbalanced pool FI-active is better than influence values",
+              "a figure", better("unbalanced", "IV")),
+        Claim("Figure 10, MNIST", "on a redundant pool FI-active is better than choosing at random",
+              "a figure", better("redundant", "random")),
+        Claim("Figure 10, MNIST", "on a redundant pool FI-active is better than influence values",
+              "a figure", better("redundant", "IV")),
         Claim("Figure 10, MNIST", "on a redundant pool FI-active is better than BALD", "a figure",
               better("redundant", "BALD")),
         Claim("section 5.2", "the advantage is larger on unbalanced and redundant pools", "even more "

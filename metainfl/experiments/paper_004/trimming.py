@@ -34,7 +34,7 @@ def better(model: str, n: int, way: str = "IV") -> Callable[[Sequence[Cell]], Ve
         wins = sum(a > b for a, b in zip(own, other, strict=True))
         why = f"Better in {wins} of {len(cells)}. Over no trimming: {over}; over random points: {chance}."
         word = telling.above(gap)
-        return Verdict(word, f"difference {gap}", why)
+        return Verdict(word, f"accuracy: difference {gap}", why)
 
     return judge
 
@@ -46,7 +46,7 @@ def one_class(model: str) -> Callable[[Sequence[Cell]], Verdict]:
         iv, fi = ([c[model][f"{w}, one class"] for c in cells] for w in ("IV", "FI"))
         gap = paired(iv, fi)
         why = f"The larger class's share of twenty points: IV {interval(iv)}, FI {interval(fi)}."
-        return Verdict(telling.above(gap), f"difference {gap}", why)
+        return Verdict(telling.above(gap), f"share of points: difference {gap}", why)
 
     return judge
 
@@ -58,7 +58,7 @@ def gains(model: str) -> Callable[[Sequence[Cell]], Verdict]:
         gap = paired([c[model]["FI 10"] for c in cells], [c[model]["none"] for c in cells])
         why = "Ten points. The paper prints no accuracy without trimming."
         word = telling.above(gap)
-        return Verdict(word, f"difference {gap}", why)
+        return Verdict(word, f"accuracy: difference {gap}", why)
 
     return judge
 
@@ -109,7 +109,8 @@ EXPERIMENT = Experiment(
             )
             for table, model, n, paper in PRINTED
         ),
-        Claim("section 5.1, Figure 1", "IV trims points of one class", "a figure, in certain conditions",
+        Claim("section 5.1, Figure 1", "the points that IV trims are more of one class than those that FI "
+              "trims", "of one class alone; a figure, in certain conditions",
               one_class("linear")),
         Claim("Figure 11", "FI is better than the neighbours' Shapley value (20 points, linear)",
               "a figure, on Bank", better("linear", 20, "KNN-Shapley"), "no trimming"),

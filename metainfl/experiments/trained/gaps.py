@@ -104,5 +104,5 @@ EXPERIMENT = Experiment(
     tables,
     figure,
     {"small": 10, "paper": 10},
-    version=2,
+    version=3,
 )  # fmt: skip

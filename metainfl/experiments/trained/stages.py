@@ -34,6 +34,7 @@ from metainfl.metrics.intervals import rank_agreement
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.perturbation import Perturbation, task
 from metainfl.solve import CG
+from metainfl.training import objective
 
 STAGES = ("cold", "warm", "proximal", "PBRF", "linear", "solver")
 GAPS = ("warm start", "proximity", "non-convergence", "linearisation", "solver")
@@ -45,7 +46,7 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
     """Changes of the new tasks' mean loss by removal, at every stage; and by the run's derivative."""
     made = setting(size, seed, data, paper=BAE, tasks=TASKS, new=20)
     run = made.trained()
-    end, d = run.problem(), damping(run)
+    end, d = objective(run), damping(run)
     what = [task(k) for k in np.linspace(0, end.tasks.n_tasks - 1, REMOVED).round().astype(int)]
     base = end.losses(end.lam, made.new).mean()
 
