@@ -26,14 +26,16 @@ def table(size):
 
 
 def reasons():
-    """What stands behind every verdict at the small size, claim by claim."""
-    found = {r["name"]: r for r in results(RESULTS) if r["size"] == "small"}
+    """What stands behind every verdict, claim by claim: the small size, then the others."""
+    found = {(r["name"], r["size"]): r for r in results(RESULTS)}
     lines = []
-    for name in EXPERIMENTS:
-        if name in found:
-            lines += [f"**{name}**", ""]
-            lines += [f"- *{c['text']}*: {c['holds']}. {c['why']}" for c in found[name]["claims"]]
-            lines += [""]
+    for size in ("small", "medium", "paper"):
+        for name in EXPERIMENTS:
+            if (name, size) in found:
+                lines += [f"**{name}**" + (f", {size} size" if size != "small" else ""), ""]
+                claims = found[name, size]["claims"]
+                lines += [f"- *{c['text']}*: {c['holds']}. {c['why']}" for c in claims]
+                lines += [""]
     return "\n".join(lines).rstrip()
 
 
