@@ -72,7 +72,8 @@ TASKS = {
     ),
     "query_y": Field("one to nine outputs; wide: probabilities of classes", _shape("query_y")),
     "task_weight": Field(
-        "wide: 0.04 to 2.6; many: these alone; laws: 0 and 2", _levels("task_weight")
+        "wide: 0.04 to 2.6; many: these alone; laws: 0 and 2, and as many tasks as queries",
+        _levels("task_weight"),
     ),
     "support_weight": Field(
         "wide: 0.04 to 2.6, padding of weight 0; pair: these alone", _levels("support_weight")

@@ -66,17 +66,25 @@ class Drawing:
         out = []
         for name, design in pairs:
             case = drawn_case(name, design, self.seed)
-            few = None if self.estimand.cheap else 2 if self.quick else 4
             pis: list[Perturbation] = []
             for kind in self.claim.kinds:
                 most = MANY if design == "many" and kind != "task" else None
-                pis += case.perturbations([kind], None if kind == "group" else few or most)
+                own = case.perturbations([kind], most if self.estimand.cheap else None)
+                few = self.estimand.cheap or kind == "group"
+                pis += own if few else self._a_few(own, inner=design != chosen[0])
             pis = [p for p in pis if self._known(case, p)]
             if pis:
                 out.append((case, pis))
         if not out:
             raise Skipped("no family in the domain has the claimed kinds of perturbation")
         return out
+
+    def _a_few(self, own: list[Perturbation], inner: bool) -> list[Perturbation]:
+        """Two of a kind, four in full: evenly from the first to the last, or `inner`: between the ends."""
+        n, most = len(own), min(len(own), 2 if self.quick else 4)
+        if inner:
+            return [own[(2 * i + 1) * n // (2 * most)] for i in range(most)]
+        return [own[i] for i in np.linspace(0, n - 1, most).astype(int)]
 
     @property
     def case(self) -> Case:

@@ -3,7 +3,7 @@
 from metainfl.oracle.checks import contract, untouched, rows  # isort: skip
 from metainfl.oracle.checks import truth, ranking, run_truth, run_laws, run_precision  # isort: skip
 from metainfl.oracle.checks import sums, resolving, tasks, zeros, symmetries, units, written  # isort: skip
-from metainfl.oracle.checks import outside, options, values  # isort: skip
+from metainfl.oracle.checks import outside, inside, options, values  # isort: skip
 from metainfl.oracle.checks.registry import CHECKS, Check, checks_for
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Check",
     "checks_for",
     "contract",
+    "inside",
     "options",
     "outside",
     "ranking",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 import torch
 
 from metainfl.oracle.bridge import tasks_of, to_truth
+from metainfl.oracle.case import Case
 from metainfl.oracle.checks.parts import LINEAR, loose
 from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context
@@ -57,8 +59,9 @@ def duplicates(ctx: Context) -> None:
 @check("laws", "weights other than 1 are respected: of tasks, support and query instances")
 def weighted_problems(ctx: Context) -> None:
     ctx.needs_derivative()
-    for case, pis in ctx.usable(limit=2):
-        f = case.family
+    for usual, _ in ctx.usable(limit=2):
+        case = usual.once("square", lambda usual=usual: _square(usual))
+        f, pis = case.family, [p for p in ctx.perturbations(case, 2) if ctx._known(case, p)]
         rng = np.random.default_rng(ctx.seed)
         ones = Weights.ones(f.episodes)
         w = Weights(
@@ -114,6 +117,19 @@ def null_task(ctx: Context) -> None:
         if float(np.abs(got[0]).max()) > allowed:
             ctx.compare(case, [task(n)], got[:1], np.zeros_like(got[:1]),
                         "a task without gradient has influence", allowed=(allowed, "zero"))  # fmt: skip
+
+
+def _square(case: Case) -> Case:
+    """As many tasks as supports and as queries, with which weights turned round, or one a task taken for one
+    an instance, have the shape that is meant.
+    """
+    e, family = case.family.episodes, copy.copy(case.family)
+    n = min(e.n_tasks, e.support_x.shape[1], e.query_x.shape[1])
+    arrays = (e.support_x, e.support_y, e.query_x, e.query_y)
+    family.episodes = Episodes(*(a[:n, :n] for a in arrays))
+    return replace(
+        case, name=f"{case.name}, {n} of each", family=family, code=f"# {case.code}, {n} of each"
+    )
 
 
 def _touches(p: Perturbation, k: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -11,6 +13,7 @@ from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.problem.perturbation import task
+from metainfl_reference.episodes import Weights
 from metainfl_reference.generators import build, with_duplicate, with_null
 
 
@@ -19,7 +22,8 @@ def values_are_efficient(ctx: Context) -> None:
     if ctx.claim.estimand != "shapley":
         raise Skipped("only the Shapley value is efficient; not claimed")
     ctx.needs_values()
-    for case, _ in ctx.usable():
+    every = [case for case, _ in ctx.usable()]
+    for case in (*every, every[0].once("light", lambda: _light(every[0]))):
         pis = case.perturbations(["task"])
         got = ctx.ask(case, pis).sum(axis=0)
         whole = np.array([g.value[-1] - g.value[0] for g in case.known.games])
@@ -42,6 +46,13 @@ def values_are_symmetric_and_null(ctx: Context) -> None:
         scale = np.abs(got[0]).max()
         if np.abs(got[2]).max() > max(1e-9, ctx.tolerance(other)[0]) * max(scale, 1e-300):
             raise Failed("a task without gradient has a value", where=other.name)
+
+
+def _light(case: Case) -> Case:
+    """The last task at a weight of 2^-10: what it adds to the others is little, and not nothing."""
+    weights = Weights.ones(case.family.episodes)
+    weights.task[-1] = 2.0**-10
+    return replace(case, name=f"{case.name}, a task of weight 2^-10", weights=weights)
 
 
 def _near(ctx: Context, case: Case, got: np.ndarray, want: np.ndarray, words: str) -> None:

@@ -1,0 +1,54 @@
+"""A law of what is inside: an inner loss c times as large has the same adapted parameters.
+
+With support weights and the inner regulariser times c, and rates over c, every inner step, minimum, head and
+prototype is what it was, and so is F; a support weight is worth 1/c of what it was. Powers of two change no
+digit: what differs is a threshold on inner gradients, or a floor, that is no ratio.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import torch
+
+from metainfl.oracle.case import Case
+from metainfl.oracle.checks.parts import loose
+from metainfl.oracle.checks.registry import check
+from metainfl.oracle.context import Context
+from metainfl.oracle.outcome import Skipped
+from metainfl_reference.episodes import Weights
+
+FACTORS = (2.0**-16, 2.0**16)
+
+
+@check("laws", "an inner loss c times as large, with rates over c, adapts to the same parameters")
+def scaling_what_is_inside(ctx: Context) -> None:
+    ctx.needs_derivative()
+    cases = [(c, pis) for c, pis in ctx.usable(limit=3) if not c.family.name.startswith("single")]
+    if not cases:
+        raise Skipped("no family in the domain adapts")
+    for case, pis in cases:
+        single = [p for p in pis if p.kind != "group"]
+        supports = [p for p in single if p.kind == "support"]
+        for own, power in (supports, 1), ([p for p in single if p.kind != "support"], 0):
+            before = ctx.ask(case, own) if own else None
+            for c in FACTORS if before is not None else ():
+                other = _scaled(case, c)
+                problem = other.problem().replaced(lam=torch.tensor(case.solution.lam))
+                got = c**power * ctx.ask(case, own, problem)
+                ctx.compare(case, own, got, before,
+                            f"another answer where inner losses are {c:.2g} times as large",
+                            allowed=loose(ctx, case), code=f"# {other.code}")  # fmt: skip
+
+
+def _scaled(case: Case, c: float) -> Case:
+    """The inner loss times c, and rates over c."""
+    family, ones = copy.copy(case.family), Weights.ones(case.family.episodes)
+    if hasattr(family, "d_in"):
+        family.d_in = c * family.d_in
+    if hasattr(family, "alpha"):
+        family.alpha = family.alpha / c
+    weights = replace(ones, support=c * ones.support)
+    words = f"{case.code}, inner losses times {c:g}"
+    return replace(case, family=family, weights=weights, code=words)
