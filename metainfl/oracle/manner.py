@@ -52,6 +52,7 @@ BY_IMPORTS = (
     "module search path",
     "logging",
     "open file descriptors",
+    "modules that were imported",
 )
 
 

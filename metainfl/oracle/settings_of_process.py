@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from metainfl.oracle.settings_of_libraries import LIBRARIES
+from metainfl.oracle.settings_of_signals import SIGNALS
 
 try:
     import resource
@@ -114,4 +115,5 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "standard streams, which it closed": (closed, lambda value: None),
     "open file descriptors": (Descriptors, lambda value: None),
     **LIBRARIES,
+    **SIGNALS,
 }  # fmt: skip

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 import metainfl as mi
+from metainfl.oracle.bridge import to_truth
 from metainfl.oracle.checks import CHECKS
 from metainfl.oracle.context import Context
+from metainfl.oracle.estimands import find
 from metainfl.oracle.gathered import PLAIN as LOOKED_AT
 from metainfl.oracle.gathered import gathered
 from metainfl.oracle.outcome import Failed, Skipped
@@ -73,6 +75,15 @@ def test_instances_of_a_task_of_weight_0_are_asked():
     with pytest.raises(Failed, match="weight 0"):
         CHECKS["weight_zero_is_absence"].run(Context(in_full, claim))
     CHECKS["weight_zero_is_absence"].run(Context(mi.task_if, claim))
+
+
+def test_no_estimate_is_asked_of_a_removal_that_leaves_no_problem():
+    """Guards a method that refuses to remove a way's last shot, for its edit to first order too."""
+    case = drawn_case("prototypes", "wide", 2)
+    shots = case.perturbations(["support"])
+    for name in ("first_order", "second_order", "removal"):
+        asked = [p for p in shots if find(name).exists(case.known, to_truth(p))]
+        assert asked and len(asked) < len(shots), name
 
 
 def test_units_and_notation_are_asked_of_every_family_in_full():

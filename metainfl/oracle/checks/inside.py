@@ -32,8 +32,10 @@ def scaling_what_is_inside(ctx: Context) -> None:
         single = [p for p in pis if p.kind != "group"]
         supports = [p for p in single if p.kind == "support"]
         for own, power in (supports, 1), ([p for p in single if p.kind != "support"], 0):
-            before = ctx.ask(case, own) if own else None
-            for c in FACTORS if before is not None else ():
+            if not own:
+                continue
+            before = ctx.ask(case, own)
+            for c in FACTORS:
                 other = _scaled(case, c)
                 problem = other.problem().replaced(lam=torch.tensor(case.solution.lam))
                 got = c**power * ctx.ask(case, own, problem)

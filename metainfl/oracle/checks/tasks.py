@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ def duplicates(ctx: Context) -> None:
 def weighted_problems(ctx: Context) -> None:
     ctx.needs_derivative()
     for usual, _ in ctx.usable(limit=2):
-        case = usual.once("square", lambda usual=usual: _square(usual))
+        case = usual.once("square", partial(_square, usual))
         f, pis = case.family, [p for p in ctx.perturbations(case, 2) if ctx._known(case, p)]
         rng = np.random.default_rng(ctx.seed)
         ones = Weights.ones(f.episodes)

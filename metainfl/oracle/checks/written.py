@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from metainfl.oracle.cases import cached_case
 from metainfl.oracle.checks.notations import Numbered, Unpadded, Written, of_few_classes
@@ -30,7 +31,7 @@ def notation_does_not_matter(ctx: Context) -> None:
         asked |= bool(own) and _same(ctx, Unpadded.of(case), own, words, refused)
     for name in [n for n in ctx.families if n in NUMBERED][: 1 if ctx.quick else most]:
         usual = cached_case(name, ctx.seed)
-        case = usual.once("few classes", lambda usual=usual: of_few_classes(usual))
+        case = usual.once("few classes", partial(of_few_classes, usual))
         own = [p for p in ctx.perturbations(case) if ctx._known(case, p)]
         words = "where labels are numbers"
         asked |= bool(own) and _same(ctx, Numbered.of(case), own, words, refused)

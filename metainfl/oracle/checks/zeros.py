@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 from metainfl.oracle.case import Case
 from metainfl.oracle.checks.parts import LINEAR, either
@@ -46,7 +47,7 @@ def empty_sides_are_nothing(ctx: Context) -> None:
     for base, pis in ctx.usable(limit=3):
         if base.family.name not in LINEAR:
             continue
-        case = base.once("empty sides", lambda base=base: _empty(base))
+        case = base.once("empty sides", partial(_empty, base))
         w = case.solution.weights
         kept = [p for p in pis if all(_counts(w, m) for m in parts(p))]
         kept += [task(k) for k in (1, 2) if "task" in ctx.claim.kinds and task(k) not in kept]

@@ -79,3 +79,23 @@ def lowers_a_limit(problem, pis):
 def waits_at_exit(problem, pis):
     atexit.register(time.sleep, 0)
     return truth(problem, pis)
+
+
+@mutant("blocks a signal for good")
+def blocks_a_signal(problem, pis):
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    return truth(problem, pis)
+
+
+@mutant("leaves a timer of the process's own time running")
+def leaves_a_timer(problem, pis):
+    out = truth(problem, pis)
+    signal.setitimer(signal.ITIMER_PROF, 6000)
+    return out
+
+
+@mutant("takes a module out of those imported")
+def forgets_a_module(problem, pis):
+    out = truth(problem, pis)
+    sys.modules.pop("json", None)
+    return out
