@@ -72,7 +72,7 @@ class Drawing:
                 own = case.perturbations([kind], most if self.estimand.cheap else None)
                 few = self.estimand.cheap or kind == "group"
                 pis += own if few else self._a_few(own, inner=design != chosen[0])
-            pis = [p for p in pis if self._known(case, p)]
+            pis = [p for p in pis if self.known(case, p)]
             if pis:
                 out.append((case, pis))
         if not out:
@@ -108,7 +108,7 @@ class Drawing:
         out = []
         for case in self.cases:
             try:
-                pis = [p for p in self.perturbations(case, limit) if self._known(case, p)]
+                pis = [p for p in self.perturbations(case, limit) if self.known(case, p)]
             except Skipped:
                 continue
             if pis:
@@ -117,5 +117,5 @@ class Drawing:
             raise Skipped("no family in the domain has the claimed kinds of perturbation")
         return out
 
-    def _known(self, case: Case, p: Perturbation) -> bool:
+    def known(self, case: Case, p: Perturbation) -> bool:
         return self.estimand.exists(case.known, to_truth(p))

@@ -57,7 +57,7 @@ def _first(ctx: Context) -> list[Evidence]:
     if ctx.first is None:
         return []
     case, pis, rows = ctx.first
-    if not all(ctx._known(case, p) for p in pis):
+    if not all(ctx.known(case, p) for p in pis):
         return []
     found = _compared(ctx, case, pis, rows / ctx.factor(case))
     try:

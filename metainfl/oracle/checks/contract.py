@@ -59,7 +59,7 @@ def is_reentrant(ctx: Context) -> None:
 def has_no_hidden_state(ctx: Context) -> None:
     case, pis = ctx.usable(limit=3)[0]
     other = type(ctx)(ctx.method, ctx.claim, quick=True, seed=ctx.seed + 1000).case
-    pis = [p for p in pis if ctx._known(other, p)]  # a removal may end the minimum there
+    pis = [p for p in pis if ctx.known(other, p)]  # a removal may end the minimum there
     if not pis:
         raise Skipped("no two problems on which the same perturbations have an answer")
     alone = ctx.ask(case, pis)

@@ -67,7 +67,7 @@ def ranks(ctx: Context, case: Case) -> dict[str, list[float]]:
     if len(ctx.claim.kinds) > 1:
         chosen |= {f", {kind} alone": case.perturbations([kind], 12) for kind in ctx.claim.kinds}
     every = list(dict.fromkeys(p for own in chosen.values() for p in own))
-    every = [p for p in every if not p.kind.endswith("input") and ctx._known(case, p)]
+    every = [p for p in every if not p.kind.endswith("input") and ctx.known(case, p)]
     if not ctx.estimand.per_target:
         shifts = {p: case.removal_shift(p) for p in every}
         every = [p for p in every if shifts[p] is not None]

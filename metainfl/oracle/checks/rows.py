@@ -45,7 +45,7 @@ def rows_do_not_mix(ctx: Context) -> None:
 @check("contract", "more perturbations than parameters are no problem", EVERY)
 def more_perturbations_than_parameters(ctx: Context) -> None:
     case, _ = ctx.usable()[0]
-    pis = [p for p in case.perturbations(ctx.claim.kinds) if ctx._known(case, p)]
+    pis = [p for p in case.perturbations(ctx.claim.kinds) if ctx.known(case, p)]
     while len(pis) <= case.family.n_meta:
         pis = pis + pis
     got = ctx.ask(case, pis)

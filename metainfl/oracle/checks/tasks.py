@@ -62,7 +62,7 @@ def weighted_problems(ctx: Context) -> None:
     ctx.needs_derivative()
     for usual, _ in ctx.usable(limit=2):
         case = usual.once("square", partial(_square, usual))
-        f, pis = case.family, [p for p in ctx.perturbations(case, 2) if ctx._known(case, p)]
+        f, pis = case.family, [p for p in ctx.perturbations(case, 2) if ctx.known(case, p)]
         rng = np.random.default_rng(ctx.seed)
         ones = Weights.ones(f.episodes)
         w = Weights(
@@ -88,7 +88,7 @@ def weight_zero_is_absence(ctx: Context) -> None:
         # and what is in the task: its weights count for nothing while the task does not count
         inside = [Perturbation(k, 2, 0) for k in ("support", "query") if k in ctx.claim.kinds]
         kept = [p for p in pis if not _touches(p, 2)]
-        kept += [p for p in inside if kept and ctx._known(case, p)]
+        kept += [p for p in inside if kept and ctx.known(case, p)]
         own = [task(2)] if "task" in ctx.claim.kinds else []
         if not kept:
             continue

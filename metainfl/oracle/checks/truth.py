@@ -83,7 +83,7 @@ def conditioning_sweep(ctx: Context) -> None:
         family = conditioned(ctx.seed, inner=inner, total=total)
         code = f"# metainfl_reference.generators.conditioned({ctx.seed}, inner={inner:g}, total={total:g})"
         case = Case(f"proximal_ridge, cond {inner:.0e} inner, {total:.0e} total", family, code)
-        pis = [p for p in ctx.perturbations(case) if ctx._known(case, p)]
+        pis = [p for p in ctx.perturbations(case) if ctx.known(case, p)]
         if not pis:
             return
         got = ctx.ask(case, pis)

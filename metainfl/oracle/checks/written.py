@@ -32,7 +32,7 @@ def notation_does_not_matter(ctx: Context) -> None:
     for name in [n for n in ctx.families if n in NUMBERED][: 1 if ctx.quick else most]:
         usual = cached_case(name, ctx.seed)
         case = usual.once("few classes", partial(of_few_classes, usual))
-        own = [p for p in ctx.perturbations(case) if ctx._known(case, p)]
+        own = [p for p in ctx.perturbations(case) if ctx.known(case, p)]
         words = "where labels are numbers"
         asked |= bool(own) and _same(ctx, Numbered.of(case), own, words, refused)
     if not asked:

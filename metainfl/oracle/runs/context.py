@@ -58,7 +58,7 @@ class RunContext(Context):
             most = (4, 1) if self.quick else (8, 3)  # what is long is asked less
             for kind in self.claim.kinds:
                 pis += _in_a_batch(case, case.perturbations([kind]), most[design == "long"])
-            pis = [p for p in pis if self._known(case, p)]
+            pis = [p for p in pis if self.known(case, p)]
             if pis:
                 out.append((case, pis))
         if not out:
