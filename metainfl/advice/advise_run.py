@@ -11,7 +11,7 @@ from metainfl.advice.advise import Progress
 from metainfl.advice.knobs import Knob, Tried, knobs, together, tried
 from metainfl.advice.run_advice import BETTER, RunAdvice
 from metainfl.curvature import exact
-from metainfl.errors import Interrupted, InvalidOption
+from metainfl.errors import Interrupted, InvalidOption, InvalidRecipe
 from metainfl.numbers import STAGES, flag, function, said
 from metainfl.problem.every import all_tasks
 from metainfl.problem.tasks import Tasks
@@ -49,8 +49,13 @@ def advise_run(
     progress(0, stages, "two reruns, for the smoothness")
     smooth = run.smoothness()
     progress(1, stages, "the last state: gradient and curvature")
-    descended = objective(run)
-    spectrum = lanczos(exact(descended), min(PRODUCTS, end.n_meta))
+    residual, low, high, unlooked = None, None, None, ""
+    try:
+        descended = objective(run)
+        spectrum = lanczos(exact(descended), min(PRODUCTS, end.n_meta))
+        residual, low, high = descended.residual(descended.lam), spectrum.low, spectrum.high
+    except InvalidRecipe as error:  # there is no one objective
+        unlooked = str(error)
     progress(2, stages, "what steps and their adjoints cost")
     whole = program.problem.replaced(lam=program.start.lam)
     taken = run.recipe.from_step(0, whole.tasks.n_tasks, run.done)
@@ -58,9 +63,10 @@ def advise_run(
     looked = RunAdvice(
         run=repr(run),
         smoothness=smooth,
-        residual=descended.residual(end.lam),
-        low=spectrum.low,
-        high=spectrum.high,
+        residual=residual,
+        low=low,
+        high=high,
+        unlooked=unlooked,
         plan=cost,
         untried=tuple(k.words for k in found),
     )

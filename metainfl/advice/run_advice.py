@@ -22,19 +22,20 @@ class RunAdvice:
     """What was looked at, what to use, and what was tried.
 
     residual    relative size of the gradient at the run's end, of the objective that it descends
-    low         its Hessian's least Ritz value;   high   the largest
+    low         its Hessian's least Ritz value;   high   the largest; None where there is none: see `unlooked`
     tried       every knob turned (`measure`), best first;   reruns   predicted and true removals
     """
 
     run: str
     smoothness: Smoothness
-    residual: float
-    low: float
-    high: float
+    residual: float | None
+    low: float | None
+    high: float | None
     plan: Plan
     tried: tuple[Tried, ...] = ()
     reruns: Reruns | None = None
     untried: tuple[str, ...] = ()
+    unlooked: str = ""
 
     @property
     def estimator(self) -> str:
@@ -60,10 +61,12 @@ class RunAdvice:
     @property
     def implicit(self) -> str:
         """Whether influence functions at the last state mean anything."""
+        if self.residual is None or self.low is None:
+            return f"influence functions (task-IF) do not apply: {self.unlooked}"
         if self.residual <= STATIONARY and self.low > 0:
             return (
                 "the run ended at a minimum: metainfl.influence of metainfl.training.objective(run) says the "
-                "same, for any optimiser"
+                "same, for any optimiser (with AdamW's decay, nearly)"
             )
         faults = []
         if self.residual > STATIONARY:

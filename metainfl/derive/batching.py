@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 from torch.func import vmap
 
 from metainfl.problem.tasks import TaskView
@@ -22,17 +23,28 @@ def over_tasks(f: Callable[[TaskView, Any], Tensor], view: TaskView, state: Any)
     return f(TaskView(*(t[0] for t in view)), tuple(t[0] for t in state))[None]
 
 
-def saved_bytes(output: Tensor) -> int:
-    """What the graph behind `output` keeps for its backward passes, each storage counted once."""
+def nodes(output: Tensor) -> Iterator[Any]:
+    """The operations of the graph behind `output`, each once."""
     seen: set[Any] = set()
-    storages: dict[int, int] = {}
-    names: dict[type, list[str]] = {}
     todo = [output.grad_fn]
     while todo:
         node = todo.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
+        if node is not None and node not in seen:
+            seen.add(node)
+            todo += [after for after, _ in node.next_functions]
+            yield node
+
+
+def in_python(output: Tensor) -> bool:
+    """Whether a `torch.autograd.Function` is in that graph: its backward is code, not torch's own."""
+    return any(isinstance(node, BackwardCFunction) for node in nodes(output))
+
+
+def saved_bytes(output: Tensor) -> int:
+    """What the graph behind `output` keeps for its backward passes, each storage counted once."""
+    storages: dict[int, int] = {}
+    names: dict[type, list[str]] = {}
+    for node in nodes(output):
         kind = type(node)
         if kind not in names:
             names[kind] = [a for a in dir(node) if a.startswith("_saved_") or a == "saved_tensors"]
@@ -42,5 +54,4 @@ def saved_bytes(output: Tensor) -> int:
                 if isinstance(t, Tensor) and not t._is_zerotensor():  # a zero that is not stored
                     storage = t.untyped_storage()
                     storages[storage.data_ptr()] = storage.nbytes()
-        todo += [after for after, _ in node.next_functions]
     return sum(storages.values())

@@ -7,10 +7,12 @@ its own, and torch has one thread in it; the caller's setting, and that of other
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache
+from pathlib import Path
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -23,23 +25,37 @@ def cores(like: Tensor) -> int:
 
 
 def side_by_side(calls: Sequence[Callable[[], Tensor]], n: int) -> Iterator[Tensor]:
-    """What the calls return, in their order, at most `n` of them at a time; they must not run user code
-    that may stand in one thread only.
+    """What the calls return, in their order, at most `n` of them at a time. They run no code of the user's,
+    which may keep what it reads in one place for all threads.
     """
     if min(n, len(calls)) < 2:
         yield from (call() for call in calls)
         return
-    libraries = _openmp()
+    libraries, mkl = _openmp(), _mkl()
     grad = torch.is_grad_enabled()
     contexts = [copy_context() for _ in calls]
 
     def one_thread() -> None:
         torch.get_num_threads()  # what torch sets in a new thread is set before
         libraries.limit(limits=1)
+        mkl(1)
         torch.set_grad_enabled(grad)
 
     with ThreadPoolExecutor(min(n, len(calls)), initializer=one_thread) as pool:
         yield from pool.map(lambda own, call: own.run(call), contexts, calls)
+
+
+@cache
+def _mkl() -> Callable[[int], int]:
+    """Sets MKL's own number of threads in one thread, where torch has MKL within it: `torch.set_num_threads`,
+    called once anywhere, sets it in every new thread, and OpenMP's does not bound it.
+    """
+    try:
+        library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+        found: Callable[[int], int] = library.MKL_Set_Num_Threads_Local
+    except (OSError, AttributeError):
+        return lambda n: n
+    return found
 
 
 @cache

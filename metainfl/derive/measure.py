@@ -84,9 +84,10 @@ def _at_once(problem: Definition, lam: Tensor, plan: Plan) -> int:
         graph = None if plan.mode == "forward" else Graph(problem, lam, stack)
         width = 1
         while width <= plan.width(n):
-            together = 1 if graph is None else cores(lam)  # passes, as they will be made
-            rows = torch.ones_like(lam).expand(together * width, -1) / len(lam) ** 0.5
-            once = partial(_pulled, problem, lam, rows, stack, graph, width)
+            as_made = replace(plan, at_once=width * n)
+            beside = 1 if graph is None else as_made.passes(n, cores(lam))
+            rows = torch.ones_like(lam).expand(beside * width, -1) / len(lam) ** 0.5
+            once = partial(_pulled, problem, lam, rows, stack, graph, (width, beside))
             seconds, before = _seconds(once), min(timed.values(), default=math.inf)
             timed[width] = seconds / len(rows)
             slower = timed[width] > SLOWER * before
@@ -102,11 +103,16 @@ def _at_once(problem: Definition, lam: Tensor, plan: Plan) -> int:
 
 
 def _pulled(
-    problem: Definition, lam: Tensor, rows: Tensor, stack: Stack, graph: Graph | None, width: int
+    problem: Definition,
+    lam: Tensor,
+    rows: Tensor,
+    stack: Stack,
+    graph: Graph | None,
+    how: tuple[int, int],
 ) -> Tensor:
     if graph is None:
-        return forward_product(problem, lam, rows, stack, width)
-    return graph.pull(rows, width)
+        return forward_product(problem, lam, rows, stack, how[0])
+    return graph.pull(rows, *how)
 
 
 def _seconds(call: Callable[[], Tensor]) -> float:

@@ -43,6 +43,13 @@ class Plan:
             return most
         return min(most, max(1, int(IN_FLIGHT / (max(self.bytes_a_task, 1) * n_tasks))))
 
+    def passes(self, n_tasks: int, cores: int) -> int:
+        """How many such passes may stand side by side within the same bytes."""
+        if math.isnan(self.bytes_a_task):
+            return cores
+        own = max(self.bytes_a_task, 1) * n_tasks * self.width(n_tasks)
+        return max(1, min(cores, int(IN_FLIGHT / own)))
+
     def with_gradient(self) -> Plan:
         """The plan where every product comes with the gradient at its lam, as on a run's way back.
 

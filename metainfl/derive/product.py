@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, jvp, vmap
 
-from metainfl.derive.batching import over_tasks, saved_bytes
+from metainfl.derive.batching import in_python, over_tasks, saved_bytes
 from metainfl.derive.cores import cores, side_by_side
 from metainfl.derive.failure import named
 from metainfl.derive.finite import finite_vector
@@ -60,8 +60,10 @@ class Graph:
         """What keeping it costs."""
         return saved_bytes(self.gradient)
 
-    def pull(self, rows: Tensor, width: int) -> Tensor:
-        """H v for rows v (k, p), `width` of them in one pass, passes side by side on the cores there are."""
+    def pull(self, rows: Tensor, width: int, beside: int = 1) -> Tensor:
+        """H v for rows v (k, p), `width` of them in one pass, and so many passes `beside` one another: one at
+        a time where a function of the user's is in the graph.
+        """
         if not self.gradient.requires_grad:  # the loss is affine in lam
             return torch.zeros_like(rows)
 
@@ -74,17 +76,19 @@ class Graph:
             return one(rows[0])[None] if len(rows) == 1 else vmap(one)(rows)
 
         passes = [partial(some, part) for part in rows.split(width)]
-        return torch.cat(list(side_by_side(passes, cores(rows))))
+        if len(passes) > 1 and beside > 1 and in_python(self.gradient):
+            beside = 1
+        return torch.cat(list(side_by_side(passes, beside)))
 
 
 def stack_product(
     problem: Definition, lam: Tensor, rows: Tensor, stack: Stack, plan: Plan
 ) -> Tensor:
     """H v for rows v (k, p) and one stack, computed afresh in the planned order."""
-    width = plan.width(len(stack.w))
+    n = len(stack.w)
     if plan.mode == "forward":
-        return forward_product(problem, lam, rows, stack, width)
-    return Graph(problem, lam, stack).pull(rows, width)
+        return forward_product(problem, lam, rows, stack, plan.width(n))
+    return Graph(problem, lam, stack).pull(rows, plan.width(n), plan.passes(n, cores(lam)))
 
 
 def forward_product(
@@ -136,7 +140,8 @@ class Tape:
         own = None
         with own_part(), named():
             for graph in self.graphs:
-                found = graph.pull(rows, plan.width(graph.n_tasks))
+                n = graph.n_tasks
+                found = graph.pull(rows, plan.width(n), plan.passes(n, cores(rows)))
                 own = found if own is None else own + found
 
         def product(stack: Stack) -> Tensor:

@@ -18,6 +18,7 @@ from metainfl.problem.losses import cross_entropy
 from metainfl.problem.tasks import Tasks
 from metainfl.solve.spectrum import lanczos
 from metainfl.training import Recipe, Run, objective
+from metainfl.training.steps import step_scale
 
 LOOKED = 20  # steps of Lanczos for the lowest eigenvalue, and twice as many to see whether they were enough
 
@@ -85,8 +86,11 @@ def damping(run: Run, curvature: Curvature = exact) -> float:
 
 
 def reach(run: Run) -> float:
-    """T / (sum of rates): the curvature, of a sum over tasks, along which the run has come far."""
-    return run.program.problem.tasks.n_tasks / sum(run.program.rates[: run.done])
+    """T / (sum of steps): the curvature, of a sum over tasks, along which the run has come far. A step is the
+    rate, times what the optimiser makes of a gradient (Adam's at the end of the run).
+    """
+    step = float(step_scale(run, [run.done - 1]).mean())
+    return run.program.problem.tasks.n_tasks / (step * sum(run.program.rates[: run.done]))
 
 
 def accuracy(problem: Problem, lam: Tensor, tasks: Tasks) -> float:

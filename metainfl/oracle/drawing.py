@@ -118,4 +118,5 @@ class Drawing:
         return out
 
     def known(self, case: Case, p: Perturbation) -> bool:
+        """Whether the reference has what is claimed of this perturbation."""
         return self.estimand.exists(case.known, to_truth(p))

@@ -15,16 +15,44 @@ from metainfl.errors import InvalidRecipe
 from metainfl.training.run import Run
 from metainfl.training.steps import decay
 
+UNEQUAL = (
+    1.5  # how much more often one task may be met than another, by chance or by the last batch
+)
+
 
 def objective(run: Run) -> Problem:
     """J/share at the end of the run: its gradient, Hessian and implicit influence are those of the training.
 
     F of `run.problem()` has its regulariser once for all tasks, and was not what steps of means descended.
-    Raises `InvalidRecipe` for a run without a step, and for an optimiser whose decay comes to no number.
+    With AdamW's decay approximately (see `steps`). Raises `InvalidRecipe` where a run has no one objective:
+    without a step, with inputs drawn anew at every step, with batches that hold some tasks more often than
+    others, and for an optimiser whose decay comes to no number.
     """
     if not run.done:
         raise InvalidRecipe("this run has taken no step, so it has descended nothing: train it")
+    if run.recipe.augmentation is not None:
+        raise InvalidRecipe(
+            "inputs are drawn anew at every step, so this run descends no one objective"
+        )
+    if run.recipe.batches is not None:
+        _require_alike(run)
     return objective_at(run, run.done, run.state.lam, mean_share(run, 0, run.done))
+
+
+def _require_alike(run: Run) -> None:
+    """`InvalidRecipe` where the batches that were given weigh tasks unequally."""
+    program = run.program
+    seen = [0.0] * program.problem.tasks.n_tasks
+    for t in range(run.done):
+        for k in program.batches[t]:
+            seen[k] += program.scale(t)
+    low, high = min(seen), max(seen)
+    if high > UNEQUAL * low:
+        often = f"{high / low:.3g} times as often as" if low else "and never"
+        raise InvalidRecipe(
+            f"the batches of this run hold task {seen.index(high)} {often} task {seen.index(low)}, so it "
+            "descends no sum over tasks"
+        )
 
 
 def objective_at(run: Run, t: int, lam: Tensor, share: float) -> Problem:

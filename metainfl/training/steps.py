@@ -50,6 +50,10 @@ def decay(run: Run, t: int) -> float | Tensor:
     """
     optimiser = run.recipe.optimiser
     amount = float(getattr(optimiser, "weight_decay", 0.0))
+    if amount and not isinstance(optimiser, (SGD, Adam)):
+        raise InvalidRecipe(
+            f"what weight decay comes to is known of SGD and Adam here, not of {optimiser}: ask run.scores"
+        )
     if not amount or not getattr(optimiser, "decoupled", False):
         return amount
     if isinstance(optimiser, SGD):

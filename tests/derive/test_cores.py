@@ -1,12 +1,14 @@
 """Calls side by side: what they return, what they leave as it was, and products that are made of them."""
 
 import threading
+from typing import ClassVar
 
 import pytest
 import torch
 
 from metainfl.derive import product
 from metainfl.derive.cores import cores, side_by_side
+from metainfl.derive.plan import IN_FLIGHT, Plan
 from tests.helpers import assert_close
 from tests.training.helpers import network
 
@@ -58,27 +60,42 @@ def test_products_do_not_depend_on_the_number_of_cores(monkeypatch):
         torch.set_num_threads(before)
 
 
-def test_a_fault_on_the_way_back_is_raised(monkeypatch):
-    """Guards a pass that fails in its thread, and rows of it that are missing or zero."""
+class Kept(torch.autograd.Function):
+    """Keeps what it reads in one place, and says which threads came by."""
 
-    class Broken(torch.autograd.Function):
-        @staticmethod
-        def forward(x):
-            return x * 1.0
+    threads: ClassVar[set[str]] = set()
 
-        @staticmethod
-        def setup_context(ctx, inputs, output):
-            pass
+    @staticmethod
+    def forward(x):
+        return x * 1.0
 
-        @staticmethod
-        def backward(ctx, g):
-            if threading.current_thread() is not threading.main_thread():
-                raise RuntimeError("broken on its way back")
-            return g
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
 
-    monkeypatch.setattr(product, "cores", lambda like: 2)
+    @staticmethod
+    def backward(ctx, g):
+        Kept.threads.add(threading.current_thread().name)
+        return g
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_code_of_the_users_stays_in_one_thread(own, monkeypatch):
+    """Guards a backward that keeps something between its lines, run twice at once."""
+    asked = []
+    monkeypatch.setattr(product, "side_by_side", lambda c, n: asked.append(n) or (f() for f in c))
     graph = product.Graph.__new__(product.Graph)
     graph.at = torch.randn(4, dtype=torch.float64, requires_grad=True)
-    graph.gradient, graph.n_tasks = Broken.apply(graph.at.square()), 1
-    with pytest.raises(RuntimeError, match="broken on its way back"):
-        graph.pull(torch.eye(4, dtype=torch.float64), 1)
+    square = graph.at.square()
+    graph.gradient, graph.n_tasks = (Kept.apply(square) if own else square), 1
+    found = graph.pull(torch.eye(4, dtype=torch.float64), 1, 2)
+    assert_close(found, torch.diag(2 * graph.at.detach()), 1e-15)
+    assert asked == [1 if own else 2]
+
+
+def test_passes_together_stay_within_the_bytes_of_one_plan():
+    """Guards memory that grows with the cores of a machine."""
+    one = Plan("reverse", 1, 0, bytes_a_task=IN_FLIGHT / 8, at_once=4)
+    assert (one.width(1), one.passes(1, 64)) == (4, 2)
+    assert Plan("reverse", 1, 0, bytes_a_task=3 * IN_FLIGHT).passes(1, 64) == 1
+    assert Plan("reverse", 1, 0).passes(1, 64) == 64

@@ -1,11 +1,15 @@
 """The objective that a run descends: the problem that has the run's gradient, and its minimiser."""
 
+import json
+from dataclasses import replace
+
 import pytest
 import torch
 
 import metainfl as mi
+from metainfl.advice.advise_run import advise_run
 from metainfl.errors import InvalidRecipe
-from metainfl.training import SGD, AdamW, Recipe, Run, objective, train
+from metainfl.training import SGD, AdamW, Noise, Recipe, Run, objective, train
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.program import Program
 from tests.helpers import assert_close
@@ -52,3 +56,38 @@ def test_what_has_descended_nothing_has_no_objective():
     assert objective(run).outer_reg.shape == (problem.n_meta,)
     with pytest.raises(InvalidRecipe, match="no step"):
         objective(Run(Checkpoints(Program(problem, recipe, None), 2**20)))
+
+
+class Halves:
+    """An optimiser of one's own, whose weight decay is nobody's business."""
+
+    n_moments, weight_decay = 0, 0.5
+
+    def step(self, state, gradient, rate):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"batches": [(0,)] * 4}, "hold task 0 and never task 1"),
+        ({"batches": [(0, 1), (2, 3), (4, 5), (0, 1)]}, "task 0 2 times as often as task 2"),
+        ({"augmentation": Noise(0.1)}, "drawn anew at every step"),
+    ],
+)
+def test_a_run_without_one_objective_says_so(changes, words):
+    """Guards an objective that the run did not descend: other weights, or inputs that were never the same."""
+    run = train(network(), Recipe(rate=0.01, steps=4, **changes), progress=False)
+    with pytest.raises(InvalidRecipe, match=words):
+        objective(run)
+    told = advise_run(run)
+    assert told.residual is None and words in told.implicit and json.dumps(told.as_dict())
+
+
+def test_a_decay_that_is_not_known_is_refused():
+    """Guards a decay of an optimiser of one's own that is taken for a coupled one."""
+    run = train(network(), Recipe(rate=0.01, steps=1), progress=False)
+    object.__setattr__(run.program, "recipe", replace(run.recipe))
+    object.__setattr__(run.program.recipe, "optimiser", Halves())
+    with pytest.raises(InvalidRecipe, match="known of SGD and Adam here"):
+        objective(run)

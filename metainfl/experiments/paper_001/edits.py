@@ -152,7 +152,10 @@ def _damped(run: Run, curvature: Curvature, name: str) -> dict[str, Any]:
 
 
 def _by_gamma(run: Run) -> dict[str, Any]:
-    """Gamma is a sum of squares: no eigenvalue asks for more damping than what the run could not reach."""
+    """Where L_O reads lam through theta alone, Theorem 5.1's matrix is a number times the identity:
+
+    no eigenvalue asks for more damping than what the run could not reach, and the edit is a scaled gradient.
+    """
     return {
         "curvature": gamma,
         "damping": reach(run),

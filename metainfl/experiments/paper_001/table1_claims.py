@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from metainfl.experiments import telling
 from metainfl.experiments.experiment import UNTOLD, Cell, Verdict
-from metainfl.experiments.paper_001.edits import OWN
+from metainfl.experiments.paper_001.edits import GAMMA, OWN
 from metainfl.experiments.paper_001.table1_cell import by_set, left_out
 from metainfl.metrics.intervals import interval, paired
 
@@ -56,9 +56,21 @@ def close(level: str, edit: str | None = None) -> Judge:
         away, other = (g.high < -NEAR or g.low > NEAR for g in (gap, none))
         if near and not other:
             why = f"Near, but no edit may be as near: accuracy cannot tell them apart here. {why}"
-        return Verdict(telling.told(near and other, away), f"accuracy: difference {gap}", why)
+        return Verdict(
+            telling.told(near and other, away), f"accuracy: difference {gap}", why + _of_gamma(edit)
+        )
 
     return judge
+
+
+def _of_gamma(edit: str | None) -> str:
+    """What is to be known of that edit."""
+    if edit != GAMMA:
+        return ""
+    return (
+        " The outer loss reads lam through adaptation alone, and the matrix is a number times the identity: "
+        "the edit is a scaled gradient, whatever solves it."
+    )
 
 
 def above_direct(cells: Sequence[Cell]) -> Verdict:
@@ -92,8 +104,8 @@ def direct_degrades(cells: Sequence[Cell]) -> Verdict:
 def time_share(level: str, line: float, edit: str | None = None) -> Judge:
     """Whether an edit takes at most the share `line` of retraining's time; by influence, or as named.
 
-    Retraining's time grows with the steps of the run: where they are fewer than the paper's, a larger share
-    says nothing.
+    An edit's time grows with the tasks, retraining's with the steps of the run: at another size than the
+    paper's it cannot be told.
     """
 
     def judge(cells: Sequence[Cell]) -> Verdict:
@@ -104,10 +116,10 @@ def time_share(level: str, line: float, edit: str | None = None) -> Judge:
             "number and the tasks, those of the run with its steps"
         )
         word, steps = telling.below(share, line), int(cells[0]["steps"])
-        if word == "does not hold" and steps < STEPS:
+        if steps < STEPS:
             word = UNTOLD
-            why += f": here {steps:,}, in the paper {STEPS:,}, so a larger share says nothing against it"
-        return Verdict(word, f"share {share}", why + ".")
+            why += f": here {steps:,} on few tasks, in the paper {STEPS:,}; it is told at that size alone"
+        return Verdict(word, f"share {share}", why + "." + _of_gamma(edit))
 
     return judge
 

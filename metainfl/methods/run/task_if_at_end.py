@@ -21,7 +21,7 @@ from metainfl.methods.run.reading import Reading
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 from metainfl.solve import Solver
-from metainfl.training.descended import mean_share, objective
+from metainfl.training.descended import mean_share, objective_at
 from metainfl.training.run import Run
 
 
@@ -39,7 +39,7 @@ def task_if_at_end(
     reading = Reading(run, perturbations, targets)
     share = mean_share(run, 0, run.done)
     found = scores(
-        objective(run),
+        objective_at(run, run.done, run.state.lam, share),
         perturbations,
         reading.targets,
         damping=damping / share,

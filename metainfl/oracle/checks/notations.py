@@ -104,4 +104,7 @@ def of_few_classes(case: Case) -> Case:
     place = ((2 * k + 1) % e.query_x.shape[1])[:, None]
     own = (a[k[:, None], place] for a in (e.query_x, e.query_y))
     family.episodes = Episodes(e.support_x, e.support_y, *own)
-    return replace(case, name=f"{case.name}, one query a task", family=family)
+    words = "one query a task"
+    return replace(
+        case, name=f"{case.name}, {words}", family=family, code=f"# {case.code}, {words}"
+    )

@@ -52,7 +52,10 @@ def _light(case: Case) -> Case:
     """The last task at a weight of 2^-10: what it adds to the others is little, and not nothing."""
     weights = Weights.ones(case.family.episodes)
     weights.task[-1] = 2.0**-10
-    return replace(case, name=f"{case.name}, a task of weight 2^-10", weights=weights)
+    words = "a task of weight 2^-10"
+    return replace(
+        case, name=f"{case.name}, {words}", weights=weights, code=f"# {case.code}, {words}"
+    )
 
 
 def _near(ctx: Context, case: Case, got: np.ndarray, want: np.ndarray, words: str) -> None:
