@@ -124,6 +124,20 @@ def time_share(level: str, line: float, edit: str | None = None) -> Judge:
     return judge
 
 
+def stable(cells: Sequence[Cell]) -> Verdict:
+    """Whether instance-IF's edit is as accurate without training as without validation instances."""
+    own, again = (
+        paired(*(values(cells, level, name(level), "accuracy") for level in ("support", "query")))
+        for name in (OWN.__getitem__, lambda level: "retrained")
+    )
+    near, away = own.low >= -NEAR and own.high <= NEAR, own.low > NEAR or own.high < -NEAR
+    why = (
+        f"Near is taken as within {NEAR}. Retraining differs by {again}, no edit by nothing, being the same "
+        "network: that an edit is stable says little of it."
+    )
+    return Verdict(telling.told(near, away), f"accuracy: difference {own}", why)
+
+
 def quick(name: str, line: float) -> Judge:
     """Whether task-IF with a part's Hessian takes at most the share `line` of the time with the whole one."""
 
