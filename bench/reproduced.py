@@ -39,9 +39,22 @@ def reasons():
     return "\n".join(lines).rstrip()
 
 
+def summary():
+    """How many claims of each experiment hold, do not, and cannot be told, at each size."""
+    rows = [("experiment", "size", "holds", "does not hold", "cannot be told here"), ["---"] * 5]
+    found = {(r["name"], r["size"]): r for r in results(RESULTS)}
+    for size in ("small", "medium", "paper"):
+        for name in EXPERIMENTS:
+            if (name, size) in found:
+                words = [c["holds"] for c in found[name, size]["claims"]]
+                rows.append([name, size, *(str(words.count(w)) for w in rows[0][2:])])
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
+
+
 def written(text):
     """The page with its tables."""
     for name, content in (
+        ("summary", summary()),
         ("small", table("small")),
         ("medium", table("medium")),
         ("paper", table("paper")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from metainfl.errors import InvalidOption
 from metainfl.experiments.experiment import Experiment
@@ -62,9 +63,11 @@ EXPERIMENTS: dict[str, Experiment] = {
 def find(name: str) -> Experiment:
     """The experiment called `name`; `InvalidOption` with the names there are."""
     if not isinstance(name, str) or name not in EXPERIMENTS:
+        near = get_close_matches(name, EXPERIMENTS, 1) if isinstance(name, str) else []
         raise InvalidOption(
-            f"there is no experiment {name if isinstance(name, str) else said(name)}; there are "
-            f"{', '.join(EXPERIMENTS)}"
+            f"there is no experiment {name if isinstance(name, str) else said(name)}"
+            + (f" (did you mean {near[0]}?)" if near else "")
+            + f"; there are {', '.join(EXPERIMENTS)}, the papers 001, 002 and 004, and all"
         )
     return EXPERIMENTS[name]
 

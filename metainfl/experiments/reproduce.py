@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -80,6 +81,13 @@ def reproduced(
             folder = parent / f"{e.name}-{size}"
             locks.enter_context(alone(folder, "out"))
             count = e.default_seeds(size) if seeds is None else seeds
+            kept = len(list((folder / "cells").glob("seed-*.json")))
+            if count < kept:
+                warnings.warn(
+                    f"{e.name}: {kept} seeds are kept in {folder}, and the result there will be of {count} "
+                    "of them; the same command with more seeds takes the others in again",
+                    stacklevel=2,
+                )
             there = device if e.trains else None
             asked.append(Asked(e, size, range(count), folder, data, there))
         for one, done in cells(asked, jobs=jobs, tell=tell):

@@ -68,7 +68,8 @@ def test_cells_are_made_where_they_are_asked_for(tmp_path, monkeypatch):
     reproduce("toy", out=tmp_path, seeds=2, device="cuda:1")
     assert seen == ["cuda:1", "cuda:1"]
     reproduce("toy", out=tmp_path, seeds=2, device="cuda:1")  # kept
-    reproduce("toy", out=tmp_path, seeds=1)  # not of another device
+    with pytest.warns(UserWarning, match="2 seeds are kept in .* will be of 1 of them"):
+        reproduce("toy", out=tmp_path, seeds=1)  # not of another device
     assert seen == ["cuda:1", "cuda:1", None]
 
 

@@ -117,7 +117,8 @@ EXPERIMENT = Experiment(
     (
         Claim(PLACE, "the images of greatest help are of the target's class", "pictures",
               alike(RUN, "same class"), "distance of images"),
-        Claim(PLACE, "the images of greatest help are near the target's image", "pictures",
+        Claim(PLACE, "the images of greatest help are nearer to the target's image than all "
+              "images are", "pictures",
               alike(RUN, "distance"), "distance of images"),
         Claim(PLACE, "instance-IF's images of greatest help are of the target's class", "pictures",
               alike(IMPLICIT, "same class"), "distance of images"),

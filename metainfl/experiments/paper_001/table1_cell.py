@@ -35,8 +35,11 @@ def cell(size: str, seed: int, data: Path | None) -> Cell:
             last = error
             continue
         sets[paper.data] = measured(made, paper.data)
-    if not sets and last is not None:
-        raise last
+    if not sets:
+        raise MissingData(
+            f"none of {', '.join(missing)} lies in the folder of data, and one of them is enough; of the "
+            f"last: {last}"
+        ) from last
     return {"sets": sets, "missing": missing}
 
 

@@ -169,5 +169,5 @@ def direct_fastest(cells: Sequence[Cell]) -> Verdict:
     own = values(cells, "task", "Direct-IF", "seconds")
     gaps = [paired(values(cells, "task", n, "seconds"), own) for n in ("task-IF", "retrained")]
     words = telling.all_of(*(telling.above(g) for g in gaps))
-    ours = f"task-IF takes {gaps[0]} seconds more"
-    return Verdict(words, ours, "Here its right-hand side is zero, and nothing is left to solve.")
+    ours = f"it edits nothing; task-IF takes {gaps[0]} seconds more"
+    return Verdict(words, ours, "Its right-hand side is zero, and nothing is left to solve.")

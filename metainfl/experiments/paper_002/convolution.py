@@ -32,7 +32,7 @@ def first(learner: str, score: str | None = None) -> Callable[[Sequence[Cell]], 
             k: interval(_ranks(cells, learner, k)) for k in cells[0][learner]["ranks"] if k != name
         }
         each = "; ".join(f"{k} {v}" for k, v in beside.items())
-        why = f"Chance is {(n - 1) / 2:g} of {n}. Beside: {each}."
+        why = f"First is below half a place, our line; chance is {(n - 1) / 2:g} of {n}. Beside: {each}."
         word = telling.below(got, 0.5)
         return Verdict(word, f"self-rank {got}", why)
 

@@ -56,8 +56,8 @@ def first(name: str, others: Sequence[str] = ()) -> Callable[[Sequence[Cell]], V
         got, n = interval(_ranks(cells, name)), cells[0]["tasks"]
         dot, run = (interval(_ranks(cells, beside)) for beside in (DOT, RUN))
         why = (
-            f"Chance is {(n - 1) / 2:g} of {n}. The plain dot product of gradients has {dot}, the derivative "
-            f"of the run {run}."
+            f"First is below half a place, our line; chance is {(n - 1) / 2:g} of {n}. The plain dot product "
+            f"of gradients has {dot}, the derivative of the run {run}."
         )
         why += "".join(f" With {n}: {interval(_ranks(cells, n))}." for n in others)
         word = telling.below(got, 0.5)

@@ -29,7 +29,8 @@ def other_hurts(cells: Sequence[Cell]) -> Verdict:
     points = sum(c["of the other"] for c in cells)
     why = (
         f"Each of {points} points removed for real, {TURNED} of each class mislabelled. The loss is convex "
-        "in beta, and leaving out a point of this class moves beta up its slope. Of the blamed class: "
+        "in beta, and leaving out a point of the class that IV does not blame moves beta up its slope. "
+        "Of the blamed class: "
         f"{blamed}."
     )
     return Verdict(telling.above(found), f"share of that class {found}", why)
@@ -43,8 +44,8 @@ def worse(way: str, other: str, what: str) -> Callable[[Sequence[Cell]], Verdict
         rest = "valid" if what == "test" else "test"
         also = paired(_of(cells, way, rest), _of(cells, other, rest))
         over = paired(_of(cells, way, what), _of(cells, "none", what))
-        why = f"{way} over no removal: {over}. The {WORDS[rest]}: {also}."
-        return Verdict(telling.above(gap), f"difference {gap}", why)
+        why = f"{way} less no removal: {over}. Of the {WORDS[rest]} in its place, {way} less {other}: {also}."
+        return Verdict(telling.above(gap), f"{WORDS[what]}: difference {gap}", why)
 
     return judge
 
