@@ -26,9 +26,9 @@ def test_long_products_are_timed_in_no_larger_stack(monkeypatch):
     problem, calls = problem_of(), []
     real = measure.Graph.pull
 
-    def counted(self, rows, width):
-        calls.append(len(rows))
-        return real(self, rows, width)
+    def counted(self, rows, width, beside=1):
+        calls.append(width)
+        return real(self, rows, width, beside)
 
     monkeypatch.setattr(measure.Graph, "pull", counted)
     plan = problem.settled(problem.lam)
