@@ -76,7 +76,8 @@ def self_check(
 ) -> SelfCheck:
     """Every mutant at the first seed, every right method at all seeds."""
     names = list(MUTANTS if mutants is None else mutants)
-    work = [(n, seeds[0]) for n in names] + [(n, s) for s in seeds for n in RIGHT]
+    # right methods first: some take long, and at the end one core would wait for them
+    work = [(n, s) for s in seeds for n in RIGHT] + [(n, seeds[0]) for n in names]
     out = SelfCheck(right_runs=len(RIGHT) * len(seeds))
     pool = Parallel(n_jobs=-1, return_as="generator", batch_size=1)
     results = pool(delayed(_judge)(name, quick, seed) for name, seed in work)

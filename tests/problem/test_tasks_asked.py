@@ -81,7 +81,9 @@ def results():
         if m.name.startswith(("metainfl.experiments", "metainfl.oracle", "metainfl.__main__")):
             continue
         try:
-            module = importlib.import_module(m.name)
+            with warnings.catch_warnings():  # the oldest typer warns with the newest click
+                warnings.simplefilter("ignore", DeprecationWarning)
+                module = importlib.import_module(m.name)
         except ImportError:  # a library that is not installed here
             continue
         for c in vars(module).values():
