@@ -58,7 +58,7 @@ def _root(
 ) -> None:
     """Influence functions for meta-learning, and the oracle that says whether they are right.
 
-    Exit status of every command: 0 done, 1 a check failed (check, bench --compare), 2 bad arguments, 130
+    Exit status of every command: 0 done, 1 a check failed (check, bench compare), 2 bad arguments, 130
     interrupted, 143 ended by SIGTERM; what was done by then is kept in both cases. What reproduce finds of
     the papers' claims is no failure.
     """

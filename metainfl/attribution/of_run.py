@@ -45,7 +45,7 @@ class OfRun:
         try:
             end = objective(self.run)
             still = f"gradient {end.residual(end.lam):.1e} of the size of its terms at the end"
-        except InvalidRecipe as error:  # the optimiser's decay comes to no objective
+        except InvalidRecipe as error:  # it descends no one objective
             still = f"not looked at, {error}"
         return {
             "run": repr(self.run),

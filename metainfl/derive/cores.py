@@ -1,7 +1,7 @@
 """Calls of one core each, side by side on the cores that torch was given.
 
 torch's own threads share every operation: where operations are small they wait for one another, and where
-another process has one of the cores they wait ten times as long as they work. Here each thread has calls of
+another process has one of the cores they wait far longer than they work. Here each thread has calls of
 its own, and torch has one thread in it; the caller's setting, and that of other threads, stays.
 """
 

@@ -9,7 +9,7 @@ a tape keeps up to `keep` bytes of graphs and computes the other tasks afresh.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -56,6 +56,11 @@ class Graph:
         self.gradient, self.at = stack_gradient(problem, lam, stack, graph=True)
         self.n_tasks = len(stack.w)
 
+    @cached_property
+    def own_code(self) -> bool:
+        """Whether a function of the user's is in it."""
+        return in_python(self.gradient)
+
     def bytes(self) -> int:
         """What keeping it costs."""
         return saved_bytes(self.gradient)
@@ -76,7 +81,7 @@ class Graph:
             return one(rows[0])[None] if len(rows) == 1 else vmap(one)(rows)
 
         passes = [partial(some, part) for part in rows.split(width)]
-        if len(passes) > 1 and beside > 1 and in_python(self.gradient):
+        if len(passes) > 1 and beside > 1 and self.own_code:
             beside = 1
         return torch.cat(list(side_by_side(passes, beside)))
 

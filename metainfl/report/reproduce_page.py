@@ -15,8 +15,7 @@ def page(results: Sequence[Mapping[str, Any]], folder: Path, environment: Mappin
     """`results` are those of `metainfl.experiments.results`; figures are read from the folder."""
     claims = [c for r in results for c in r["claims"]]
     ours = ("not in the paper", "not compared", "not tried")
-    of_papers = [c for c in claims if not (c["place"] + c["paper"]).startswith(ours)]
-    of_papers = [c for c in of_papers if not c["paper"].startswith(ours)]
+    of_papers = [c for c in claims if not any(c[k].startswith(ours) for k in ("place", "paper"))]
     counts = {w: sum(c["holds"] == w for c in of_papers) for w in WORDS}
     what = (
         "Claims of the papers, each by its place, in our words, with the paper's number, ours with its 95 % "

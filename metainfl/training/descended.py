@@ -15,18 +15,17 @@ from metainfl.errors import InvalidRecipe
 from metainfl.training.run import Run
 from metainfl.training.steps import decay
 
-UNEQUAL = (
-    1.5  # how much more often one task may be met than another, by chance or by the last batch
-)
+#: how much more often one task may be met than another by the batches that were given: chosen, not derived
+UNEQUAL = 1.5
 
 
 def objective(run: Run) -> Problem:
     """J/share at the end of the run: its gradient, Hessian and implicit influence are those of the training.
 
     F of `run.problem()` has its regulariser once for all tasks, and was not what steps of means descended.
-    With AdamW's decay approximately (see `steps`). Raises `InvalidRecipe` where a run has no one objective:
-    without a step, with inputs drawn anew at every step, with batches that hold some tasks more often than
-    others, and for an optimiser whose decay comes to no number.
+    With AdamW's decay approximately (see `steps`), and without what clipping does. Raises `InvalidRecipe`
+    where a run has no one objective: without a step, with inputs drawn anew at every step, with batches that
+    hold some tasks more often than others, and for an optimiser whose decay comes to no number.
     """
     if not run.done:
         raise InvalidRecipe("this run has taken no step, so it has descended nothing: train it")

@@ -12,11 +12,8 @@ from metainfl.errors import InvalidRecipe
 from metainfl.training.optimisers import KNOWN, Moments, Optimiser, clipped
 from metainfl.training.state import State
 
-RATE, NEAR, OFF = (
-    0.1,
-    1e-6,
-    1e-4,
-)  # differences are off by eps / NEAR of the step's length, 2e-9 of RATE
+#: differences are off by eps / NEAR of the step's length, 2e-9 of RATE
+RATE, NEAR, OFF = 0.1, 1e-6, 1e-4
 #: rows of (lam, each moment, gradient), one a target or a weight
 Bars = tuple[Tensor, ...]
 

@@ -34,9 +34,8 @@ from metainfl.training import Run, objective, train
 SHARE, TASKS, WITHIN = 0.1, 20, 0.4
 PART = 0.25  # of the tasks, whose Hessian stands for that of all
 WHOLE = "task-IF"
-GAMMA = (
-    "task-IF, Gamma and Neumann"  # section 5's own way: Theorem 5.1's matrix, Algorithm 4's series
-)
+#: section 5's own way: Theorem 5.1's matrix, Algorithm 4's series
+GAMMA = "task-IF, Gamma and Neumann"
 OWN = {"task": WHOLE, "support": "instance-IF", "query": "instance-IF"}
 SUBSETS: dict[By, str] = {
     "uniform": "task-IF, a quarter by uniform",

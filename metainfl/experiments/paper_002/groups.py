@@ -19,10 +19,8 @@ from metainfl.problem.perturbation import group, task
 from metainfl.training import objective
 
 REGIME = "4 angles"
-REMOVED, APART = (
-    8,
-    2,
-)  # groups that are removed for real; those whose copies are removed one by one, too
+#: groups that are removed for real; those whose copies are removed one by one, too
+REMOVED, APART = 8, 2
 SIZES: dict[str, int] = {"tasks": 24, "tests": 8, "steps": 200}
 COPY = f"{RUN}, one copy"
 

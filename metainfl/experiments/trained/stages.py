@@ -1,5 +1,6 @@
 """The effect of a task's removal on new tasks, with one thing more given up at each step: Bae et al. 2022.
 
+F is the objective that the run descends, as a sum over tasks:
     cold       the whole training run without the task, from its own start and seed
     warm       F without the task, minimised from where training stopped          (warm-start gap)
     proximal   the same with (damping/2) |lam - lam_s|^2                           (proximity gap)

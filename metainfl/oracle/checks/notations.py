@@ -105,6 +105,4 @@ def of_few_classes(case: Case) -> Case:
     own = (a[k[:, None], place] for a in (e.query_x, e.query_y))
     family.episodes = Episodes(e.support_x, e.support_y, *own)
     words = "one query a task"
-    return replace(
-        case, name=f"{case.name}, {words}", family=family, code=f"# {case.code}, {words}"
-    )
+    return replace(case, name=f"{case.name}, {words}", family=family, code=f"{case.code}, {words}")
