@@ -43,10 +43,11 @@ class Checkpoints:
             self.states[t] = state
             self._note()
 
-    def at(self, t: int) -> State:
-        """s_t, computed again from the last one kept before it."""
-        a = max(k for k in self.states if k <= t)
-        return self._forward(a, t, self.states[a])
+    def at(self, t: int, near: tuple[int, State] | None = None) -> State:
+        """s_t, computed again from the last one kept before it, or from `near`, (a, s_a), where that is later."""
+        last = max(k for k in self.states if k <= t)
+        a, state = near if near and last < near[0] <= t else (last, self.states[last])
+        return self._forward(a, t, state)
 
     def backwards(self, last: int) -> Iterator[tuple[int, State]]:
         """(t, s_t) for t = last - 1, ..., 0."""

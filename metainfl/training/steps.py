@@ -34,8 +34,7 @@ def step_scale(run: Run, times: Sequence[int]) -> Tensor:
             f"the size of SGD's and Adam's steps is known here, not that of {optimiser}: ask run.scores"
         )
     found = torch.zeros_like(lam)
-    for t in times:
-        state = run.state_at(min(t + 1, run.done))
+    for _, state in run.states_at(min(t + 1, run.done) for t in times):
         v = state.moments[1] / (1 - optimiser.beta2**state.steps)
         inside = optimiser.eps if optimiser.eps_inside_root else 0.0
         outside = 0.0 if optimiser.eps_inside_root else optimiser.eps

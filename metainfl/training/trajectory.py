@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Self
 
 from torch import Tensor
@@ -114,7 +115,14 @@ class Trajectory:
 
     def state_at(self, t: int) -> State:
         """s_t, 0 <= t <= done; computed again where it was not kept."""
-        t = whole(t, "the step of a state")
-        if not 0 <= t <= self.done:
-            raise InvalidRecipe(f"states run from 0 to {self.done}, asked for {t}")
-        return self.state if t == self.done else self.kept.at(t)
+        return next(self.states_at([t]))[1]
+
+    def states_at(self, times: Iterable[int]) -> Iterator[tuple[int, State]]:
+        """(t, s_t) in the order of `times`; where that is upwards, no step is computed again twice."""
+        near: tuple[int, State] | None = None
+        for time in times:
+            t = whole(time, "the step of a state")
+            if not 0 <= t <= self.done:
+                raise InvalidRecipe(f"states run from 0 to {self.done}, asked for {t}")
+            near = t, self.state if t == self.done else self.kept.at(t, near)
+            yield near

@@ -1,10 +1,14 @@
 """States kept within a bound: the same numbers, and never more states than there is room for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+import metainfl as mi
 from metainfl.errors import InvalidRecipe
+from metainfl.methods.run import tracin_ideal
 from metainfl.training import Adam, Recipe, train
 from tests.training.helpers import network
 
@@ -37,6 +41,21 @@ def test_work_is_what_the_scheme_predicts(steps, room, most):
     run.sensitivities(torch.ones(1, 39, dtype=torch.float64))
     assert run.kept.peak <= room
     assert run.kept.recomputed <= most * steps
+
+
+def test_states_read_upwards_are_computed_again_once():
+    """Guards work that grows as the square of the steps: TracIn and its kin read a state a step."""
+    recipe = Recipe(optimiser=Adam(), rate=0.01, steps=40, batch_size=1)
+    whole = train(network(), recipe, progress=False)
+    run = train(network(), recipe, keep=4 * whole.state.bytes(), progress=False)
+    found = list(run.states_at(range(41)))
+    assert run.kept.recomputed <= 40 and [t for t, _ in found] == list(range(41))
+    assert all(torch.equal(s.lam, whole.state_at(t).lam) for t, s in found)
+    assert all(torch.equal(s.lam, whole.state_at(t).lam) for t, s in run.states_at((39, 3, 7, 40)))
+    few = train(network(), replace(recipe, batch_size=None, batches=[[k % 3] for k in range(40)]),
+                keep=4 * whole.state.bytes(), progress=False)  # fmt: skip
+    tracin_ideal(few, [mi.task(0)], few.program.problem.tasks.select([1]))
+    assert few.kept.recomputed <= 40
 
 
 def test_less_than_one_state_is_refused():

@@ -68,8 +68,8 @@ class Reading:
 
     def states(self, times: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
         """(t, lam_t) at the times given, in their order."""
-        for t in times:
-            yield t, self.run.state_at(t).lam
+        for t, state in self.run.states_at(times):
+            yield t, state.lam
 
 
 def spaced(run: Run, checkpoints: int | Sequence[int] | None) -> list[int]:

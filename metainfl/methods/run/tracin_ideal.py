@@ -39,8 +39,8 @@ def tracin_ideal(run: Run, perturbations: Sequence[Perturbation], targets: Tasks
     problem, steps = run.program.problem, run.program.batches
     credit = run.state.lam.new_zeros(problem.tasks.n_tasks, targets.n_tasks)
     before = None
-    for t in range(run.done + 1):
-        loss = problem.losses(run.state_at(t).lam, reading.targets)
+    for t, state in run.states_at(range(run.done + 1)):
+        loss = problem.losses(state.lam, reading.targets)
         if before is not None:
             credit[steps[t - 1][0]] += loss - before
         before = loss

@@ -35,8 +35,9 @@ def backwards(run: Run, pis: Sequence[Perturbation], seeds: Tensor, slip: Slip) 
     n_moments = update.optimiser.n_moments
     bar, moments = seeds.clone(), (torch.zeros_like(seeds),) * n_moments
     out = seeds.new_zeros(len(pis), len(seeds))
+    states = [state for _, state in run.states_at(range(run.done + 1))]
     for t in reversed(range(run.done)):
-        state, at = run.state_at(t), run.state_at(min(t + slip.shift, run.done)).lam
+        state, at = states[t], states[min(t + slip.shift, run.done)].lam
         if n_moments != len(state.moments):
             state = state._replace(moments=())
         if not slip.correction:
