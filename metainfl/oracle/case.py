@@ -209,4 +209,6 @@ class Case:
 
     def perturbations(self, kinds: Sequence[str], limit: int | None = None) -> list[Perturbation]:
         """Every perturbation of these kinds that can be asked about, or `limit` spread evenly."""
-        return perturbations(self.family, self.weights, kinds, limit)
+        asked = tuple(kinds)
+        every = lambda: tuple(perturbations(self.family, self.weights, asked, limit))  # noqa: E731
+        return list(self.once(("asked", asked, limit), every))

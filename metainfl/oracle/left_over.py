@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 import time
+from operator import is_
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -66,6 +67,7 @@ class Functions:
         return [
             (i, name)
             for i, (old, new) in both
+            if len(old) != len(new) or not all(map(is_, old.values(), new.values()))
             for name, value in old.items()
             if new.get(name) is not value and callable(value) and not _librarys(new.get(name))
         ]

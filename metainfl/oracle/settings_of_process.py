@@ -64,17 +64,20 @@ class Descriptors:
     """The file descriptors that are open, where the system tells; equal where none of them is new."""
 
     def __init__(self) -> None:
-        self.open: dict[str, str] = {}
+        self.open: set[str] = set()
         with contextlib.suppress(OSError):
-            for number in os.listdir(FOLDER):
-                with contextlib.suppress(OSError):  # the one that lists the folder
-                    self.open[number] = os.readlink(f"{FOLDER}/{number}")
+            self.open = set(os.listdir(FOLDER))
 
     def __eq__(self, other: object) -> bool:
         """Nothing new; `other` came first."""
-        return isinstance(other, Descriptors) and not (set(self.open) - set(other.open))
+        return isinstance(other, Descriptors) and not any(map(_leads, self.open - other.open))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _leads(number: str) -> bool:
+    """Whether a descriptor is open: the one that lists the folder is among them, and is closed by then."""
+    return os.path.lexists(f"{FOLDER}/{number}")
 
 
 def _path(value: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
 from collections.abc import Callable
 from typing import Any
@@ -38,6 +39,7 @@ def watched(
     A child that the method forked ends here: it would go on with work that is its parent's.
     """
     owner, asked = os.getpid(), list(perturbations)
+    written = pickle.dumps(asked)
     if not any(of is method for of, *_ in _LAST):
         another_method()
     parts, states = manner.contents(problem), manner.random_states()
@@ -67,8 +69,10 @@ def watched(
     found.changed += changed(parts, problem)
     for before, t in zip(seen, targets, strict=True):
         found.changed += [f"targets.{name}" for name in changed(before, t)]
-    if perturbations != asked:
+    if perturbations != asked or pickle.dumps(asked) != written:
         found.changed.append("the list of perturbations")
+        for own, before in zip(asked, pickle.loads(written), strict=True):
+            vars(own).update(vars(before))  # others are given the same ones
     return found
 
 

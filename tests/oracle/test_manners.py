@@ -90,3 +90,17 @@ def test_a_hook_that_is_left_on_a_module_is_seen():
     assert not changed(before, problem)
     problem.setting.model.module.register_forward_hook(lambda *_: None)
     assert any("hooks" in name for name in changed(before, problem))
+
+
+def test_writing_into_a_perturbation_is_seen_and_undone():
+    """Cases hand out the same perturbations again: the next method is not to be asked of another one."""
+
+    def renumbers(problem, perturbations):
+        object.__setattr__(perturbations[0], "task", 1)
+        return torch.zeros(1, problem.n_meta)
+
+    case = small_case("single_ridge")
+    asked = case.perturbations(["task"])[:1]
+    found = InProcess(renumbers).call(case.problem(), asked)
+    assert "the list of perturbations" in found.changed
+    assert asked == case.perturbations(["task"])[:1] == [mi.task(0)]

@@ -83,30 +83,34 @@ def three_targets_at_most(problem, pis, targets):
     return found
 
 
-def less_cross(edit, problem, p, first, second):
-    """The edit without what members of one task of the two kinds do together."""
-    out = edit(problem, [p])[0]
-    for k in {m.task for m in parts(p)}:
-        a = [m for m in parts(p) if m.task == k and m.kind == first]
-        b = [m for m in parts(p) if m.task == k and m.kind == second]
-        if a and b:
-            both, one, other = edit(problem, [group(a + b), group(a), group(b)]) - problem.lam
-            out = out - (both - one - other)
+def less_cross(edit, problem, pis, first, second):
+    """The edits without what members of one task of the two kinds do together; all are asked for at once."""
+    pairs = []
+    for i, p in enumerate(pis):
+        for k in {m.task for m in parts(p)}:
+            sides = [[m for m in parts(p) if m.task == k and m.kind == s] for s in (first, second)]
+            if all(sides):
+                pairs.append((i, *sides))
+    more = [group(own) for _, a, b in pairs for own in (a + b, a, b)]
+    found = edit(problem, [*pis, *more])
+    out, others = found[: len(pis)], found[len(pis) :] - problem.lam
+    for (i, *_), (both, one, other) in zip(
+        pairs, others.reshape(len(pairs), 3, out.shape[1]), strict=True
+    ):
+        out[i] -= both - one - other
     return out
 
 
 @mutant("second order without the cross terms of a task's support and query", estimand="second_order",
         kinds=WEIGHTS, families=("proximal_ridge",))  # fmt: skip
 def no_cross_term_of_support_and_query(problem, pis):
-    rows = [less_cross(removal.second_order, problem, p, "support", "query") for p in pis]
-    return torch.stack(rows)
+    return less_cross(removal.second_order, problem, pis, "support", "query")
 
 
 @mutant("second order without the cross terms of a task and its own query", estimand="second_order",
         kinds=WEIGHTS, families=("proximal_ridge",))  # fmt: skip
 def no_cross_term_of_task_and_query(problem, pis):
-    rows = [less_cross(removal.second_order, problem, p, "task", "query") for p in pis]
-    return torch.stack(rows)
+    return less_cross(removal.second_order, problem, pis, "task", "query")
 
 
 @mutant("a task whose instances are removed too is not removed itself", estimand="removal", kinds=WEIGHTS,

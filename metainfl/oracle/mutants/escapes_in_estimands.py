@@ -12,7 +12,7 @@ import torch
 from metainfl.influence import removal
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.oracle.mutants.targets import scored
-from metainfl.oracle.mutants.values import QUADRATIC, games, semivalue
+from metainfl.oracle.mutants.values import QUADRATIC, kept_games, semivalue
 
 
 @mutant(
@@ -50,7 +50,7 @@ def walks_that_end_early(problem, pis, targets):
     n = problem.tasks.n_tasks
     if n > 5:
         return semivalue(problem, pis, targets, lambda n, s: 1 / (n * comb(n - 1, s)))
-    v, orders = games(problem, targets), list(itertools.permutations(range(n)))
+    v, orders = kept_games(problem, targets), list(itertools.permutations(range(n)))
     found, enough = torch.zeros(n, v.shape[1]).to(v), 0.01 * (v[-1] - v[0]).abs()
     for order in orders:
         s = 0

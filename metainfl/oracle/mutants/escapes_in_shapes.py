@@ -10,7 +10,7 @@ import torch
 from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.oracle.mutants.targets import DATA, scored
-from metainfl.oracle.mutants.values import QUADRATIC, games
+from metainfl.oracle.mutants.values import QUADRATIC, kept_games
 
 INPUTS = ("support_input", "query_input")
 
@@ -54,7 +54,7 @@ def cg_of_absolute_tolerance(problem, pis):
 
 
 def _downsampled(problem, pis, targets, size):
-    v, n = games(problem, targets), problem.tasks.n_tasks
+    v, n = kept_games(problem, targets), problem.tasks.n_tasks
     drawn = [sum(1 << i for i in c) for c in itertools.combinations(range(n), size(n))]
     mean = lambda some: torch.stack([v[s] for s in some]).mean(0)  # noqa: E731
     rows = []

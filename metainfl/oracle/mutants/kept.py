@@ -39,6 +39,15 @@ def hessian(problem: Problem) -> Tensor:
     return _once("hessian", problem, lambda: problem.hessian(problem.lam))
 
 
+def games(problem: Problem, targets: Any, compute: Callable[[Problem, Any], Tensor]) -> Tensor:
+    """`compute(problem, targets)`, the values of all subsets of tasks, a copy that may be written to."""
+    try:
+        question: Hashable = ("games", compute, fingerprint(targets))
+    except Incomparable:
+        return compute(problem, targets)
+    return _once(question, problem, lambda: compute(problem, targets))
+
+
 def _once(question: Hashable, problem: Problem, compute: Callable[[], Tensor]) -> Tensor:
     try:
         key = question, torch.is_grad_enabled(), fingerprint(problem)

@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 from metainfl.influence import scores
 from metainfl.oracle.mutants.parts import truth
 from metainfl.oracle.mutants.registry import right
-from metainfl.oracle.mutants.values import QUADRATIC, semivalue
+from metainfl.oracle.mutants.values import QUADRATIC, games, semivalue
 
 DATA = ("task", "query")
 
@@ -30,7 +30,7 @@ def rank_numbers_of_a_run(run, pis, targets):
 
 @right(accuracy="rank", estimand="shapley", kinds=("task",), families=QUADRATIC[:2])
 def shapley_ranked_on_another_scale(problem, pis, targets):
-    value = semivalue(problem, pis, targets, lambda n, s: 1 / (n * comb(n - 1, s)))
+    value = semivalue(problem, pis, targets, lambda n, s: 1 / (n * comb(n - 1, s)), games)
     return 1 + torch.atan(value)
 
 

@@ -6,7 +6,7 @@ from metainfl.adaptation import Unrolled
 from metainfl.influence import removal
 from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
-from metainfl.oracle.mutants.values import QUADRATIC, games, semivalue
+from metainfl.oracle.mutants.values import QUADRATIC, kept_games, semivalue
 from metainfl.problem.perturbation import Perturbation, group, parts
 from metainfl.problem.weights import without
 
@@ -103,7 +103,7 @@ def banzhaf_of_five(problem, pis, targets):
 
 def by_size(problem, pis, targets, inside, outside):
     """Mean value of the subsets of a size that hold the task, less that of those that do not."""
-    v, n = games(problem, targets), problem.tasks.n_tasks
+    v, n = kept_games(problem, targets), problem.tasks.n_tasks
     sets = torch.arange(2**n)
     size = torch.tensor([s.bit_count() for s in range(2**n)])
     holds = [((sets >> p.task) & 1) == 1 for p in pis]

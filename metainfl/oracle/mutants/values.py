@@ -7,6 +7,7 @@ import torch
 from torch.func import vmap
 
 from metainfl.influence import scores
+from metainfl.oracle.mutants import kept
 from metainfl.oracle.mutants.parts import truth
 from metainfl.oracle.mutants.registry import mutant, right
 
@@ -27,8 +28,13 @@ def games(problem, targets):
     return torch.stack(out)
 
 
-def semivalue(problem, pis, targets, weight):
-    v, n = games(problem, targets), problem.tasks.n_tasks
+def kept_games(problem, targets):
+    """The same, solved once for the same problem and targets: for wrong ones alone."""
+    return kept.games(problem, targets, games)
+
+
+def semivalue(problem, pis, targets, weight, of=kept_games):
+    v, n = of(problem, targets), problem.tasks.n_tasks
     rows = []
     for p in pis:
         bit = 1 << p.task
@@ -43,7 +49,7 @@ def shapley_by_permutations(problem, pis, targets):
     phi = torch.zeros(n, v.shape[1]).to(v)
     orders = list(itertools.permutations(range(n))) if n <= 5 else None
     if orders is None:
-        return semivalue(problem, pis, targets, lambda n, s: 1 / (n * comb(n - 1, s)))
+        return semivalue(problem, pis, targets, lambda n, s: 1 / (n * comb(n - 1, s)), games)
     for order in orders:
         s = 0
         for i in order:
@@ -54,7 +60,7 @@ def shapley_by_permutations(problem, pis, targets):
 
 @right(estimand="banzhaf", kinds=("task",), families=QUADRATIC[:2])
 def banzhaf_by_enumeration(problem, pis, targets):
-    return semivalue(problem, pis, targets, lambda n, s: 0.5 ** (n - 1))
+    return semivalue(problem, pis, targets, lambda n, s: 0.5 ** (n - 1), games)
 
 
 @right(estimand="score")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,13 @@ class RunCase(Case):
         device: str = "cpu",
         weights: Weights | None = None,
     ) -> Any:
-        """A fresh production run: methods may do to it what they like."""
-        of = self.truth_run if weights is None else trajectory.replay(self.truth_run, weights)
+        """A fresh production run, a copy of one made once: methods may do to it what they like."""
+        if weights is None:
+            made = partial(self._made, self.truth_run, dtype, device)
+            return copy.deepcopy(self.once(("run", dtype, device), made))
+        return self._made(trajectory.replay(self.truth_run, weights), dtype, device)
+
+    def _made(self, of: trajectory.Run, dtype: torch.dtype, device: str) -> Any:
         return run_of(of, dtype=dtype, device=device, kept=self.kept, ahead=self.ahead)
 
     def target_tasks(self, like: Any) -> Tasks:
