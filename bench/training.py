@@ -3,7 +3,9 @@
 Writes bench/results/training.json. Training is the recipe's steps alone (gradients and optimiser); the
 adjoint is that of all task weights for 1 and 10 targets, and of all instance weights too for 1. All are
 taken in turn within one process, so the ratios hold on a busy machine; accuracy stands beside them: the
-adjoint against the tangent dotted with the target's gradient, and against extrapolated reruns.
+adjoint against the tangent dotted with the target's gradient, and against extrapolated reruns. Beside the
+times stand multiplications: a bilinear operation, such as a convolution, has a derivative of two, so a
+gradient that costs 1 and its derivative along one direction come to 3, and each further direction to 2.
 """
 
 import json
@@ -17,6 +19,7 @@ import numpy as np
 import torch
 
 import metainfl as mi
+from bench.multiplications import multiplications
 from bench.names import chosen, told
 from metainfl.data import digit_tasks
 from metainfl.oracle.bridge import tasks_of
@@ -86,15 +89,14 @@ def measured(make, repeat):
     few = [k % problem.tasks.n_tasks for k in range(10)]
     seeds = run.target_slopes(problem.tasks.select(few))
     seeds = seeds * torch.linspace(0.5, 1.5, 10).to(seeds)[:, None]
-    times = interleaved(
-        {
-            "training": lambda: run.program.run_to(recipe.steps),
-            "one_target": lambda: run.sensitivities(seeds[:1]),
-            "one_target_all_instances": lambda: run.sensitivities(seeds[:1], INSTANCES),
-            "ten_targets": lambda: run.sensitivities(seeds),
-        },
-        repeat,
-    )
+    ways = {
+        "training": lambda: run.program.run_to(recipe.steps),
+        "one_target": lambda: run.sensitivities(seeds[:1]),
+        "one_target_all_instances": lambda: run.sensitivities(seeds[:1], INSTANCES),
+        "ten_targets": lambda: run.sensitivities(seeds),
+    }
+    times = interleaved(ways, repeat)
+    counted = multiplications(ways)
     base = times.pop("training")
     return {
         "parameters": problem.n_meta,
@@ -103,6 +105,7 @@ def measured(make, repeat):
         "plan": str(run.program.plan),
         "seconds_a_step": base / recipe.steps,
         "in_training_runs": {name: t / base for name, t in times.items()},
+        "multiplications_in_training_runs": {n: c for n, c in counted.items() if n != "training"},
         "errors": errors(run, problem),
     }
 
