@@ -44,7 +44,7 @@ class Checkpoints:
             self._note()
 
     def at(self, t: int, near: tuple[int, State] | None = None) -> State:
-        """s_t, computed again from the last one kept before it, or from `near`, (a, s_a), where that is later."""
+        """s_t, from the last one kept before it, or from `near`, (a, s_a), where that is later."""
         last = max(k for k in self.states if k <= t)
         a, state = near if near and last < near[0] <= t else (last, self.states[last])
         return self._forward(a, t, state)

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 import metainfl as mi
-from metainfl.oracle.bridge import optimiser_of, problem_of, to_production
+from metainfl.oracle.bridge import problem_of, to_production
+from metainfl.oracle.runs.bridge import optimiser_of
 from metainfl.training import Recipe, train
 from metainfl_reference.estimands import trajectory
 from metainfl_reference.generators import small

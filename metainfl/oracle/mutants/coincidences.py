@@ -85,20 +85,17 @@ def three_targets_at_most(problem, pis, targets):
 
 def less_cross(edit, problem, pis, first, second):
     """The edits without what members of one task of the two kinds do together; all are asked for at once."""
-    pairs = []
+    rows, more = [], []
     for i, p in enumerate(pis):
         for k in {m.task for m in parts(p)}:
-            sides = [[m for m in parts(p) if m.task == k and m.kind == s] for s in (first, second)]
-            if all(sides):
-                pairs.append((i, *sides))
-    more = [group(own) for _, a, b in pairs for own in (a + b, a, b)]
+            a, b = ([m for m in parts(p) if (m.task, m.kind) == (k, s)] for s in (first, second))
+            if a and b:
+                rows.append(i)
+                more += [group(a + b), group(a), group(b)]
     found = edit(problem, [*pis, *more])
     out, others = found[: len(pis)], found[len(pis) :] - problem.lam
-    for (i, *_), (both, one, other) in zip(
-        pairs, others.reshape(len(pairs), 3, out.shape[1]), strict=True
-    ):
-        out[i] -= both - one - other
-    return out
+    crossed = others[::3] - others[1::3] - others[2::3]
+    return out.index_add(0, torch.tensor(rows, dtype=torch.long), -crossed)
 
 
 @mutant("second order without the cross terms of a task's support and query", estimand="second_order",

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from metainfl.oracle.bridge import run_of, to_truth
+from metainfl.oracle.bridge import to_truth
 from metainfl.oracle.case import Array, Asked, Case
 from metainfl.oracle.estimands.running import KnownRun
+from metainfl.oracle.runs.bridge import run_of
 from metainfl.problem.perturbation import Perturbation, task
 from metainfl.problem.tasks import Tasks
 from metainfl_reference.episodes import Weights
