@@ -150,7 +150,11 @@ class RunNotFinite(NotFinite):
 
 
 class RankLost(MetainflError, ConnectionError):
-    """Another process of a shared computation ended, or does not answer."""
+    """Another process of a shared computation ended, or does not answer. In a training run `result` holds the
+    run up to that step: outside of `with ranks()`, or started again, `result.resume()` goes on.
+    """
+
+    result: object = None
 
 
 class NotReplayed(MetainflError, ArithmeticError):

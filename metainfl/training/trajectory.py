@@ -8,7 +8,7 @@ from typing import Self
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
-from metainfl.errors import Interrupted, InvalidRecipe, RunNotFinite
+from metainfl.errors import Interrupted, InvalidRecipe, RankLost, RunNotFinite
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.given import whole
 from metainfl.training.program import Program
@@ -97,7 +97,7 @@ class Trajectory:
                 "and result.resume() goes on",
                 self,
             ) from None
-        except RunNotFinite as error:
+        except (RunNotFinite, RankLost) as error:
             error.result = self
             raise
         return self
