@@ -16,7 +16,7 @@ import metainfl as mi
 from metainfl.derive.contract import contract
 from metainfl.derive.cross import columns
 from metainfl.derive.loop import each
-from metainfl.derive.product import Tape
+from metainfl.derive.tape import Tape
 from metainfl.errors import InvalidProblem, NotFinite
 from metainfl.influence.adapted import adaptation_influence, parameters
 

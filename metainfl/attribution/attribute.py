@@ -19,6 +19,7 @@ from metainfl.attribution.of_problem import OfProblem
 from metainfl.attribution.of_run import OfRun
 from metainfl.attribution.question import Question
 from metainfl.attribution.result import Attribution
+from metainfl.derive.loop import agreed
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
 from metainfl.numbers import POSITIVE, STAGES, function, real, said, whole
@@ -114,7 +115,7 @@ def _attributed(
     facts, targets = by.facts(), question.targets
     tasks, instances = all_tasks(question.tasks), all_instances(question.tasks)
     asked = [*tasks, *instances]
-    cost = by.predicted(targets, asked)
+    cost = agreed(by.predicted(targets, asked))
     say(f"{by.estimator}: {by.why()}")
     say(
         f"predicted cost: scores of {len(tasks)} tasks and {len(instances)} instances on "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from metainfl.derive.problem import Problem
-from metainfl.derive.product import Tape
+from metainfl.derive.tape import Tape
 from metainfl.errors import InvalidOption
 from metainfl.solve.operator import SymmetricOperator
 

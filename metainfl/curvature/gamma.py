@@ -45,7 +45,8 @@ def gamma(problem: Problem) -> SymmetricOperator:
             return torch.einsum("t,ktp->kp", stack.w, each(columns, stack.view, stack.state))
 
         start = problem.outer_reg * columns + size * columns
-        return total(problem, lam, product, start, size=plan.chunk).T.reshape(vectors.shape)
+        found = total(problem, lam, product, start, size=plan.chunk, of=(columns,))
+        return found.T.reshape(vectors.shape)
 
     return SymmetricOperator(problem.n_meta, apply, lam)
 

@@ -57,7 +57,8 @@ def gauss_newton(problem: Problem) -> SymmetricOperator:
             return torch.cat(parts)
 
         start = problem.outer_reg * columns
-        return total(problem, lam, product, start, size=plan.chunk).T.reshape(vectors.shape)
+        found = total(problem, lam, product, start, size=plan.chunk, of=(columns,))
+        return found.T.reshape(vectors.shape)
 
     return SymmetricOperator(problem.n_meta, apply, lam, flat=problem.tangent(), low=_low(problem))
 

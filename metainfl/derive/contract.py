@@ -50,7 +50,7 @@ def contract(problem: Problem, directions: Tensor, perturbations: Sequence[Pertu
                 out[:, first : first + width].index_add_(0, rows, found[index].T)
 
     start = lam.new_zeros(len(perturbations), directions.shape[1])
-    return into(problem, lam, start, add, size=plan.chunk)
+    return into(problem, lam, start, add, size=plan.chunk, of=(directions, perturbations))
 
 
 def _at(m: Perturbation, task: int) -> tuple[int, ...]:

@@ -72,7 +72,7 @@ def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor
         out[here] = w * jac[at, local]
 
     start = lam.new_zeros(len(members), problem.n_meta)
-    return into(problem, lam, start, add, tasks, size=plan.chunk)
+    return into(problem, lam, start, add, tasks, size=plan.chunk, of=(members,))
 
 
 def _mixed(problem: Problem, kind: str, lam: Tensor) -> Any:

@@ -21,9 +21,10 @@ from metainfl.derive.linear_model import applies, linear_hessian
 from metainfl.derive.loop import each, total
 from metainfl.derive.measure import measured, weight_of_a_graph, works
 from metainfl.derive.plan import SMALL, Plan, unmeasured
-from metainfl.derive.product import Tape, fresh, stack_gradient
+from metainfl.derive.product import fresh, stack_gradient
 from metainfl.derive.stacks import Stack
 from metainfl.derive.stationary import require_stationary, standing
+from metainfl.derive.tape import Tape
 from metainfl.derive.vectors import multiplied
 from metainfl.errors import NotFinite
 from metainfl.problem import Definition, Tasks, TaskView

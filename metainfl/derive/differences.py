@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.derived import Derived
-from metainfl.derive.product import Tape
+from metainfl.derive.tape import Tape
 from metainfl.errors import InvalidProblem
 from metainfl.problem.model import FromModule
 

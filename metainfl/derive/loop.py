@@ -17,7 +17,7 @@ from torch import Tensor
 
 from metainfl.derive.batching import over_tasks
 from metainfl.derive.failure import named
-from metainfl.derive.share import ALONE, Of, current, own_part, sharing
+from metainfl.derive.share import ALONE, Of, T, current, own_part, sharing
 from metainfl.derive.stacks import Stack, one_by_one_if_need_be, stacks, tried
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Definition, Tasks, TaskView
@@ -35,8 +35,11 @@ def total(
     size: int,
     skip: int = 0,
     own: Tensor | None = None,
+    of: Of = (),
 ) -> Tensor:
-    """start + sum over stacks of f(stack); `own` stands for the first `skip` of `own_stacks`' tasks."""
+    """start + sum over stacks of f(stack); `own` stands for the first `skip` of `own_stacks`' tasks, `of` is
+    what f reads beside lam and the tasks.
+    """
     share = current()
     out = start if share.rank == 0 else torch.zeros_like(start)
     out = out if own is None else out + own
@@ -44,7 +47,8 @@ def total(
         for stack in stacks(problem, lam, tasks, size=size, skip=skip, share=share):
             for part in one_by_one_if_need_be(f, stack, problem, lam):
                 out = out + part
-    return share.summed(out.detach(), (lam, start, problem.tasks if tasks is None else tasks))
+    every = (lam, start, problem.tasks if tasks is None else tasks, *of)
+    return share.summed(out.detach(), every)
 
 
 def each(
@@ -101,6 +105,7 @@ def into(
     tasks: Tasks | None = None,
     *,
     size: int,
+    of: Of = (),
 ) -> Tensor:
     """`out` after f(stack, out) has added every stack's part to it in place."""
     share = current()
@@ -109,12 +114,23 @@ def into(
         for stack in stacks(problem, lam, tasks, size=size, share=share):
             with named(tried(problem, lam, stack)):
                 f(stack, out)
-    return share.summed(out.detach(), (lam, problem.tasks if tasks is None else tasks))
+    return share.summed(out.detach(), (lam, problem.tasks if tasks is None else tasks, *of))
 
 
 def together(own: Tensor, of: Of = ()) -> Tensor:
     """The sum of what each process found of its own tasks' stacks (those of `own_stacks`), in `own_part`."""
     return current().summed(own, of)
+
+
+def agreed(value: T) -> T:
+    """The first process's value, in all of them: of what hangs on a clock, and decides what is done."""
+    return current().told(value)
+
+
+def whose() -> tuple[int, int]:
+    """Whose tasks `own_stacks` gives now, for those who keep them: which process, of how many."""
+    share = current()
+    return share.rank, share.size
 
 
 def own_stacks(

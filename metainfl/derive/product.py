@@ -1,10 +1,9 @@
 """Products with the total Hessian: second order through the adaptation, no third-order tensor.
 
     fresh   everything is computed for this one product: forward over reverse, or reverse over reverse
-    Tape    for many products at one lam, as a solver makes them: the graph of grad F is kept, and a
-            product is one pass back through it, for less than two meta-gradients
-Which order of differentiation and how many tasks at a time is the plan's business. Memory stays bounded:
-a tape keeps up to `keep` bytes of graphs and computes the other tasks afresh.
+    Graph   the gradient of a stack with its graph, which a product is one pass back through
+Which order of differentiation and how many tasks at a time is the plan's business. For many products at one
+lam see `metainfl.derive.tape`.
 """
 
 from __future__ import annotations
@@ -18,13 +17,9 @@ from torch.func import grad, jvp, vmap
 
 from metainfl.derive.batching import in_python, over_tasks, saved_bytes
 from metainfl.derive.cores import cores, side_by_side
-from metainfl.derive.failure import named
-from metainfl.derive.finite import finite_vector
-from metainfl.derive.loop import own_stacks, total
+from metainfl.derive.loop import total
 from metainfl.derive.plan import Plan
-from metainfl.derive.share import own_part
-from metainfl.derive.stacks import Stack, tried
-from metainfl.derive.vectors import multiplied
+from metainfl.derive.stacks import Stack
 from metainfl.problem import Definition, TaskView
 
 
@@ -122,51 +117,5 @@ def fresh(problem: Definition, lam: Tensor, vectors: Tensor, plan: Plan) -> Tens
     def product(stack: Stack) -> Tensor:
         return stack_product(problem, lam, rows, stack, plan)
 
-    found = total(problem, lam, product, problem.outer_reg * rows, size=plan.chunk)
+    found = total(problem, lam, product, problem.outer_reg * rows, size=plan.chunk, of=(rows,))
     return found.T.reshape(vectors.shape)
-
-
-class Tape:
-    """H at one lam, for many products; made at the first one, freed with the object."""
-
-    def __init__(self, problem: Definition, lam: Tensor, plan: Plan) -> None:
-        self.problem, self.lam, self.plan = problem, lam.detach().clone(), plan
-        self.graphs: list[Graph] | None = None
-
-    def __call__(self, vectors: Tensor) -> Tensor:
-        """H V for V (p,) or (p, k)."""
-        p, plan = self.problem, self.plan
-        vectors = multiplied(vectors, self.lam)
-        if not vectors.numel():
-            return vectors.clone()
-        if self.graphs is None:
-            self.graphs = self._record() if plan.kept and p.keep else []
-        rows = vectors.reshape(len(vectors), -1).T
-        own = None
-        with own_part(), named():
-            for graph in self.graphs:
-                n = graph.n_tasks
-                found = graph.pull(rows, plan.width(n), plan.passes(n, cores(rows)))
-                own = found if own is None else own + found
-
-        def product(stack: Stack) -> Tensor:
-            return stack_product(p, self.lam, rows, stack, plan)
-
-        done = sum(graph.n_tasks for graph in self.graphs)
-        start = p.outer_reg * rows
-        found = total(p, self.lam, product, start, size=plan.chunk, skip=done, own=own)
-        return finite_vector(p, self.lam, found, "Hessian product").T.reshape(vectors.shape)
-
-    def _record(self) -> list[Graph]:
-        """Graphs of the first stacks, as many as fit into `keep` bytes."""
-        graphs: list[Graph] = []
-        spent = 0
-        with own_part():
-            for stack in own_stacks(self.problem, self.lam, size=self.plan.kept):
-                with named(tried(self.problem, self.lam, stack)):
-                    graph = Graph(self.problem, self.lam, stack)
-                spent += graph.bytes()
-                if spent > self.problem.keep:
-                    break
-                graphs.append(graph)
-        return graphs

@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
 
 from torch import Tensor
 
+from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.tasks import Tasks
 
 #: what every process must come with, in one order
-Of = Sequence[Tensor | Tasks]
+Of = Sequence[Tensor | Tasks | Sequence[Perturbation]]
+
+T = TypeVar("T")
 
 
 class Share:
@@ -39,6 +43,10 @@ class Share:
     ) -> tuple[Tensor, Tensor | None]:
         """Places and rows (n, ...) of all processes, one after the other; None: no task of its own."""
         return places, rows
+
+    def told(self, value: T) -> T:
+        """The first process's value, in all of them."""
+        return value
 
     def failed(self, error: Exception) -> None:
         """Tell the other processes, on their way to a sum, that there is none."""

@@ -9,6 +9,7 @@ from typing import Any
 import joblib
 import numpy as np
 
+from metainfl.derive.loop import agreed
 from metainfl.errors import Interrupted, InvalidOption
 from metainfl.games.account import Account, TooFew
 from metainfl.games.asking import Asking
@@ -72,7 +73,8 @@ def sample(
                 left = min(left, (rule.calls - ask.asked) // cost // step * step)
                 if left <= 0:
                     return so_far("calls")
-            if rule.seconds is not None and units and time.monotonic() - began > rule.seconds:
+            late = rule.seconds is not None and units and time.monotonic() - began > rule.seconds
+            if rule.seconds is not None and agreed(late):
                 return so_far("seconds")
             if rule.half_width is not None and units >= next_look:
                 looks, next_look = looks + 1, 2 * units

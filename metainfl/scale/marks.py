@@ -1,6 +1,6 @@
 """What a rank is about to add up, as three numbers: ranks that bring different ones must not go on.
 
-    which sum, and all shapes and dtypes;    the tensors it is of (meta-parameters, ...);    its tasks
+    which sum, all shapes and dtypes, perturbations;    the tensors it is of (meta-parameters, ...);    tasks
 Two networks drawn without a seed give sums that belong to neither, and no error of the transport; sums of
 two shapes end the process. Of each array `LOOKED` numbers x are seen, evenly spaced, as tasks may be larger
 than memory: log |x| + x . c / |x| for a fixed c, which draws that differ move by about 1, and rounding (two
@@ -24,7 +24,8 @@ SAME = 1e-6
 #: of a rank that raises instead; no hash is negative
 FAILED = torch.full((3,), -1.0, dtype=torch.float64, device="cpu")
 WHAT = (
-    "is at another place of the program, or its tasks or results have other shapes",
+    "is at another place of the program, asks for other perturbations, or its tasks or results have other "
+    "shapes",
     "has other meta-parameters, or other vectors",
     "has other tasks, or weights of them",
 )
@@ -36,6 +37,7 @@ def marks(name: str, of: Of) -> Tensor:
     tensors = [t for t in of if isinstance(t, Tensor)]
     held = [a for t in of if isinstance(t, Tasks) for a in _arrays(t)]
     words = [name, *(f"{tuple(t.shape)} {t.dtype}" for t in (*tensors, *held))]
+    words += [str(p) for t in of if not isinstance(t, (Tensor, Tasks)) for p in t]
     place = hashlib.blake2b("; ".join(words).encode(), digest_size=6).digest()  # a float64 holds it
     found = [float(int.from_bytes(place, "big")), _mark(tensors), _mark(held)]
     return torch.tensor(found, dtype=torch.float64, device="cpu")

@@ -67,7 +67,8 @@ def adjoint(
         moment_bars = tuple(rest)
         lam_bar = lam_bar + problem.outer_reg * g_bar
         along = {"lam": program.scale(t) * g_bar}
-        lam_bar = lam_bar + batch.along(lambda stack, at, along=along: along, m, out)  # type: ignore[misc]
+        found = batch.along(lambda stack, at, along=along: along, m, out, (g_bar,))  # type: ignore[misc]
+        lam_bar = lam_bar + found
         finite(lam_bar, "derivative of the run in lam", t)
         if tell:
             tell(last - t, last)

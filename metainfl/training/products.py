@@ -10,7 +10,7 @@ from torch import Tensor
 
 from metainfl.derive.failure import named
 from metainfl.derive.loop import together
-from metainfl.derive.share import own_part
+from metainfl.derive.share import Of, own_part
 from metainfl.derive.stacks import Stack, tried
 from metainfl.training import joint, places
 from metainfl.training.finite import finite
@@ -65,8 +65,11 @@ class Products:
         directions: Callable[[Stack, Tensor], Variables],
         rows: int,
         sums: Variables | None = None,
+        of: Of = (),
     ) -> Tensor:
         """What is read off in lam (rows, p), without c_t and the regulariser; zeros if lam is not read.
+
+        `of` is what the directions are made of.
 
         What is read in a variable of the tasks is added to `sums`, at the places of the tasks: of this
         process's own tasks only, if the loop is shared (`together` adds them up, once for all steps).
@@ -86,4 +89,4 @@ class Products:
                 for name, total in (sums or {}).items():
                     what = f"derivative of the run in {name}"
                     places.add(total, where, finite(found[name], what, self.t))
-        return together(out, (self.lam,)) if "lam" in self.read else out
+        return together(out, (self.lam, *of)) if "lam" in self.read else out

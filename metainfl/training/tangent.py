@@ -41,7 +41,8 @@ def tangent(
         def moved(stack: Stack, where: Tensor, d_lam: Tensor = rows[0]) -> Variables:
             return {"lam": d_lam, **places.directions(perturbations, names, stack, where)}
 
-        d_g = problem.outer_reg * rows[0] + program.scale(t) * batch.along(moved, n)
+        found = batch.along(moved, n, of=(rows[0], perturbations))
+        d_g = problem.outer_reg * rows[0] + program.scale(t) * found
         rows = program.update.push(state, g, program.rates[t], (*rows, d_g))
         finite(rows[0], "influence", t)
         if tell:

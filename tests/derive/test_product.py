@@ -10,8 +10,9 @@ from metainfl.curvature import exact
 from metainfl.derive.batching import saved_bytes
 from metainfl.derive.cross import columns
 from metainfl.derive.plan import Plan
-from metainfl.derive.product import Graph, Tape, fresh
+from metainfl.derive.product import Graph, fresh
 from metainfl.derive.stacks import stacks
+from metainfl.derive.tape import Tape
 from metainfl.errors import InvalidProblem, NotDerived
 from metainfl.oracle import small_case
 from metainfl_reference.families import FAMILIES

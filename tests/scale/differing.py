@@ -6,6 +6,9 @@ import sys
 import torch
 
 import metainfl as mi
+from metainfl import curvature
+from metainfl.derive import cross
+from metainfl.derive.contract import contract
 from metainfl.errors import InvalidProblem
 from metainfl.scale.ranks import ranks
 from metainfl.training import Adam, Recipe, train
@@ -56,9 +59,54 @@ def plans(problem):
     assert abs(float(found - with_one)) <= 1e-12 * abs(float(found))
 
 
+def vectors(problem):
+    """A product, where the regulariser adds nothing of the vector."""
+    lam = torch.ones(problem.n_meta, dtype=torch.float64)
+    problem.replaced(outer_reg=0.0).hessian_product(lam, lam * (1 + RANK))
+
+
+def kept(problem):
+    """The same, of graphs that are kept."""
+    lam = torch.ones(problem.n_meta, dtype=torch.float64)
+    problem.replaced(outer_reg=0.0).products(lam)(lam * (1 + RANK))
+
+
+def gauss_newton(problem):
+    """The same, of another curvature."""
+    lam = torch.ones(problem.n_meta, dtype=torch.float64)
+    curvature.gauss_newton(problem.replaced(outer_reg=0.0, lam=lam)) @ (lam * (1 + RANK))
+
+
+def seeds(problem):
+    """The adjoint from directions that were drawn without a seed."""
+    run = train(problem, Recipe(rate=0.02, steps=2, batch_size=4), progress=False)
+    run.sensitivities(torch.ones(1, problem.n_meta, dtype=torch.float64) * (1 + RANK))
+
+
+def tangent(problem):
+    """Each rank asks of a task of its own."""
+    train(problem, Recipe(rate=0.02, steps=2, batch_size=4), progress=False).influence(
+        [mi.task(RANK)]
+    )
+
+
+def columns(problem):
+    """Each rank asks of an instance of its own, of the same task."""
+    lam = torch.ones(problem.n_meta, dtype=torch.float64)
+    cross.columns(problem.replaced(lam=lam), [mi.support(0, RANK)])
+
+
+def contracted(problem):
+    """The same, for scores."""
+    lam = torch.ones(problem.n_meta, dtype=torch.float64)
+    contract(problem.replaced(lam=lam), lam[:, None], [mi.support(0, RANK)])
+
+
+WAYS = (start, tasks, place, own, plans, vectors, kept, gauss_newton)
+WAYS += (seeds, tangent, columns, contracted)
 torch.set_num_threads(1)
 with ranks(timeout=30):
-    for way in (start, tasks, place, own, plans):
+    for way in WAYS:
         try:
             way(network(tasks=5))
         except InvalidProblem as error:

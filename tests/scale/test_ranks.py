@@ -58,11 +58,27 @@ def test_ranks_give_what_one_process_gives(size, tmp_path):
 
 
 @pytest.mark.slow
+def test_what_is_kept_crosses_the_border():
+    """Guards a product from graphs of other tasks: twice the sum, or half of it, and no error."""
+    codes, said = started("tests.scale.crossing", 2)
+    assert codes == [0, 0], said
+
+
+@pytest.mark.slow
+def test_the_clock_of_the_first_rank_decides():
+    """Guards a rank that stops earlier than the others, who wait for it; time differs on any two machines."""
+    codes, said = started("tests.scale.clocks", 2)
+    assert codes == [0, 0], said
+    assert all(text.endswith("reruns 3\ncalls\nleft True 0.0\n") for text in said), said
+
+
+@pytest.mark.slow
 def test_a_rank_that_dies_is_named():
     """Guards a rank that waits for ever, or ends with a bare error of the transport."""
     codes, said = started("tests.scale.leaver", 2)
     assert codes == [3, 9], said
     assert "rank 0 of 2 lost another one" in said[0]
+    assert "goes on from step 20 to 40: True" in said[0]
 
 
 def test_without_torchrun_it_says_what_to_start(monkeypatch):
@@ -85,3 +101,7 @@ def test_ranks_that_differ_are_told_so_and_go_on():
         assert "place: rank 1 of 2 is at another place of the program" in text
         assert "own: " in text and "of rank 1" in text
         assert "plans: " not in text
+        for way in ("vectors", "kept", "gauss_newton"):
+            assert f"{way}: rank 1 of 2 has other meta-parameters, or other vectors" in text
+        for way in ("seeds", "tangent", "columns", "contracted"):
+            assert f"{way}: rank 1 of 2 " in text

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
+from metainfl.derive.loop import agreed
 from metainfl.oracle.outcome import Skipped
 from metainfl.oracle.time_limit import TimedOut, limit
 
@@ -20,12 +21,12 @@ class Budget:
     @property
     def has_time(self) -> bool:
         """Whether the budget is not spent."""
-        return time.monotonic() <= self.ends
+        return agreed(time.monotonic() <= self.ends)
 
     @property
     def spent(self) -> float:
         """The share of the budget that is spent."""
-        return (time.monotonic() - self.began) / max(self.ends - self.began, 1e-300)
+        return agreed((time.monotonic() - self.began) / max(self.ends - self.began, 1e-300))
 
     def in_time(self) -> None:
         """Skip what would begin after the budget is spent."""
