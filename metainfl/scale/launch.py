@@ -1,8 +1,9 @@
 """The command line under torchrun: every rank runs the command, the first one speaks and writes.
 
     torchrun --nproc-per-node 2 -m metainfl bench --out ledger
-Other ranks compute their tasks; what they print is dropped, and what they write goes to a folder of their
-own, which starts as what the first one has (a command that goes on from a store must go on everywhere).
+Other ranks compute their tasks; what they print is dropped, but for the last words of one that gives up, and
+what they write goes to a folder of their own, which starts as what the first one has (a command that goes on
+from a store must go on everywhere).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 
 #: options whose value is a place to write to
 WRITES = ("--out", "--html", "--json", "--csv", "--reproduce", "--store")
+#: exit statuses of a command that could not do what was asked, and how much of its words the user needs then
+GAVE_UP, LINES = (2, 70), 8
 
 
 def started_by_torchrun() -> bool:
@@ -34,12 +37,21 @@ def shared(command: Callable[[Sequence[str]], None], arguments: Sequence[str]) -
         if share.rank == 0:
             command(arguments)
             return
+        loud, real = _loud(), sys.stderr
         with (
             open(os.devnull, "w") as nothing,
+            tempfile.TemporaryFile("w+") as said,
             redirect_stdout(nothing),
-            redirect_stderr(sys.stderr if _loud() else nothing),
+            redirect_stderr(real if loud else said),
         ):
-            command(own)
+            try:
+                command(own)
+            except SystemExit as end:
+                if end.code in GAVE_UP and not loud:
+                    said.seek(0)
+                    for line in said.read().splitlines()[-LINES:]:
+                        print(f"rank {share.rank} of {share.size}: {line}", file=real, flush=True)
+                raise
 
 
 def elsewhere(arguments: Sequence[str], folder: Path) -> tuple[list[str], dict[Path, Path]]:

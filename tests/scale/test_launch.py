@@ -1,5 +1,7 @@
 """What a rank other than the first does with the places that a command writes to."""
 
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_type_hints
 
@@ -29,6 +31,32 @@ def test_alone_unless_torchrun_started_several(monkeypatch):
     assert not started_by_torchrun()
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     assert started_by_torchrun()
+
+
+@pytest.mark.parametrize(("status", "told"), [(2, True), (0, False), (1, False), (143, False)])
+def test_what_stops_another_rank_is_said(status, told, monkeypatch, capfd):
+    """Guards a user's file that fails on one machine only: nothing but torchrun's own words was said."""
+
+    class Second:
+        rank, size = 1, 2
+
+    @contextmanager
+    def joined():
+        yield Second()
+
+    def command(arguments):
+        print("a table")
+        print("Error: no such disk", file=sys.stderr)
+        raise SystemExit(status)
+
+    monkeypatch.delenv("METAINFL_EVERY_RANK_SPEAKS", raising=False)
+    monkeypatch.setattr("metainfl.scale.ranks.ranks", joined)
+    monkeypatch.setattr("metainfl.scale.sent.sent", lambda share, places: None)
+    with pytest.raises(SystemExit) as ended:
+        launch.shared(command, ["plan"])
+    out, error = capfd.readouterr()
+    assert ended.value.code == status and not out
+    assert (error == "rank 1 of 2: Error: no such disk\n") == told and bool(error) == told
 
 
 @pytest.mark.parametrize(
