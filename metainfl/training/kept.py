@@ -1,7 +1,8 @@
 """A run that is trained and kept in a folder, also on its way.
 
 Killed at any point, the same call goes on from the last state that was saved, `EVERY` seconds ago at most;
-interrupted, from where it was. A run of another problem, recipe or start is written over.
+interrupted, or left by another rank, from where it was. A run of another problem, recipe or start is written
+over.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 from metainfl.derive.problem import Problem
-from metainfl.errors import BrokenRun, Interrupted, InvalidRecipe
+from metainfl.errors import BrokenRun, Interrupted, InvalidRecipe, RankLost
 from metainfl.pools.aside import set_aside
 from metainfl.training import augmentation
 from metainfl.training.begin import begin
@@ -52,6 +53,9 @@ def trained(
     try:
         with watching(run.program, run.program.steps, progress) as shown:
             run.resume(progress=_saving(run, folder, shown))
+    except RankLost:
+        save(run, folder)
+        raise
     except Interrupted:
         save(run, folder)
         raise KeyboardInterrupt(

@@ -7,7 +7,7 @@ import torch
 
 import metainfl as mi
 from metainfl.attribution import Question, attribute
-from metainfl.errors import InvalidOption, InvalidRecipe, SetAside
+from metainfl.errors import InvalidOption, InvalidRecipe, RankLost, SetAside
 from metainfl.training import SGD, Adam, Recipe, train
 from metainfl.training.kept import trained
 from metainfl.training.program import Program
@@ -58,6 +58,26 @@ def test_seeds_are_kept_as_they_are_trained(asked, steps, tmp_path):
     assert len(steps) == before + 3
     want = attribute(asked, reruns=0, seeds=2)
     assert torch.equal(found.tasks, want.tasks) and torch.equal(found.half_width, want.half_width)
+
+
+def test_what_was_trained_before_a_rank_was_lost_is_kept(steps, tmp_path, monkeypatch):
+    """Guards the steps since the last save, half a minute of them, on the ranks that are left."""
+    problem, recipe = network(), Recipe(rate=0.05, steps=6)
+    whole, advance = train(problem, recipe, progress=False).lam, Program.advance
+
+    def lost(self, t, state):
+        if t == 4:
+            raise RankLost("rank 0 of 2 lost another one")
+        return advance(self, t, state)
+
+    with monkeypatch.context() as here:
+        here.setattr(Program, "advance", lost)
+        with pytest.raises(RankLost) as error:
+            trained(problem, recipe, tmp_path / "run", False)
+    assert error.value.result.done == 4
+    steps.clear()
+    run = trained(problem, recipe, tmp_path / "run", False)
+    assert len(steps) == 2 and torch.equal(run.lam, whole)
 
 
 def test_an_optimiser_of_ones_own_is_told_before_training(steps, tmp_path):
