@@ -10,6 +10,7 @@ from pathlib import Path
 
 from metainfl.data.locate import root_of
 from metainfl.errors import InvalidOption
+from metainfl.experiments import as_numbers
 from metainfl.experiments.cells import Asked, Tell, cells
 from metainfl.experiments.experiment import FEWEST_SEEDS, UNTOLD, Cell, Experiment
 from metainfl.experiments.registry import find, named
@@ -34,6 +35,9 @@ def reproduce(
     tell: Tell = lambda done, total, what: None,
 ) -> Result:
     """The result as plain data, also written to out/NAME-SIZE/result.json; cells are kept beside it.
+
+    Intervals stand in it as words and as numbers (`metainfl.experiments.as_numbers`): `intervals` of a claim,
+    `numbers` of a table's rows.
 
     Training runs are on `device` (None: the CPU). Raises `InvalidOption` for an unknown name or size, an
     experiment that trains nothing (most of 004) with a device other than the CPU, a folder in which another
@@ -103,7 +107,8 @@ def _judged(experiment: Experiment, size: str, done: list[Cell], folder: Path) -
         if count < FEWEST_SEEDS and verdict["holds"] != UNTOLD:
             few = f"{count} seeds say too little of noise: {FEWEST_SEEDS} at least."
             verdict |= {"holds": UNTOLD, "why": f"{few} {verdict['why']}"}
-        claims.append(plain | verdict)
+        claims.append(plain | verdict | {"intervals": as_numbers.intervals(verdict["ours"])})
+    tables = [asdict(t) for t in experiment.tables(done)]
     result: Result = {
         "name": experiment.name,
         "paper": experiment.paper,
@@ -112,7 +117,7 @@ def _judged(experiment: Experiment, size: str, done: list[Cell], folder: Path) -
         "size": size,
         "seeds": count,
         "claims": claims,
-        "tables": [asdict(t) for t in experiment.tables(done)],
+        "tables": [t | {"numbers": as_numbers.rows(t["rows"])} for t in tables],
         "environment": environment(),
     }
     write_json(folder / "result.json", result)
