@@ -1,8 +1,10 @@
 """What a question will take: training, adjoint, removals, a game, measured on a few steps and scaled.
 
-    training = S step;   adjoint of m targets = S (a + b m);   n removals = n training;   a game = its replays
+    training = S step;   adjoint of m targets = S (a + b m) + R step
+    n removals = n training;   a game of n replays = n training
 step, a and b are measured here, on the first few steps of the recipe's own program, at one and at four
-targets. Memory is that of the kept states and of the sensitivities; graphs of a batch come on top. On
+targets. R, the steps that are computed again where not all states are kept, is counted on the run's own
+schedule. Memory is that of the states held and of the sensitivities; graphs of a batch come on top. On
 another machine everything is divided by its speed and, at best, by its ranks.
 """
 
@@ -16,6 +18,8 @@ from metainfl.errors import InvalidOption
 from metainfl.numbers import said, whole
 from metainfl.problem.tasks import Tasks
 from metainfl.training import Recipe, Run, train
+from metainfl.training.begin import begin
+from metainfl.training.checkpoints import Counted
 
 __all__ = ["Plan", "plan"]
 
@@ -25,7 +29,9 @@ REPEATS = 3  # of which the fastest counts
 
 @dataclass(frozen=True)
 class Plan:
-    """Seconds a step, and of the adjoint a step: fixed and a target. Bytes of one state."""
+    """Seconds a step, and of the adjoint a step: fixed and a target. Bytes of one state, the most states held
+    at once, and the steps that the adjoint computes `again`.
+    """
 
     steps: int
     tasks: int
@@ -34,7 +40,8 @@ class Plan:
     fixed: float
     target: float
     state: int
-    keep: int
+    states: int
+    again: int = 0
 
     def rows(
         self, *, targets: int, removals: int, game: int, speed: float = 1.0, ranks: int = 1
@@ -46,8 +53,7 @@ class Plan:
         if not (speed > 0 and ranks >= 1):
             raise InvalidOption(f"speed is positive and ranks at least 1, got {speed} and {ranks}")
         training = self.steps * self.step
-        recomputed = training if self.states < self.steps else 0.0  # on the way back
-        adjoint = self.steps * (self.fixed + self.target * targets) + recomputed
+        adjoint = self.steps * (self.fixed + self.target * targets) + self.again * self.step
         kept = self.states * self.state
         found = [
             ("training", training, kept),
@@ -57,11 +63,6 @@ class Plan:
         ]
         share = speed * ranks
         return [{"what": w, "seconds": s / share, "bytes": float(b)} for w, s, b in found]
-
-    @property
-    def states(self) -> int:
-        """States that are kept at once."""
-        return min(self.steps, max(1, self.keep // self.state))
 
 
 def plan(problem: Problem, recipe: Recipe, targets: Tasks, *, keep: int = 2**30) -> Plan:
@@ -80,6 +81,7 @@ def plan(problem: Problem, recipe: Recipe, targets: Tasks, *, keep: int = 2**30)
     step = min(_timed(lambda: run.replay()) for _ in range(REPEATS)) / few
     one, four = (_adjoint(run, targets, m) / few for m in (1, 4))
     each = max(0.0, (four - one) / 3)
+    back = Counted(begin(problem, recipe, None), keep)
     return Plan(
         steps=len(batches),
         tasks=n,
@@ -88,7 +90,8 @@ def plan(problem: Problem, recipe: Recipe, targets: Tasks, *, keep: int = 2**30)
         fixed=max(0.0, one - each),
         target=each,
         state=run.state.bytes(),
-        keep=keep,
+        states=back.peak,
+        again=back.recomputed,
     )
 
 

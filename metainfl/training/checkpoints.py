@@ -109,6 +109,21 @@ class Checkpoints:
         self.peak = max(self.peak, len(self.states) + self._passing)
 
 
+class Counted(Checkpoints):
+    """What a pass back over a whole run will hold (`peak`) and compute again (`recomputed`), undone."""
+
+    def __init__(self, program: Program, keep: int) -> None:
+        super().__init__(program, keep)
+        for t in range(program.steps):
+            self.offer(t, program.start)
+        for _ in self.backwards(program.steps):
+            pass
+
+    def _forward(self, a: int, b: int, state: State) -> State:
+        self.recomputed += b - a
+        return state
+
+
 def _stride(steps: int, capacity: int) -> int:
     """L."""
     if steps <= capacity:

@@ -1,14 +1,15 @@
 """Plans: how predictions are put together. How near they come is measured by `python -m bench.plan`."""
 
 import pytest
+import torch
 
 from metainfl.errors import InvalidOption
 from metainfl.scale.plan import Plan, plan
-from metainfl.training import Adam, Recipe
+from metainfl.training import Adam, Recipe, train
 from tests.training.helpers import network
 
 KNOWN = Plan(
-    steps=100, tasks=20, parameters=5, step=0.1, fixed=0.2, target=0.05, state=120, keep=2**20
+    steps=100, tasks=20, parameters=5, step=0.1, fixed=0.2, target=0.05, state=120, states=100
 )
 
 
@@ -26,10 +27,9 @@ def test_rows_add_up():
 
 
 def test_states_that_do_not_fit_are_computed_again():
-    short = Plan(**{**vars(KNOWN), "keep": 1200})
-    assert short.states == 10
+    short = Plan(**{**vars(KNOWN), "states": 10, "again": 250})
     adjoint = short.rows(targets=1, removals=0, game=0)[1]
-    assert adjoint["seconds"] == pytest.approx(100 * 0.25 + 10)
+    assert adjoint["seconds"] == pytest.approx(100 * 0.25 + 25)
     assert adjoint["bytes"] == 10 * 120 + 8 * 20
 
 
@@ -41,6 +41,17 @@ def test_a_plan_is_measured_on_the_recipes_own_steps():
     assert (found.steps, found.tasks, found.parameters) == (50, 6, problem.n_meta)
     assert found.step > 0 and found.fixed + found.target > 0
     assert found.state == 3 * 8 * problem.n_meta  # lam and Adam's two moments
+
+
+@pytest.mark.parametrize("room", [1, 4, 9, 20, 30, 40])
+def test_states_and_steps_again_are_those_of_the_run(room):
+    """Guards a plan of one step more a step, where little room makes it three; and states that none holds."""
+    problem, recipe = network(), Recipe(rate=0.01, steps=40, batch_size=2)
+    keep = room * 8 * problem.n_meta
+    found = plan(problem, recipe, problem.tasks, keep=keep)
+    run = train(problem, recipe, keep=keep, progress=False)
+    run.sensitivities(torch.ones(1, problem.n_meta, dtype=torch.float64))
+    assert (found.states, found.again) == (run.kept.peak, run.kept.recomputed)
 
 
 @pytest.mark.parametrize("options", [{"targets": -1}, {"speed": 0.0}, {"ranks": 0}])
