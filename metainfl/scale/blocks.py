@@ -30,13 +30,14 @@ class Blocks:
         self.path, self.question, self.block = path, question, block
         self.beside = path.with_name(path.name + ".progress")
         self.digests = self._kept()
-        if self.digests and path.exists():
+        if path.exists():
             try:
                 self.file = self._opened(shape, dtype)
                 self._compare()
                 return
             except ValueError as error:
-                set_aside(path, error, "its scores are computed again")
+                if self.digests:  # else a kill came while it was made
+                    set_aside(path, error, "its scores are computed again")
         self.digests = []
         self._note()  # before the file: a kill between the two leaves one that goes on
         self.file = np.lib.format.open_memmap(path, "w+", DTYPES[dtype], shape)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from metainfl.scale.ranks import Ranks
+from metainfl.errors import InvalidOption
+from metainfl.problem.files import named
+from metainfl.scale.rank import Ranks
 
 
 def sent(share: Ranks, places: Mapping[Path, Path]) -> None:
@@ -24,6 +28,18 @@ def sent(share: Ranks, places: Mapping[Path, Path]) -> None:
             if share.rank:
                 (new / name).parent.mkdir(parents=True, exist_ok=True)
                 (new / name).write_bytes(content)
+
+
+@contextmanager
+def own_place(share: Ranks, at: str | Path) -> Iterator[Path]:
+    """A store for each rank: `at` itself for the first one, for another one a place that starts as what the
+    first one has and goes at the end. Two ranks in one folder would take each other for a second run.
+    """
+    at = named(at, "store", InvalidOption)
+    with tempfile.TemporaryDirectory() as folder:
+        new = Path(folder) / at.name
+        sent(share, {at: new})
+        yield at if share.rank == 0 else new
 
 
 def _files(place: Path) -> list[Path] | None:

@@ -3,7 +3,7 @@
 import threading
 from queue import Queue
 
-from metainfl.scale.sent import sent
+from metainfl.scale.sent import own_place, sent
 
 
 class Told:
@@ -39,3 +39,15 @@ def test_every_rank_has_the_first_ones_files_wherever_they_lie(tmp_path):
     assert list((there / "1-empty").iterdir()) == [] and not (there / "1-nothing").exists()
     assert said.empty()
     assert sorted(p.name for p in here.iterdir()) == ["empty", "ledger", "page.html"]
+
+
+def test_each_rank_has_a_store_of_its_own(tmp_path):
+    """Guards two ranks that write into one folder, and one that begins anew where the first goes on."""
+    said, at = Queue(), tmp_path / "store"
+    at.mkdir()
+    (at / "lam").write_bytes(b"kept")
+    with own_place(Told(0, said), at) as first, own_place(Told(1, said), at) as second:
+        assert first == at and second != at
+        assert (second / "lam").read_bytes() == b"kept"
+        (second / "lam").write_bytes(b"of another rank")
+    assert (at / "lam").read_bytes() == b"kept" and not second.exists()

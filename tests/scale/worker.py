@@ -68,6 +68,11 @@ def runs():
             yield key + "tangent", run.influence(pis).value
             yield key + "tracin", tracin(run, pis, targets)
             yield key + "loss", training_loss(run, pis, targets)
+            yield key + "seeds", torch.stack([r.lam for r in run.over_seeds([3, 4])])
+            yield (
+                key + "removals",
+                run.replay_many([mi.task(1), mi.group([mi.task(2), mi.query(0, 1)])]),
+            )
             if name == "sgd":
                 yield key + "sgd-influence", sgd_influence(run, pis, targets)
 
