@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +20,27 @@ def whole_file(path: Path) -> Iterator[Path]:
     own = f"{os.getpid()}-{threading.get_ident()}"  # and short, whatever the name
     half = path.with_name(f".{sha256(path.name.encode()).hexdigest()[:8]}-{own}.part")
     try:
-        yield half
-        half.replace(path)
-    except BaseException as error:
+        with says_where(path):
+            yield half
+            half.replace(path)
+    except BaseException:
         if half.is_file():
             half.unlink()
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a write that fails does not say where
         raise
+
+
+@contextmanager
+def says_where(path: Path) -> Iterator[None]:
+    """Within, a write that fails says of which file: an `OSError`, also where safetensors writes."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if type(error).__name__ != "SafetensorError" or number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code), str(path)) from error

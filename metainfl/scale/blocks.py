@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from metainfl.errors import InvalidOption
 from metainfl.plain import as_json
 from metainfl.pools.aside import set_aside
-from metainfl.whole_file import whole_file
+from metainfl.whole_file import says_where, whole_file
 
 DTYPES = {"float32": np.float32, "float64": np.float64}
 
@@ -48,11 +49,17 @@ class Blocks:
         return min(len(self.digests) * self.block, len(self.file))
 
     def add(self, rows: np.ndarray) -> None:
-        """The next block, on disk when this returns."""
-        a = self.done
-        self.file[a : a + len(rows)] = rows
-        self.file.flush()
-        self.digests.append(_digest(self.file[a : a + len(rows)]))
+        """The next block, on disk when this returns. Written as a file is: through a memory map, a full disk
+        would end the process by a signal.
+        """
+        a, row = self.done, self.file.shape[1] * self.file.itemsize
+        rows = np.ascontiguousarray(rows, self.file.dtype)
+        with says_where(self.path), self.path.open("r+b") as file:
+            file.seek(self.file.offset + a * row)
+            file.write(rows.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        self.digests.append(_digest(rows))
         self._note()
 
     def _note(self) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from metainfl.plain import as_json
 from metainfl.problem.files import new_folder, place
 from metainfl.problem.tasks import Tasks
 from metainfl.scale.task_files import ABOUT, NAMES, WEIGHTS, arrays, compare
-from metainfl.whole_file import whole_file
+from metainfl.whole_file import says_where, whole_file
 
 __all__ = ["OnDisk", "open_tasks", "write_tasks"]
 
@@ -89,11 +90,15 @@ def write_tasks(folder: str | Path, pieces: Iterable[Tasks]) -> OnDisk:
             about = about or {"version": 2, "tasks": 0, "fields": own}
             about["tasks"] += piece.n_tasks
             for n, t in tensors.items():
-                t.numpy().tofile(files[n])
-                digests[n].update(t.numpy().data if t.numel() else b"")
+                content = t.numpy().data if t.numel() else b""
+                with says_where(folder / f"{n}.raw"):
+                    files[n].write(content)
+                    files[n].flush()
+                digests[n].update(content)
     finally:
         for file in files.values():
-            file.close()
+            with suppress(OSError):  # what was not written was told above
+                file.close()
     if about is None:
         raise InvalidTasks("no tasks: there was no piece")
     about["digests"] = {n: d.hexdigest() for n, d in digests.items()}

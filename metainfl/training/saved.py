@@ -28,6 +28,7 @@ from metainfl.training.program import Program
 from metainfl.training.recipe import Recipe
 from metainfl.training.run import Run
 from metainfl.training.state import State
+from metainfl.whole_file import says_where
 
 VERSION = 4
 FACTS, STATES = "run.json", "run.safetensors"
@@ -61,8 +62,9 @@ def save(run: Run, folder: str | Path) -> None:
         "fingerprint": fingerprint(p),
     }
     text = as_json(facts)
-    save_file(tensors, folder / f"{STATES}.part", metadata={FACTS: _digest(text)})
-    (folder / f"{FACTS}.part").write_text(text)
+    with says_where(folder):
+        save_file(tensors, folder / f"{STATES}.part", metadata={FACTS: _digest(text)})
+        (folder / f"{FACTS}.part").write_text(text)
     for name in (STATES, FACTS):  # a kill between the two is mended by `_read`
         (folder / f"{name}.part").replace(folder / name)
 
