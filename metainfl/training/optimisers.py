@@ -125,6 +125,10 @@ class Adam:
         lam, g = _decayed(lam, gradient, rate, self.weight_decay, self.decoupled)
         m = self.beta1 * moments[0] + (1 - self.beta1) * g
         v = self.beta2 * moments[1] + (1 - self.beta2) * g * g
+        return lam - self.move(m, v, rate, count), (m, v)
+
+    def move(self, m: Tensor, v: Tensor, rate: float, count: int) -> Tensor:
+        """What these moments, which hold the gradient already, take off lam."""
         short1, short2 = 1 - self.beta1 ** (count + 1), 1 - self.beta2 ** (count + 1)
         if self.eps_inside_root:
             scale = (v / short2 + self.eps).sqrt()
@@ -132,7 +136,7 @@ class Adam:
             seen = v > 0
             root = torch.where(seen, torch.where(seen, v, torch.ones_like(v)).sqrt(), 0.0)
             scale = root / math.sqrt(short2) + self.eps
-        return lam - (rate / short1) * m / scale, (m, v)
+        return (rate / short1) * m / scale
 
 
 @dataclass(frozen=True)

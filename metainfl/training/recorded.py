@@ -102,6 +102,17 @@ def differs(
     )
 
 
+def undecided(t: int, own: torch.dtype) -> NotReplayed:
+    """The error for step t, most of which rounding decides."""
+    return NotReplayed(
+        f"step {t} of the loop is lost in rounding: the gradients are so small, or the network magnifies "
+        f"rounding so far, that in {own} most of the step's length could have gone elsewhere, whatever the "
+        "loss is; record the loop in float64, or up to this step",
+        step=t,
+        gap=0.0,
+    )
+
+
 def joined(batches: Sequence[Tasks]) -> Tasks:
     """All tasks in the order they were handed over, of any shapes; weights stay with them."""
     every = [one for b in batches for one in _each(b)]
