@@ -1,6 +1,8 @@
 """Against learn2learn itself, where it is installed: its episodes, its networks, its adaptation."""
 
+import re
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -104,3 +106,28 @@ def test_what_is_no_maml_is_refused(l2l):
         problem_from(first, tasks, steps=1, outer_reg=1.0)
     with pytest.raises(InvalidProblem, match="expected a learn2learn"):
         problem_from(network(l2l), tasks, steps=1, outer_reg=1.0)
+
+
+def test_the_loop_of_the_page_is_recorded_and_attributed(l2l, monkeypatch):
+    """Guards a page whose own loop is refused, and more than fifteen lines to add."""
+    text = (Path(__file__).parents[2] / "docs" / "own_loop.md").read_text()
+    block = re.search(r"```\n(import learn2learn.*?)```", text, re.DOTALL)[1]
+    added = [line for line in block.splitlines() if "# +" in line]
+    assert 8 < len(added) <= 15
+    g = torch.Generator().manual_seed(0)
+    ink = (torch.rand(80, 28, 28, generator=g) > 0.7).to(torch.uint8) * 255
+    labels = torch.arange(8).repeat_interleave(10)
+    drawings = mi.data.LabelledData("drawn", ink, labels, tuple("abcdefgh"))
+    monkeypatch.setattr("metainfl.data.read_omniglot", lambda: drawings)
+    page = {}
+    exec(block, page)
+    run, recorder, value = page["run"], page["recorder"], page["scores"].value
+    held = ~recorder.loose
+    assert_close(run.lam[held], recorder.states[-1][held], 1e-8)
+    names = [n for n, p in page["maml"].named_parameters() for _ in range(p.numel())]
+    apart = {n for n, loose in zip(names, recorder.loose.tolist(), strict=True) if loose}
+    assert all(n.endswith("linear.bias") for n in apart)  # before a normalisation
+    far, near = (
+        run.replay({mi.task(11): 1 + h}).target_losses(page["new"])[0] for h in (-1e-6, 1e-6)
+    )
+    assert_close(value[11, 0], (near - far) / 2e-6, 1e-5)
