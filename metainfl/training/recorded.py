@@ -40,6 +40,18 @@ def require_loop(net: Any, optimiser: Any) -> None:
         )
 
 
+def require_alike(first: Any, now: Any) -> None:
+    """`InvalidRecipe` where an option of the pure step is another than when the recorder was made."""
+    for f in fields(first):
+        was, is_now = getattr(first, f.name), getattr(now, f.name)
+        if was != is_now:
+            raise InvalidRecipe(
+                f"the optimiser's {f.name} was {was} when the recorder was made and is {is_now} in this "
+                "step: of its options only the rate may change (torch's OneCycleLR and CyclicLR leave the "
+                "others with cycle_momentum=False); or give each phase an optimiser and a recorder of its own"
+            )
+
+
 def trained(net: nn.Module) -> dict[str, Tensor]:
     """The parameters that are trained now, by name."""
     return {n: p for n, p in net.named_parameters() if p.requires_grad}

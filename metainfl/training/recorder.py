@@ -65,7 +65,8 @@ class Recorder:
         if trained.keys() != self.trained:
             raise InvalidRecipe(
                 f"{sorted(trained.keys() ^ self.trained)[0]!r} was frozen or set free after the recorder was "
-                "made: what is trained must stay the same; record each phase with a recorder of its own"
+                "made: what is trained must stay the same; give each phase an optimiser and a recorder of "
+                "its own"
             )
         return torch.cat([p.detach().reshape(-1) for p in trained.values()]).clone()
 
@@ -73,6 +74,7 @@ class Recorder:
         """Call directly after each step of the optimiser, before a scheduler's: which tasks it was taken on,
         by their places in the problem's tasks, or as `Tasks` where the loop draws new ones at each step.
         """
+        recorded.require_alike(self.optimiser, of_torch(self.torch_optimiser))
         given = [g["lr"] for g in self.torch_optimiser.param_groups]
         rates = {float(rate) for rate in given}
         if len(rates) > 1:
