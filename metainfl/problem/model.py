@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -15,6 +16,7 @@ from metainfl.problem.as_found import AsFound
 from metainfl.problem.cached import require_uncached
 from metainfl.problem.origin import Origin
 from metainfl.problem.outputs import Output, select
+from metainfl.problem.padding_rows import LookedUpAlone
 from metainfl.problem.snapshot import batch_statistics, in_precision, snapshot
 from metainfl.problem.turn import Turn
 
@@ -89,7 +91,8 @@ class FromModule:
         lent the parameters for the length of a call, and left as it was found.
         """
         require_uncached(self.module)
-        with self.turn, AsFound(self.module):
+        padded = {n: parameters[n] for n in self.padding if n in parameters}
+        with self.turn, AsFound(self.module), LookedUpAlone(padded) if padded else nullcontext():
             out = functional_call(self.module, parameters, (x,))
         return select(out, self.output)
 

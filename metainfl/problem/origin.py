@@ -50,8 +50,8 @@ class Origin:
 
     def watch(self, func: Any, args: tuple[Any, ...], named: dict[str, Any], result: Any) -> None:
         """Raises `InvalidProblem` where an operation reads the value of such a parameter."""
-        name = next((n for t in _flat((*args, *named.values())) if (n := self.name(t))), None)
-        if name is None or not _of_values(func, result):
+        name = next((n for t in flat((*args, *named.values())) if (n := self.name(t))), None)
+        if name is None or not of_values(func, result):
             return
         raise InvalidProblem(
             f"parameter {name!r} of the module that was given as model is read past the model (by a closure, "
@@ -61,15 +61,15 @@ class Origin:
         )
 
 
-def _of_values(func: Any, result: Any) -> bool:
+def of_values(func: Any, result: Any) -> bool:
     """Whether the result depends on values: not a shape, nor an empty tensor of the same kind."""
     called = str(getattr(func, "__name__", ""))
     if called.startswith("new_") or called.endswith("_like"):
         return False
-    return called in VALUES or any(isinstance(t, Tensor) for t in _flat((result,)))
+    return called in VALUES or any(isinstance(t, Tensor) for t in flat((result,)))
 
 
-def _flat(things: tuple[Any, ...]) -> Iterator[Any]:
+def flat(things: tuple[Any, ...]) -> Iterator[Any]:
     """The things, and those in lists and tuples among them."""
     for thing in things:
         if isinstance(thing, (list, tuple)):
