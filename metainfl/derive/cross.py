@@ -3,8 +3,9 @@
     task            D L_k
     query instance  w_k d(D L_k)/dv_kj      = w_k D l(z_kj; theta_k(lam))       (001, Thm 4.5, total)
     support         w_k d(D L_k)/du_kj      = - w_k D P(lam; z_kj)              (001, Prop. 4.8)
+                    P = -(dL_k/dtheta) . inner-IF, the change of L_k         (001, Thm 4.7)
     input shift     w_k d(D L_k)/dx_kj[a]                                     (004, eq. 2.2)
-    group           the sum of its members
+    group           the sum of its members                                   (002, eqs 8-9)
 
 `columns` differentiates the task gradient in the weights, all instances of a task at once. Its adjoint,
 which is what scores need, stands in `contract`.

@@ -104,7 +104,7 @@ class Derived(Definition):
 
     @of_steady_parts
     def task_gradients(self, lam: Tensor, tasks: Tasks | None = None) -> Tensor:
-        """D L_O of each task, through its adaptation (T, p)."""
+        """D L_O of each task, through its adaptation: the total gradient of 001, Thm 4.1 (T, p)."""
         lam = self.place(lam)
 
         def one(task: TaskView, state: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Influence on targets: d L_t/d pi = D L_t . d lam*/d pi, by the adjoint.
+"""Influence on targets, I_perf of 002 (eq. 7): d L_t/d pi = D L_t . d lam*/d pi, by the adjoint.
 
 One solve a target, however many tasks. The score of a *removal* is minus that, the loss after removal
 minus before: positive = the data helped.
