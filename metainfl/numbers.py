@@ -1,5 +1,5 @@
-"""Numbers as a user gives them, of any library: one check each for real, whole, yes or no, and seeds; and
-functions that are told something.
+"""Numbers as a user gives them, of any library: one check each for real, whole, yes or no, and seeds; words
+of a few, and functions that are told something.
 
 What is none is refused by its name and with what it should be, in the error type of the room that asks.
 """
@@ -7,7 +7,7 @@ What is none is refused by its name and with what it should be, in the error typ
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from operator import index
 from typing import Any
 
@@ -80,6 +80,11 @@ def flag(value: Any, name: str, error: type[MetainflError] = InvalidProblem) -> 
     if found not in (0.0, 1.0):
         raise error(told)
     return bool(found)
+
+
+def among(value: Any, names: Container[str]) -> bool:
+    """Whether it is one of the words; an array, or what has no hash, is none."""
+    return isinstance(value, str) and value in names
 
 
 def seed(value: Any, error: type[MetainflError] = InvalidProblem) -> int:

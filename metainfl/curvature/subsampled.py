@@ -23,7 +23,7 @@ from metainfl.curvature.chances import BY, By, chances
 from metainfl.curvature.exact import exact
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidOption
-from metainfl.numbers import said, whole
+from metainfl.numbers import among, said, whole
 from metainfl.numbers import seed as checked_seed
 from metainfl.solve.operator import SymmetricOperator
 
@@ -49,7 +49,7 @@ class Subsampled:
             )
         object.__setattr__(self, "size", whole(self.size, "size", 1, error=InvalidOption))
         object.__setattr__(self, "seed", checked_seed(self.seed, InvalidOption))
-        if self.by not in BY:
+        if not among(self.by, BY):
             raise InvalidOption(f"by is one of {', '.join(BY)}; got {said(self.by)}")
         if not isinstance(self.reweighted, bool):
             raise InvalidOption(f"reweighted is True or False, got {said(self.reweighted)}")

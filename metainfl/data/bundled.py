@@ -7,6 +7,7 @@ import torch
 from metainfl.data.labelled import LabelledData
 from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import among
 
 TABLES = ("breast_cancer", "wine", "iris")
 
@@ -26,7 +27,7 @@ def read_table(name: str) -> LabelledData:
 
     "breast_cancer" (569 rows, 30 features, 2 classes), "wine" (178, 13, 3) or "iris" (150, 4, 3).
     """
-    if name not in TABLES:
+    if not among(name, TABLES):
         raise InvalidTasks(f"the bundled tables are {', '.join(TABLES)}, not {name!r}")
     import sklearn.datasets
 

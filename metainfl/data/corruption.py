@@ -13,6 +13,7 @@ from metainfl.data.degrade import sides_of
 from metainfl.data.seeds import generator, share
 from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
+from metainfl.numbers import among
 from metainfl.problem.tasks import Tasks
 
 KINDS = ("shuffle", "redraw", "flip")
@@ -55,7 +56,7 @@ def corrupt(
     share(tasks_share, "tasks_share")
     share(within, "within")
     sides = sides_of(side)
-    if kind not in KINDS:
+    if not among(kind, KINDS):
         raise InvalidTasks(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
     n = tasks.n_tasks
     chosen = generator(seed, "corrupted tasks").permutation(n)[: round(tasks_share * n)]

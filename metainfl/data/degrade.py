@@ -13,7 +13,7 @@ from metainfl.data.encode import one_hot
 from metainfl.data.seeds import generator, share, whole
 from metainfl.data.typed import typed
 from metainfl.errors import InvalidTasks
-from metainfl.numbers import real, said
+from metainfl.numbers import among, real, said
 from metainfl.problem.tasks import Tasks
 
 
@@ -115,6 +115,6 @@ def concatenated(*tasks: Tasks) -> Tasks:
 
 def sides_of(side: str) -> tuple[str, ...]:
     """The sides that `side` means."""
-    if side not in ("support", "query", "both"):
+    if not among(side, ("support", "query", "both")):
         raise InvalidTasks(f'side must be "support", "query" or "both", not {side!r}')
     return ("support", "query") if side == "both" else (side,)

@@ -10,6 +10,7 @@ from metainfl.data.pickles import read_pickle
 from metainfl.data.tables import from_mapping
 from metainfl.data.typed import typed
 from metainfl.errors import MissingData
+from metainfl.numbers import among
 
 SOURCE = (
     "FC100 by Boris Oreshkin and others as pickled for MetaOptNet (repository kjunelee/MetaOptNet on "
@@ -25,7 +26,7 @@ def read_fc100(directory: str | Path | None = None, *, split: str = "train") -> 
     `MissingData`, `BrokenData`.
     """
     places = folders(directory, ("FC100", "fc100"), SOURCE)
-    if split not in ("train", "val", "test"):
+    if not among(split, ("train", "val", "test")):
         raise MissingData(f'FC100 has the splits "train", "val" and "test", not {split!r}')
     path = first_of(places, [f"FC100_{split}.pickle", f"FC100_{split}.pkl"], SOURCE)
     return from_mapping("fc100", path, read_pickle(path))

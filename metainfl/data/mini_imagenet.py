@@ -16,6 +16,7 @@ from metainfl.data.split_file import named_pictures
 from metainfl.data.tables import from_mapping
 from metainfl.data.typed import typed
 from metainfl.errors import BrokenData, MissingData
+from metainfl.numbers import among
 
 SOURCE = (
     "mini-ImageNet, made from ImageNet's training images with the split files train.csv, val.csv and "
@@ -45,7 +46,7 @@ def read_mini_imagenet(
     """
     names = ("mini-imagenet", "mini_imagenet", "miniimagenet", "miniImageNet", "mini-ImageNet")
     places = folders(directory, names, SOURCE)
-    if split not in ("train", "val", "test"):
+    if not among(split, ("train", "val", "test")):
         raise MissingData(f'mini-ImageNet has the splits "train", "val" and "test", not {split!r}')
     called = (split, "validation") if split == "val" else (split,)
     for place in places:

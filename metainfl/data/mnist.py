@@ -12,6 +12,7 @@ from metainfl.data.labelled import LabelledData
 from metainfl.data.locate import first_of, folders
 from metainfl.data.typed import typed
 from metainfl.errors import BrokenData, MissingData
+from metainfl.numbers import among
 
 SOURCE = (
     "MNIST by Yann LeCun, Corinna Cortes and Christopher Burges: train-images-idx3-ubyte, "
@@ -57,7 +58,7 @@ def read_emnist(
     it lies beside, else the numbers of the labels (letters: 1 to 26). Raises `MissingData`, `BrokenData`.
     """
     places = folders(directory, EMNIST_FOLDERS, EMNIST_SOURCE)
-    if kind not in EMNIST_SPLITS or split not in ("train", "test"):
+    if not among(kind, EMNIST_SPLITS) or not among(split, ("train", "test")):
         raise MissingData(
             f"EMNIST has {', '.join(EMNIST_SPLITS)}, each with train and test, not {kind!r}, {split!r}"
         )

@@ -13,7 +13,7 @@ from metainfl.data.locate import first_of, folders
 from metainfl.data.table_files import ENDS, Column, columns_of
 from metainfl.data.typed import typed
 from metainfl.errors import BrokenData, InvalidTasks, MissingData
-from metainfl.numbers import said
+from metainfl.numbers import among, said
 
 LONGEST = 200  # of a file's name
 MOST = 200  # different words of a column that are made into features
@@ -36,7 +36,7 @@ def read_tabular(
     Numbers have mean 0 and deviation 1 (0 where they are all one); a column of words becomes a 0 or 1 for
     each word, or a single one where there are two words. Raises `MissingData`, `BrokenData`.
     """
-    if missing not in ("refuse", "drop"):
+    if not among(missing, ("refuse", "drop")):
         raise InvalidTasks(f'missing is "refuse" or "drop", not {missing!r}')
     if isinstance(leave_out, str):
         raise InvalidTasks(f"leave_out is a list of names of columns, not the word {leave_out!r}")

@@ -19,7 +19,7 @@ from torch import Tensor
 from metainfl.derive.far import tell_if_far
 from metainfl.derive.watch import Show, shown
 from metainfl.errors import Interrupted, InvalidOption, NotConverged
-from metainfl.numbers import whole
+from metainfl.numbers import among, whole
 
 Products = Callable[[Tensor], Tensor]
 Way = Literal["auto", "dense", "trust-region"]
@@ -170,7 +170,7 @@ def _why(run: Minimisation, start: Tensor) -> str:
 
 def chosen(way: Way, p: int) -> str:
     """The way for p parameters."""
-    if way not in ("auto", "dense", "trust-region"):
+    if not among(way, ("auto", "dense", "trust-region")):
         raise InvalidOption(f"way is 'auto', 'dense' or 'trust-region', got {way!r}")
     return way if way != "auto" else "dense" if p <= DENSE else "trust-region"
 

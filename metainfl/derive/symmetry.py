@@ -18,6 +18,7 @@ from torch.func import jvp, vmap
 from metainfl.derive.loop import each
 from metainfl.derive.problem import Problem
 from metainfl.problem import LinearEmbedding, TaskView
+from metainfl.problem.asked import require_problem
 from metainfl.problem.symmetry import Symmetry, last_layer, orthogonal, together
 
 __all__ = ["Found", "Symmetry", "find", "last_layer", "orthogonal", "together"]
@@ -49,6 +50,7 @@ def find(problem: Problem) -> Found | None:
     Use it as `problem.replaced(symmetry=metainfl.symmetry.find(problem))`. lam should be stationary for
     `zeros` to mean anything.
     """
+    require_problem(problem)
     lam, kept = problem.lam, []
     eps = torch.finfo(lam.dtype).eps
     level = eps**0.75 * _effect(problem, _any(lam))

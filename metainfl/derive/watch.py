@@ -22,7 +22,7 @@ def shown(wanted: bool | Show | None) -> Iterator[Show]:
     """
     if callable(wanted):
         yield wanted
-    elif wanted not in (None, True, False):
+    elif not (wanted is None or isinstance(wanted, bool)):
         raise InvalidOption(
             f"progress is True, False, None, or a function that is told a line; got {said(wanted)}"
         )

@@ -78,7 +78,7 @@ def compressed(
     """`value` (n, p) in `size` numbers a row."""
     size = whole(size, "size", 1, error=InvalidOption)
     seed = whole(seed, "seed", 0, 2**63 - 1, InvalidOption)
-    if dtype not in KEPT:
+    if not isinstance(dtype, torch.dtype) or dtype not in KEPT:
         raise InvalidOption(f"dtype is torch.float32 or torch.float64, got {dtype!r}")
     if size >= value.shape[1]:
         raise InvalidOption(

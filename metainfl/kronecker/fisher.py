@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.func import grad
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import among
 from metainfl.numbers import seed as checked_seed
 from metainfl.problem.losses import Loss, cross_entropy, squared
 
@@ -61,7 +62,7 @@ def output_factors(
     loss: Loss, outputs: Tensor, targets: Tensor, fisher: Fisher, noise: Tensor
 ) -> Tensor:
     """c_k as columns: (n, c, k), from outputs (n, c). `noise` (n, c) serves `sampled` alone."""
-    if fisher not in get_args(Fisher):
+    if not among(fisher, get_args(Fisher)):
         raise InvalidProblem(f"fisher is one of {', '.join(get_args(Fisher))}, got {fisher!r}")
     if fisher == "empirical":
         return grad(lambda y: loss(y, targets).sum())(outputs)[:, :, None]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from metainfl.errors import InvalidProblem, MetainflError
+from metainfl.numbers import among
 from metainfl.problem import words
 from metainfl.problem.adaptation import Adaptation, Setting
 from metainfl.problem.dense import dense
@@ -76,7 +77,7 @@ class Definition(OneTask):
             raise InvalidProblem(
                 "direct compares theta with lam, but they live in other spaces here"
             )
-        if product not in ("auto", "forward", "reverse"):
+        if not among(product, ("auto", "forward", "reverse")):
             raise InvalidProblem(f"product is 'auto', 'forward' or 'reverse', got {product!r}")
         if symmetry is not None and not callable(symmetry):
             tangent(symmetry, tasks.like)  # says so

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import said
 from metainfl.operations import exact_derivatives
 from metainfl.problem.as_found import AsFound
 from metainfl.problem.cached import require_uncached
@@ -71,6 +72,11 @@ class FromModule:
     """
 
     def __init__(self, module: nn.Module, *, output: Output | None = None) -> None:
+        if not isinstance(module, nn.Module):
+            raise InvalidProblem(
+                f"FromModule takes a torch.nn.Module, an object and not a class, got {said(module)}: a "
+                "function of (theta, x) with n_params is a model as it is"
+            )
         self.module, self.padding = snapshot(module)
         self.origin = Origin(getattr(module, "_orig_mod", module), self.module)
         self.output, self.turn = output, Turn()

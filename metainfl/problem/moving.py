@@ -20,7 +20,7 @@ def moved(t: Tensor, device: torch.device | str | None, dtype: torch.dtype | Non
         raise InvalidTasks("tasks on the device meta have no values: name one that has, 'cpu' say")
     try:
         return t.to(device=device, dtype=dtype if t.is_floating_point() else None)
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError, ValueError) as error:
         words = str(error).strip().splitlines()[0].rstrip(".")
         raise InvalidTasks(
             f"tasks cannot be put on device {device!r} here ({words[:200]}): name one that torch has, "

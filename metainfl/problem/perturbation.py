@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from metainfl.errors import InvalidProblem
-from metainfl.numbers import said, whole
+from metainfl.numbers import among, said, whole
 
 Kind = Literal["task", "support", "query", "support_input", "query_input", "group"]
 KINDS: tuple[Kind, ...] = ("task", "support", "query", "support_input", "query_input", "group")
@@ -29,7 +29,7 @@ class Perturbation:
     members: tuple[Perturbation, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
+        if not among(self.kind, KINDS):
             raise InvalidProblem(
                 f"there is no perturbation of kind {self.kind!r}; there are {', '.join(KINDS)}"
             )
@@ -72,7 +72,7 @@ def query(k: int, j: int) -> Perturbation:
 
 def shift(side: Literal["support", "query"], k: int, j: int, axis: int) -> Perturbation:
     """A shift of feature `axis` of one instance, in units of that feature."""
-    if side not in ("support", "query"):
+    if not among(side, ("support", "query")):
         raise InvalidProblem(f'a side is "support" or "query", got {side!r}')
     return Perturbation("support_input" if side == "support" else "query_input", k, j, axis)
 
@@ -82,9 +82,9 @@ def group(members: Iterable[Perturbation]) -> Perturbation:
 
     Raises `InvalidProblem` for a shift, for a weight that is named twice, and for no members at all.
     """
-    if isinstance(members, Perturbation) or not isinstance(members, Iterable):
+    if isinstance(members, Perturbation) or not _several(members):
         raise InvalidProblem(
-            f"a group is made of a list, metainfl.group([metainfl.task(0)]) say; got {members}"
+            f"a group is made of a list, metainfl.group([metainfl.task(0)]) say; got {said(members)}"
         )
     flat: list[Perturbation] = []
     for m in members:
@@ -100,9 +100,14 @@ def group(members: Iterable[Perturbation]) -> Perturbation:
     return Perturbation("group", members=tuple(flat))
 
 
+def _several(members: Any) -> bool:
+    """Whether it can be gone through: an array or tensor of one number cannot, though it says so."""
+    return isinstance(members, Iterable) and getattr(members, "ndim", None) != 0
+
+
 def listed(members: Any) -> list[Perturbation]:
     """Perturbations as a list, of anything that holds nothing else."""
-    if isinstance(members, Iterable) and not isinstance(members, (str, bytes)):
+    if _several(members) and not isinstance(members, (str, bytes)):
         found = list(members)
         if all(isinstance(m, Perturbation) for m in found):
             return found

@@ -8,36 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from inspect import signature
+from typing import Any, ParamSpec, TypeVar
 
 from metainfl.errors import ProblemChanged
 from metainfl.problem.definition import Definition
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Q = TypeVar("Q", bound=Definition)
 
 
-def steadily(f: Callable[Concatenate[Q, P], R]) -> Callable[Concatenate[Q, P], R]:
+def steadily(f: Callable[P, R]) -> Callable[P, R]:
     """A function of a problem, at its lam: `ProblemChanged` where that, or a part, was set meanwhile."""
     return _watched(f, ("setting", "_lam"))
 
 
-def of_steady_parts(f: Callable[Concatenate[Q, P], R]) -> Callable[Concatenate[Q, P], R]:
+def of_steady_parts(f: Callable[P, R]) -> Callable[P, R]:
     """A function of a problem, at a lam that it is given: the same for the parts alone."""
     return _watched(f, ("setting",))
 
 
-def _watched(
-    f: Callable[Concatenate[Q, P], R], names: tuple[str, ...]
-) -> Callable[Concatenate[Q, P], R]:
+def _watched(f: Callable[P, R], names: tuple[str, ...]) -> Callable[P, R]:
+    first = next(iter(signature(f).parameters))  # which may be given by its name
+
     @wraps(f)
-    def asked(problem: Q, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def asked(*args: P.args, **kwargs: P.kwargs) -> R:
+        problem = args[0] if args else kwargs.get(first)
         if not isinstance(problem, Definition):  # says so itself
-            return f(problem, *args, **kwargs)
+            return f(*args, **kwargs)
         before = _state(problem, names)
         try:
-            found = f(problem, *args, **kwargs)
+            found = f(*args, **kwargs)
         except ProblemChanged:
             raise
         except Exception as error:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidTasks
-from metainfl.numbers import real, said
+from metainfl.numbers import among, real, said
 from metainfl.problem import fitting, words
 from metainfl.problem.moving import moved
 from metainfl.problem.perturbation import Perturbation, listed
@@ -99,7 +99,7 @@ class Tasks:
 
     def side(self, side: str, k: int) -> tuple[Tensor, Tensor]:
         """Inputs (n, ...) and instance weights (n,) of one side of task k."""
-        if side not in ("support", "query"):
+        if not among(side, ("support", "query")):
             raise InvalidTasks(f'a side is "support" or "query", got {said(side)}')
         k = places([k], self.n_tasks)[0]
         return getattr(self, f"{side}_x")[k], getattr(self, f"{side}_weight")[k]

@@ -32,7 +32,8 @@ def require_perturbations(value: Any) -> None:
             "arguments"
         )
     listed = all(hasattr(value, name) for name in ("__len__", "__getitem__"))
-    if not listed or isinstance(value, Mapping):
+    alone = getattr(value, "ndim", None) == 0  # one number, which has no length
+    if not listed or alone or isinstance(value, Mapping):
         raise InvalidProblem(
             f"perturbations: give a list, such as [metainfl.task(0)]; got {said(value)}"
         )

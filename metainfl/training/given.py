@@ -19,9 +19,9 @@ VARIABLES = "task_weight", "support_weight", "query_weight", "support_x", "query
 ANY: numbers.Wish = ("a number", lambda v: True)
 
 
-def whole(value: Any, what: str, least: int | None = None) -> int:
+def whole(value: Any, what: str, least: int | None = None, most: int | None = None) -> int:
     """A whole number, from any type that is one."""
-    return numbers.whole(value, what, least, error=InvalidRecipe)
+    return numbers.whole(value, what, least, most, InvalidRecipe)
 
 
 def number(value: Any, what: str, wish: numbers.Wish = ANY) -> float:
@@ -59,7 +59,7 @@ def device(value: Any) -> str:
     """The name of a device that torch knows; whether it is here shows when a run is made."""
     try:
         return str(torch.device(value))
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         words = str(error).strip().splitlines()[0].rstrip(".")
         raise InvalidRecipe(
             f"device is a name such as 'cpu' or 'cuda:0', got {value!r} ({words})"

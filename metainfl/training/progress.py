@@ -14,6 +14,7 @@ from metainfl.errors import InvalidRecipe
 from metainfl.problem.given import said
 from metainfl.problem.losses import cross_entropy
 from metainfl.problem.tasks import TaskView
+from metainfl.training.given import yes_or_no
 from metainfl.training.program import Program
 from metainfl.training.state import State
 
@@ -25,6 +26,7 @@ PERIOD = 0.5  # seconds between two looks at the accuracy: it costs a forward pa
 @contextmanager
 def bar(what: str, total: int, wanted: bool) -> Iterator[Callable[[int, str], None]]:
     """A progress bar on stderr, if it is a terminal; what it yields is told steps done and a text."""
+    wanted = wanted is not None and yes_or_no(wanted, "progress")
     console = Console(stderr=True)
     with Progress(
         TextColumn(what),

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 
 from metainfl.errors import InvalidRecipe
-from metainfl.numbers import POSITIVE, seed
+from metainfl.numbers import POSITIVE, among, seed
 from metainfl.plain import as_json, from_json
 from metainfl.training import augmentation, given
 from metainfl.training.augmentation import Augmentation
@@ -22,6 +22,7 @@ from metainfl.training.optimisers import KNOWN, SGD, Optimiser
 
 Rates = float | Sequence[float] | Callable[[int], float]
 PLAIN = SGD()
+MOST = 10**9  # steps: a rate is kept of each
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -65,7 +66,7 @@ class Recipe:
                 raise InvalidRecipe(f"{self.steps} steps, but {len(self.batches)} batches")
             if not all(self.batches):
                 raise InvalidRecipe(f"the batch of step {self.batches.index(())} is empty")
-        put(self, "steps", given.whole(self.steps, "steps", 1))
+        put(self, "steps", given.whole(self.steps, "steps", 1, MOST))
         assert self.steps is not None
         put(self, "seed", seed(self.seed, InvalidRecipe))
         if self.batch_size is not None:
@@ -76,7 +77,7 @@ class Recipe:
         bad = [t for t, r in enumerate(self.rates()) if not math.isfinite(r)]
         if bad:
             raise InvalidRecipe(f"the rate of step {bad[0]} is {self.rates()[bad[0]]}")
-        if self.reduction not in ("mean", "sum"):
+        if not among(self.reduction, ("mean", "sum")):
             raise InvalidRecipe(f"reduction is 'mean' or 'sum', got {self.reduction!r}")
         if self.clip is not None:
             wish = "a number above 0, or None for no clipping", POSITIVE[1]
@@ -84,7 +85,7 @@ class Recipe:
         if self.augmentation is not None:
             given.augmentation(self.augmentation)
         put(self, "begins", given.whole(self.begins, "begins", 0))
-        if self.dtype is not None and self.dtype not in DTYPES:
+        if self.dtype is not None and not among(self.dtype, DTYPES):
             raise InvalidRecipe(f"dtype is one of {sorted(DTYPES)}, got {self.dtype!r}")
         if self.device is not None:
             put(self, "device", given.device(self.device))

@@ -29,7 +29,7 @@ from metainfl.training import beside, places
 from metainfl.training.adjoint import Sensitivities, adjoint
 from metainfl.training.begin import begin
 from metainfl.training.checkpoints import Checkpoints
-from metainfl.training.given import fields, number, vectors, whole
+from metainfl.training.given import fields, number, vectors, whole, yes_or_no
 from metainfl.training.program import Program
 from metainfl.training.progress import Watch, bar
 from metainfl.training.replays import replayed
@@ -84,6 +84,7 @@ class Run(Trajectory):
     ) -> RunInfluence:
         """d lam_S/d pi (n, p), by the tangent: one pass forwards for all perturbations together."""
         check(self.program.problem.tasks, perturbations)
+        smoothness = yes_or_no(smoothness, "smoothness")
         with bar("tangent", self.done, progress) as tell:
             value = tangent(self.kept, self.done, perturbations, lambda t, _: tell(t, ""))
         return RunInfluence(value, self.smoothness() if smoothness else None)
@@ -106,6 +107,7 @@ class Run(Trajectory):
         weight, is the score of a removal: positive = the data helped.
         """
         check(self.program.problem.tasks, perturbations)
+        smoothness = yes_or_no(smoothness, "smoothness")
         slopes = self.target_slopes(targets)
         removed = beside.removed(self.program.problem.tasks, perturbations, reruns, seed)
         read = places.needed([*perturbations, *(removed or ())])

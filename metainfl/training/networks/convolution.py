@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import among
 from metainfl.training.networks.layers import activation_layer, normalisation_layer
 from metainfl.training.networks.start import started
 
@@ -36,7 +37,7 @@ def conv4(
     """
     if min(channels, hidden, blocks) < 1 or (ways is not None and ways < 1):
         raise InvalidProblem("channels, hidden, blocks and ways must all be at least 1")
-    if downsample not in ("pool", "stride", "mean"):
+    if not among(downsample, ("pool", "stride", "mean")):
         raise InvalidProblem(f'downsample must be "pool", "stride" or "mean", not {downsample!r}')
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     width, side = channels, size

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from torch import nn
 
 from metainfl.errors import InvalidProblem
+from metainfl.numbers import among
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -21,7 +22,7 @@ NORMALISATIONS = ("batch", "group", "layer", "none")
 
 def activation_layer(name: str) -> nn.Module:
     """The layer; "relu" has kinks, the others are smooth."""
-    if name not in ACTIVATIONS:
+    if not among(name, ACTIVATIONS):
         raise InvalidProblem(f"activation must be one of {', '.join(ACTIVATIONS)}, not {name!r}")
     return ACTIVATIONS[name]()
 
@@ -35,7 +36,7 @@ def normalisation_layer(
     function of its weights), "layer" those of one instance, "group" those of one instance and
     gcd(8, width) groups of channels, of two channels at least.
     """
-    if name not in NORMALISATIONS:
+    if not among(name, NORMALISATIONS):
         raise InvalidProblem(
             f"normalisation must be one of {', '.join(NORMALISATIONS)}, not {name!r}"
         )
