@@ -19,9 +19,9 @@ VARIABLES = "task_weight", "support_weight", "query_weight", "support_x", "query
 ANY: numbers.Wish = ("a number", lambda v: True)
 
 
-def whole(value: Any, what: str, least: int | None = None, most: int | None = None) -> int:
+def whole(value: Any, what: str, least: int | None = None) -> int:
     """A whole number, from any type that is one."""
-    return numbers.whole(value, what, least, most, InvalidRecipe)
+    return numbers.whole(value, what, least, error=InvalidRecipe)
 
 
 def number(value: Any, what: str, wish: numbers.Wish = ANY) -> float:

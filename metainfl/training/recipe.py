@@ -22,7 +22,7 @@ from metainfl.training.optimisers import KNOWN, SGD, Optimiser
 
 Rates = float | Sequence[float] | Callable[[int], float]
 PLAIN = SGD()
-MOST = 10**9  # steps: a rate is kept of each
+MOST = 10**9
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -66,8 +66,12 @@ class Recipe:
                 raise InvalidRecipe(f"{self.steps} steps, but {len(self.batches)} batches")
             if not all(self.batches):
                 raise InvalidRecipe(f"the batch of step {self.batches.index(())} is empty")
-        put(self, "steps", given.whole(self.steps, "steps", 1, MOST))
+        put(self, "steps", given.whole(self.steps, "steps", 1))
         assert self.steps is not None
+        if self.steps > MOST:
+            raise InvalidRecipe(
+                f"steps: a rate is kept of each, of {MOST:.0e} at most; got {self.steps:.0e}"
+            )
         put(self, "seed", seed(self.seed, InvalidRecipe))
         if self.batch_size is not None:
             put(self, "batch_size", given.whole(self.batch_size, "batch_size", 1))
