@@ -5,7 +5,7 @@
 step, a and b are measured here, on the first few steps of the recipe's own program, at one and at four
 targets. R, the steps that are computed again where not all states are kept, is counted on the run's own
 schedule. Memory is that of the states held and of the sensitivities; graphs of a batch come on top. On
-another machine everything is divided by its speed and, at best, by its ranks.
+another machine everything is divided by its speed and, at best, by its ranks, of a step by its tasks at most.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REPEATS = 3  # of which the fastest counts
 @dataclass(frozen=True)
 class Plan:
     """Seconds a step, and of the adjoint a step: fixed and a target. Bytes of one state, the most states held
-    at once, and the steps that the adjoint computes `again`.
+    at once, the steps that the adjoint computes `again`, and the tasks of the largest step.
     """
 
     steps: int
@@ -41,6 +41,7 @@ class Plan:
     target: float
     state: int
     states: int
+    batch: int
     again: int = 0
 
     def rows(
@@ -61,8 +62,12 @@ class Plan:
             (f"{removals} removals, run again", removals * training, self.state),
             (f"a game of {game} replays", game * training, self.state),
         ]
-        share = speed * ranks
-        return [{"what": w, "seconds": s / share, "bytes": float(b)} for w, s, b in found]
+        alike = (1, 1, removals, game)  # runs that need not wait for one another
+        at_once = [speed * min(ranks, self.batch * max(1, n)) for n in alike]
+        return [
+            {"what": w, "seconds": s / share, "bytes": float(b)}
+            for (w, s, b), share in zip(found, at_once, strict=True)
+        ]
 
 
 def plan(problem: Problem, recipe: Recipe, targets: Tasks, *, keep: int = 2**30) -> Plan:
@@ -91,6 +96,7 @@ def plan(problem: Problem, recipe: Recipe, targets: Tasks, *, keep: int = 2**30)
         target=each,
         state=run.state.bytes(),
         states=back.peak,
+        batch=max(len(b) for b in batches),
         again=back.recomputed,
     )
 

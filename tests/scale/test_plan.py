@@ -9,7 +9,15 @@ from metainfl.training import Adam, Recipe, train
 from tests.training.helpers import network
 
 KNOWN = Plan(
-    steps=100, tasks=20, parameters=5, step=0.1, fixed=0.2, target=0.05, state=120, states=100
+    steps=100,
+    tasks=20,
+    parameters=5,
+    step=0.1,
+    fixed=0.2,
+    target=0.05,
+    state=120,
+    states=100,
+    batch=5,
 )
 
 
@@ -24,6 +32,15 @@ def test_rows_add_up():
     fast = KNOWN.rows(targets=4, removals=3, game=7, speed=2, ranks=5)
     for a, b in zip(fast, rows.values(), strict=True):
         assert a["seconds"] == pytest.approx(b["seconds"] / 10)
+
+
+def test_more_ranks_than_tasks_of_a_step_have_nothing_to_do():
+    """Guards a run that a thousand processes make a thousand times as fast, five tasks a step."""
+    rows = KNOWN.rows(targets=4, removals=3, game=70, ranks=100)
+    alone = KNOWN.rows(targets=4, removals=3, game=70)
+    assert [a["seconds"] / b["seconds"] for a, b in zip(alone, rows, strict=True)] == pytest.approx(
+        [5, 5, 15, 100]
+    )
 
 
 def test_states_that_do_not_fit_are_computed_again():
