@@ -54,7 +54,7 @@ class Proximal(Adaptation):
         """L_I, a scalar."""
         outputs = s.model(theta, task.support_x)
         fit = weighted(s.inner_loss, outputs, task.support_y, task.support_weight, "inner")
-        return fit + 0.5 * self.inner_reg * (theta - lam).square().sum()
+        return fit + (0.5 * self.inner_reg * (theta - lam).square()).sum()
 
     def dense(self, s: Setting) -> bool:
         """Whether B is a matrix."""

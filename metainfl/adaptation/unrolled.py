@@ -46,7 +46,9 @@ class Unrolled(Adaptation):
         def inner(theta: Tensor, lam: Tensor) -> Tensor:
             outputs = s.model(theta, task.support_x)
             fit = weighted(s.inner_loss, outputs, task.support_y, task.support_weight, "inner")
-            return fit + 0.5 * self.inner_reg * (theta - lam).square().sum()
+            # scaled before it is summed: a scalar times one number of float32 has, forwards, a derivative in
+            # float64 (torch 2.14)
+            return fit + (0.5 * self.inner_reg * (theta - lam).square()).sum()
 
         rate = flat(self.rate, s.model, lam)
         theta = lam

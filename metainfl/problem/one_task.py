@@ -51,7 +51,9 @@ class OneTask:
         with self.exactly():
             value = weighted(self.outer_loss, outputs, task.query_y, task.query_weight, "outer")
         if self.direct:
-            value = value + 0.5 * self.direct * (theta - direct).square().sum()
+            value = (
+                value + (0.5 * self.direct * (theta - direct).square()).sum()
+            )  # summed last: see `Unrolled`
         return value
 
     def split_loss(self, direct: Tensor, adapted: Tensor, task: TaskView, state: Any) -> Tensor:
