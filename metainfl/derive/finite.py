@@ -18,6 +18,7 @@ def finite_rows(
     problem: Definition, lam: Tensor, rows: Tensor, what: str, tasks: Tasks | None = None
 ) -> Tensor:
     """The rows (T, ...), one a task; `NotFinite` names the first task that has none."""
+    _finite_lam(lam)
     good = torch.isfinite(rows).reshape(len(rows), -1).all(1)
     if not good.all():
         _blame(
@@ -28,9 +29,9 @@ def finite_rows(
 
 def finite_vector(problem: Definition, lam: Tensor, value: Tensor, what: str) -> Tensor:
     """A sum over tasks; where it is not finite, the task that made it so is looked for."""
+    _finite_lam(lam)  # a Hessian that is constant would not show it
     if torch.isfinite(value).all():
         return value
-    _finite_lam(lam)
     for k in range(problem.tasks.n_tasks):
         loss, slope = _single(problem, lam, problem.tasks, k)
         if not (torch.isfinite(loss) and torch.isfinite(slope).all()):

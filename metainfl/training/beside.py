@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
 from metainfl.derive.problem import Problem
+from metainfl.errors import InvalidRecipe
 from metainfl.numbers import seed as checked_seed
+from metainfl.numbers import whole
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import removable, weight
@@ -26,10 +29,11 @@ def removed(
 
     None where none are asked for; what cannot be removed is refused, drawn or not.
     """
-    if not isinstance(reruns, int):
+    if not isinstance(reruns, Integral):
         removable(tasks, reruns)
         return reruns
-    if reruns <= 0:
+    reruns = whole(reruns, "reruns", 0, error=InvalidRecipe)
+    if not reruns:
         return None
     removable(tasks, perturbations)
     draw = torch.Generator().manual_seed(checked_seed(seed))

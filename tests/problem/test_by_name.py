@@ -95,6 +95,14 @@ def test_what_is_no_module(value):
         mi.FromModule(value)
 
 
+def test_reruns_are_a_number_of_any_library_and_not_below_none():
+    """Guards -1 reruns, which were none without a word."""
+    done, tasks = run(), network().tasks
+    assert done.scores(tasks, TASK, reruns=np.int64(1)).reruns is not None
+    with pytest.raises(InvalidRecipe, match="reruns must be a whole number of at least 0, got -1"):
+        done.scores(tasks, TASK, reruns=-1)
+
+
 def test_numbers_beyond_what_there_is(problem):
     with pytest.raises(InvalidRecipe, match="a rate is kept of each"):
         Recipe(rate=0.1, steps=10**30)

@@ -87,3 +87,24 @@ def test_outputs_that_are_not_finite_are_not_called_random():
     problem = mi.Problem(net, tasks_of(), mi.NoAdaptation(), outer_reg=1.0, lam=torch.ones(4))
     with pytest.raises(NotFinite, match="outputs on query instance 0"):
         mi.influence(problem, [mi.task(0)], allow_nonstationary=True)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda p, lam: p.objective(lam),
+        lambda p, lam: p.losses(lam),
+        lambda p, lam: p.gradient(lam),
+        lambda p, lam: p.task_gradients(lam),
+        lambda p, lam: p.hessian(lam),
+        lambda p, lam: p.hessian_product(lam, torch.ones_like(lam)),
+    ],
+)
+def test_nothing_is_said_at_a_lam_that_is_no_point(ask):
+    """Guards a Hessian that does not depend on lam, and was returned at NaN."""
+    tasks = tasks_of()
+    problem = mi.Problem(mi.Linear(3, 1), tasks, mi.Unrolled(1, 0.01), outer_reg=1.0)
+    lam = torch.zeros(3, dtype=torch.float64)
+    lam[1] = float("nan")
+    with pytest.raises(NotFinite, match="lam is not finite at index 1"):
+        ask(problem, lam)
