@@ -29,7 +29,7 @@ def removed(
 
     None where none are asked for; what cannot be removed is refused, drawn or not.
     """
-    if not isinstance(reruns, Integral):
+    if not isinstance(reruns, int | Integral):
         removable(tasks, reruns)
         return reruns
     reruns = whole(reruns, "reruns", 0, error=InvalidRecipe)
