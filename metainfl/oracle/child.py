@@ -24,6 +24,7 @@ import torch
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidMethod
 from metainfl.oracle.outcome import Failed
+from metainfl.oracle.processes_left import descendants, end
 from metainfl.oracle.returned import Raised, Returned
 from metainfl.oracle.runner import result
 from metainfl.oracle.shipping import by_file, dumped, packed, title, unshippable
@@ -93,11 +94,13 @@ class Child:
         """End the process and all that it started."""
         if self.process is None:
             return
+        started = descendants(self.process.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        for end in (self._calls, self._answers, self._errors, self._printed):
-            end.close()
+        end(started)
+        for file in (self._calls, self._answers, self._errors, self._printed):
+            file.close()
         self.process = None
 
     def __enter__(self) -> Child:

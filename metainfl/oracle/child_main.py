@@ -20,6 +20,7 @@ import cloudpickle
 import numpy as np
 import torch
 
+from metainfl.oracle.processes_left import adopt
 from metainfl.oracle.random_state import seeded
 from metainfl.oracle.returned import Raised, Returned, explained
 from metainfl.oracle.shipping import Files, dumped
@@ -40,6 +41,7 @@ def main() -> None:
     errors = os.dup(2)
     with contextlib.suppress(Exception):  # Linux: end with the parent, however it ends
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    adopt()
     method: Any = None
     _warmed()
     while True:

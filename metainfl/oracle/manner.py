@@ -20,13 +20,14 @@ import torch
 from torch import Tensor, nn
 
 from metainfl.oracle.left_over import (
-    Functions,
     Threads,
     handle,
     handlers,
     stop_ticking,
     ticking,
 )
+from metainfl.oracle.replaced_functions import Functions
+from metainfl.oracle.settings_of_numpy import NUMPY
 from metainfl.oracle.settings_of_process import SETTINGS
 
 CACHES = (
@@ -42,7 +43,7 @@ CACHES = (
     "slopes_hold",
     "start_looked_at",
 )  # the own memory of a problem or a run, which every use of it fills
-#: names that an import inside the call may change once: judged on a second call
+#: names that an import inside the call, or a pool that is kept, may change once: judged on a second call
 BY_IMPORTS = (
     "environment variables",
     "warning filters",
@@ -53,6 +54,13 @@ BY_IMPORTS = (
     "logging",
     "open file descriptors",
     "modules that were imported",
+    "how modules are imported",
+    "how processes are started",
+    "folder of temporary files",
+    "processes left at work",
+    "hooks of all modules and optimisers",
+    "what garbage collection calls",
+    "what logging does of its own",
 )
 
 
@@ -88,24 +96,26 @@ PROCESS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         torch.set_float32_matmul_precision,
     ),
     "anomaly detection": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
-    "numpy's error handling": (np.geterr, lambda value: np.seterr(**value)),
     "recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
     "garbage collection": (gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
     "numbers too small to be normal": (
         lambda: bool(torch.tensor(1e-310, dtype=torch.float64) * 0.5 == 0),
         torch.set_flush_denormal,
     ),
-    "numpy's print options": (np.get_printoptions, lambda value: np.set_printoptions(**value)),
     "trace function": (sys.gettrace, sys.settrace),
     "profile function": (sys.getprofile, sys.setprofile),
     "a timer left running": (ticking, stop_ticking),
     "signal handlers": (handlers, handle),
     "threads left at work": (Threads, lambda value: None),
-    "functions of torch, numpy, Python or metainfl": (Functions, lambda value: value.put()),
+    "functions of torch, numpy, Python or metainfl": (
+        Functions.now,
+        lambda value: value.put(),
+    ),
     "sys.stdout": (lambda: sys.stdout, _stdout),
     "working directory": (os.getcwd, os.chdir),
     "environment variables": (lambda: dict(os.environ), _environment),
     "warning filters": (lambda: list(warnings.filters), _filters),
+    **NUMPY,
     **SETTINGS,
 }
 

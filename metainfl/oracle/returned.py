@@ -11,6 +11,8 @@ import numpy as np
 import torch
 
 Array = np.ndarray
+CONTAINERS = (torch.Tensor, np.ndarray)
+PLAIN = (*CONTAINERS, torch.nn.Parameter)
 LIBRARIES = ("site-packages", "dist-packages", "/torch/", "/numpy/", "/scipy/", "<frozen")
 
 
@@ -41,32 +43,61 @@ class Raised:
 
 
 def described(value: Any) -> tuple[Array | None, str, str]:
-    """Array, dtype and complaint for whatever a method returns; never raises."""
+    """Array, dtype and complaint for whatever a method returns; never raises.
+
+    What is not a plain tensor or array may say one thing and hold another, or something else each time: it
+    is read as plain data, then as anybody reads it, and what it says of itself is compared with that.
+    """
     name = type(value).__name__
     try:
-        if isinstance(value, torch.Tensor):
-            dtype = str(value.dtype).removeprefix("torch.")
-            if value.layout is not torch.strided:
-                return None, dtype, f"returned a sparse tensor ({value.layout}); call .to_dense()"
-            if value.is_meta:
-                return None, dtype, "returned a meta tensor, which has a shape and no numbers"
-            if value.dtype not in (torch.float16, torch.float32, torch.float64):
-                return None, dtype, f"returned dtype {dtype}; float64 or float32 is needed"
-            return value.detach().resolve_neg().cpu().numpy(), dtype, ""
-        if not hasattr(value, "__array__"):
-            return None, name, f"returned {name}; a tensor or array is needed"
-        if isinstance(value, np.ma.MaskedArray):
-            return None, name, "returned a masked array; every entry is needed"
-        array = np.asarray(value)
-        if array.dtype.kind != "f":
+        array, dtype, complaint = _read(value, name)
+        if array is None or type(value) in PLAIN:
+            return array, dtype, complaint
+        array = np.array(array, subok=False)
+        shape, own = tuple(getattr(value, "shape", array.shape)), isinstance(value, CONTAINERS)
+        if shape != array.shape:
             return (
                 None,
-                str(array.dtype),
-                f"returned dtype {array.dtype}; a floating-point array is needed",
+                dtype,
+                f"returned {name} that says its shape is {shape} and holds {array.shape}",
             )
-        return array, str(array.dtype), ""
+        if own and dtype != str(value.dtype).removeprefix("torch."):
+            return (
+                None,
+                dtype,
+                f"returned {name} that says its dtype is {value.dtype} and holds {dtype}",
+            )
+        usual = value.detach().cpu() if isinstance(value, torch.Tensor) else value
+        if not np.array_equal(array, np.asarray(usual), equal_nan=True):
+            return None, dtype, f"returned {name} whose values are others each time that it is read"
+        return array, dtype, ""
     except BaseException as error:
         return None, name, f"returned {name} that cannot be read as an array ({_says(error)})"
+
+
+def _read(value: Any, name: str) -> tuple[Array | None, str, str]:
+    """The same for one reading, which may raise; what torch holds, not what a subclass makes of it."""
+    if isinstance(value, torch.Tensor):
+        with torch._C.DisableTorchFunctionSubclass():
+            plain = torch.Tensor.detach(value)
+            plain = plain if type(plain) is torch.Tensor else plain.as_subclass(torch.Tensor)
+        dtype = str(plain.dtype).removeprefix("torch.")
+        if plain.layout is not torch.strided:
+            return None, dtype, f"returned a sparse tensor ({plain.layout}); call .to_dense()"
+        if plain.is_meta:
+            return None, dtype, "returned a meta tensor, which has a shape and no numbers"
+        if plain.dtype not in (torch.float16, torch.float32, torch.float64):
+            return None, dtype, f"returned dtype {dtype}; float64 or float32 is needed"
+        return plain.resolve_neg().cpu().numpy(), dtype, ""
+    if not hasattr(value, "__array__"):
+        return None, name, f"returned {name}; a tensor or array is needed"
+    if isinstance(value, np.ma.MaskedArray):
+        return None, name, "returned a masked array; every entry is needed"
+    array = value.view(np.ndarray) if isinstance(value, np.ndarray) else np.asarray(value)
+    if array.dtype.kind != "f":
+        dtype = str(array.dtype)
+        return None, dtype, f"returned dtype {dtype}; a floating-point array is needed"
+    return array, str(array.dtype.newbyteorder("=")), ""
 
 
 def explained(error: BaseException) -> Raised:

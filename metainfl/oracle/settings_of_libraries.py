@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import decimal
 import gc
 import logging
 import os
@@ -60,10 +59,6 @@ LIBRARIES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "cores it may run on": (
         lambda: os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(),
         _cores,
-    ),
-    "precision of decimal numbers": (
-        lambda: decimal.getcontext().prec,
-        lambda digits: setattr(decimal.getcontext(), "prec", digits),
     ),
     "thresholds of garbage collection": (gc.get_threshold, lambda value: gc.set_threshold(*value)),
     "how long a thread may run": (sys.getswitchinterval, sys.setswitchinterval),

@@ -13,8 +13,11 @@ from typing import Any
 
 import torch
 
+from metainfl.oracle.processes_left import Processes
 from metainfl.oracle.settings_of_libraries import LIBRARIES
+from metainfl.oracle.settings_of_python import PYTHON
 from metainfl.oracle.settings_of_signals import SIGNALS
+from metainfl.oracle.settings_of_torch import TORCH
 
 try:
     import resource
@@ -117,6 +120,9 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     ),
     "standard streams, which it closed": (closed, lambda value: None),
     "open file descriptors": (Descriptors, lambda value: None),
+    "processes left at work": (Processes, lambda value: None),
     **LIBRARIES,
+    **PYTHON,
     **SIGNALS,
+    **TORCH,
 }  # fmt: skip

@@ -1,5 +1,5 @@
 """Settings of a process that later programs feel as silence: blocked signals, timers of its own time, and
-modules that were taken out of `sys.modules`.
+modules that were taken out of `sys.modules`, or replaced there.
 """
 
 from __future__ import annotations
@@ -50,21 +50,20 @@ class Timers:
 
 
 class Modules:
-    """What is imported; equal where nothing of it is gone."""
+    """What is imported; equal where nothing of it is gone or is another module."""
 
     def __init__(self) -> None:
         self.known: dict[str, ModuleType] = dict(sys.modules)
 
     def __eq__(self, other: object) -> bool:
-        """Nothing gone; `other` came first."""
-        return isinstance(other, Modules) and other.known.keys() <= self.known.keys()
+        """Nothing gone or replaced; `other` came first."""
+        return isinstance(other, Modules) and other.known.items() <= self.known.items()
 
     __hash__ = None  # type: ignore[assignment]
 
     def put(self) -> None:
-        """What is gone again."""
-        for name, module in self.known.items():
-            sys.modules.setdefault(name, module)
+        """What is gone, or was replaced, again."""
+        sys.modules.update(self.known)
 
 
 #: name -> how to read it, how to put it back

@@ -14,13 +14,14 @@ from metainfl.derive.problem import Problem
 from metainfl.oracle import manner
 from metainfl.oracle.left_over import another_method
 from metainfl.oracle.returned import Raised, Returned, described, explained
+from metainfl.oracle.settings_of_numpy import ERRORS, errors
 from metainfl.oracle.time_limit import TimedOut
 from metainfl.problem.perturbation import Perturbation
 
 Method = Callable[..., Any]
 
 #: as they were when this was imported: not what a method puts there, in an earlier call either
-KEPT = manner.put_back, manner.moved, manner.changed
+KEPT = manner.put_back, manner.moved, manner.changed, errors
 OVERWRITTEN = "the answer of the call before"
 #: the method called last, its answer as it was returned, and a copy
 _LAST: list[tuple[Method, np.ndarray, np.ndarray]] = []
@@ -45,13 +46,19 @@ def watched(
     parts, states = manner.contents(problem), manner.random_states()
     seen = [manner.contents(t) for t in targets]
     settings = manner.process()
-    put_back, moved, changed = KEPT
+    put_back, moved, changed, lost = KEPT
+    set_anew: list[str] = []
     started = time.perf_counter()
     found: Returned | Raised
     try:
         try:
+            # ended with the call, whatever the method sets: looked at before
             with np.errstate(all="ignore"):
-                value = method(problem, perturbations, *targets, **options)
+                lent = lost()
+                try:
+                    value = method(problem, perturbations, *targets, **options)
+                finally:
+                    set_anew = [ERRORS] if lost() != lent else []
             seconds = time.perf_counter() - started
         finally:
             if os.getpid() != owner:
@@ -64,7 +71,7 @@ def watched(
         raise
     except BaseException as error:
         found = explained(error)
-    found.process = put_back(settings)
+    found.process = put_back(settings) + set_anew
     found.moved = moved(states)
     found.changed += changed(parts, problem)
     for before, t in zip(seen, targets, strict=True):

@@ -52,7 +52,8 @@ def scaling_what_is_outside(ctx: Context) -> None:
 def _scales(ctx: Context, case: Case, pis: list[Perturbation], power: int) -> None:
     """Influences go as c^-power where F is c times as large."""
     before, (tolerance, source) = ctx.ask(case, pis), ctx.tolerance(case)
-    for c in FACTORS:
+    # a claimed tolerance, of a damping or a step that is a number, is about problems of usual size
+    for c in FACTORS[:1] if isinstance(ctx.claim.accuracy, float) else FACTORS:
         words = "answers for another problem with the same lam"
         if c != FACTORS[0]:
             words = (
