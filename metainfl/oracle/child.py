@@ -27,6 +27,7 @@ from metainfl.oracle.outcome import Failed
 from metainfl.oracle.processes_left import descendants, end
 from metainfl.oracle.returned import Raised, Returned
 from metainfl.oracle.runner import result
+from metainfl.oracle.same_problem import Sent
 from metainfl.oracle.shipping import by_file, dumped, packed, title, unshippable
 from metainfl.oracle.time_limit import overdue
 from metainfl.oracle.watched import Method
@@ -50,7 +51,7 @@ class Child:
         """
         self.method, self.seed, self.memory = method, seed, memory
         self.blob = packed(method)
-        self.ends = 0
+        self.ends, self.sent = 0, Sent()
         self.process: subprocess.Popen[bytes] | None = None
         self.ready = False
         self._start()
@@ -58,6 +59,7 @@ class Child:
     def load(self, method: Method) -> None:
         """Another method in the same process, if that is still there."""
         self.method, self.blob, self.ready, self.ends = method, packed(method), False, 0
+        self.sent.forget()
 
     def prepare(self) -> None:
         """Wait until the method can be called."""
@@ -102,6 +104,7 @@ class Child:
         for file in (self._calls, self._answers, self._errors, self._printed):
             file.close()
         self.process = None
+        self.sent.forget()
 
     def __enter__(self) -> Child:
         """Itself."""
@@ -144,8 +147,11 @@ class Child:
         if self.given_up:
             raise _not_again()
         self.prepare()
-        message = ("call", problem, list(perturbations), targets, options)
+        same = self.sent.same(problem)
+        message = ("call", problem, same, list(perturbations), targets, options)
         found: Returned | Raised = self._exchange(message, seconds)
+        if found.changed:
+            self.sent.forget()
         return result(found)
 
     def _exchange(self, message: Any, seconds: float) -> Any:

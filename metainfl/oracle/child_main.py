@@ -23,6 +23,7 @@ import torch
 from metainfl.oracle.processes_left import adopt
 from metainfl.oracle.random_state import seeded
 from metainfl.oracle.returned import Raised, Returned, explained
+from metainfl.oracle.same_problem import taken
 from metainfl.oracle.shipping import Files, dumped
 from metainfl.oracle.watched import watched
 
@@ -43,6 +44,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     adopt()
     method: Any = None
+    given: Any = None
     _warmed()
     while True:
         try:
@@ -57,14 +59,15 @@ def main() -> None:
             except BaseException as error:
                 answers.send_bytes(dumped(explained(error).words))
             continue
-        _, problem, pis, targets, options = message
+        _, problem, same, pis, targets, options = message
+        given = taken(problem, same, given)
         # a method that seeds with the same number each time must not find its own state here
         torch.rand(1), np.random.rand(), random.random()
         for number, kept in ((1, printed), (2, errors)):
             _opened(number, kept)
             _emptied(kept)
         start = os.fstat(printed).st_size
-        found = watched(method, problem, pis, *targets, **options)
+        found = watched(method, given, pis, *targets, **options)
         found.printed = _printed(printed, start)
         answers.send_bytes(dumped(_small(found)))
 

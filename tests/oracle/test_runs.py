@@ -131,18 +131,19 @@ def test_no_slip_is_the_adjoint_itself():
 
 def test_drawn_runs_cover_what_they_say():
     """Guards designs that lose a part: clipping that never acts, equal batches, a task everywhere."""
-    acts = 0
+    acts = clipped = 0
     for name in FAMILIES:
         case = drawn_run(name, "Adam")
         run, clip = case.problem(), case.recipe.clip
         norms = [run.program.gradient(t, run.state_at(t).lam)[1].norm() for t in range(run.done)]
-        acts += any(n > clip for n in norms)
+        clipped += clip is not None
+        acts += clip is not None and any(n > clip for n in norms)
         used = {k for b in case.recipe.batches for k in b}
         assert len({len(b) for b in case.recipe.batches}) > 1
         assert len(used) < case.family.episodes.n_tasks
         assert_close(run.lam, case.truth_run.lam[-1], case.tolerance(), name)
-    assert acts > len(FAMILIES) / 2
-    nesterov = drawn_run("maml_softmax", "Nesterov").problem()
+    assert clipped == len(FAMILIES) / 2 and acts > clipped / 2
+    nesterov = drawn_run("proximal_softmax", "Nesterov").problem()
     norms = [
         nesterov.program.gradient(t, nesterov.state_at(t).lam)[1].norm()
         for t in range(nesterov.done)
@@ -156,9 +157,36 @@ def test_drawn_runs_cover_what_they_say():
     assert torch.isfinite(run.lam).all()
 
 
+def test_what_goes_together_in_one_recipe_is_apart_in_another():
+    """Guards slips that show under one optimiser alone: each was met with one clip, decay and reduction."""
+    seen = {}
+    for seed in (0, 1):
+        for name in FAMILIES:
+            for design in DESIGNS[:5]:
+                case = drawn_run(name, design, seed)
+                r, sizes = case.recipe, case.family.episodes.n_tasks
+                own = seen.setdefault((r.optimiser, r.momentum > 0, r.nesterov), set())
+                own.add(("clip", r.clip is None))
+                own.add(("reduction", r.reduction))
+                own.add(("decoupled", r.decoupled))
+                own.add(("carried", case.carried is None))
+                own.add(("root", r.eps_inside_root))
+                own.add(("tasks", min(sizes, 3)))
+                own.add(("one rate", len(set(r.rates)) == 1))
+    for optimiser, fields in seen.items():
+        for name, values in (("clip", 2), ("reduction", 2), ("decoupled", 2)):
+            assert len({v for n, v in fields if n == name}) == values, (optimiser, name)
+    every = set.union(*seen.values())
+    assert {v for n, v in every if n == "tasks"} == {1, 2, 3} and ("one rate", True) in every
+    assert {v for n, v in seen["adam", False, False] if n == "root"} == {False, True}
+    assert ("carried", False) in seen["sgd", True, True] and ("carried", True) in seen[
+        "adam", False, False
+    ]
+
+
 def test_some_runs_stopped_before_their_recipe_ended():
     """Guards a method that takes the steps of the recipe for those of the run."""
-    case = drawn_run("proximal_ridge", "momentum")
+    case = drawn_run("linear_representation", "momentum")
     run = case.problem()
     assert not run.finished and run.program.steps == run.done + 2 == case.recipe.steps + 2
     assert_close(run.lam, case.truth_run.lam[-1], case.tolerance(), "stopped")

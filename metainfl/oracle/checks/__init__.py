@@ -1,6 +1,6 @@
 """All checks, in the order in which they run."""
 
-from metainfl.oracle.checks import contract, untouched, rows  # isort: skip
+from metainfl.oracle.checks import contract, untouched, rows, columns  # isort: skip
 from metainfl.oracle.checks import truth, ranking, run_truth, run_laws, run_precision  # isort: skip
 from metainfl.oracle.checks import sums, resolving, tasks, zeros, symmetries, units, written  # isort: skip
 from metainfl.oracle.checks import outside, inside, options, values  # isort: skip
@@ -10,6 +10,7 @@ __all__ = [
     "CHECKS",
     "Check",
     "checks_for",
+    "columns",
     "contract",
     "inside",
     "options",

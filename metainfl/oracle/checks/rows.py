@@ -22,7 +22,7 @@ def rows_follow_the_order_asked(ctx: Context) -> None:
         raise Skipped("one perturbation has no order")
     turned = list(reversed(pis))
     here, there = ctx.ask(case, pis), ctx.ask(case, turned)[::-1]
-    _same(ctx, case, here, there, "reversing the perturbations did not reverse the rows")
+    same_rows(ctx, case, here, there, "reversing the perturbations did not reverse the rows")
 
 
 @check("contract", "an answer does not depend on what else is asked with it", EVERY)
@@ -30,10 +30,10 @@ def rows_do_not_mix(ctx: Context) -> None:
     case, pis = ctx.usable(limit=3)[0]
     whole = ctx.ask(case, pis)
     for i in {0, len(pis) - 1}:
-        _same(ctx, case, ctx.ask(case, [pis[i]]), whole[i : i + 1], f"{pis[i]} alone differs")
+        same_rows(ctx, case, ctx.ask(case, [pis[i]]), whole[i : i + 1], f"{pis[i]} alone differs")
     order = [0, len(pis) - 1, 0, 0]
     again = ctx.ask(case, [pis[i] for i in order])
-    _same(
+    same_rows(
         ctx,
         case,
         again,
@@ -71,7 +71,7 @@ def _a_long_list(ctx: Context, case: Case, pis: list[Perturbation]) -> None:
                 allowed=either(ctx, case, pis))  # fmt: skip
 
 
-def _same(ctx: Context, case: Case, got: np.ndarray, want: np.ndarray, words: str) -> None:
+def same_rows(ctx: Context, case: Case, got: np.ndarray, want: np.ndarray, words: str) -> None:
     """Both are the method's own answers: they agree to the claim's tolerance; ranks, in their order."""
     if ctx.claim.accuracy == "rank":
         _same_order(ctx, case, got, want, words)

@@ -1,4 +1,4 @@
-"""Specimens: some 300 wrong methods, each with its defect, and right ones that look different."""
+"""Specimens: some 370 wrong methods, each with its defect, and right ones that look different."""
 
 from metainfl.oracle.mutants import (
     adaptation_slips,
@@ -12,6 +12,7 @@ from metainfl.oracle.mutants import (
     escapes_in_levels,
     escapes_in_lists,
     escapes_in_notation,
+    escapes_in_recipes,
     escapes_in_shapes,
     escapes_in_sizes,
     escapes_in_weights,
@@ -54,6 +55,7 @@ __all__ = [
     "escapes_in_levels",
     "escapes_in_lists",
     "escapes_in_notation",
+    "escapes_in_recipes",
     "escapes_in_shapes",
     "escapes_in_sizes",
     "escapes_in_weights",

@@ -6,8 +6,9 @@ import torch
 from scipy.stats import rankdata
 
 from metainfl.influence import scores
-from metainfl.oracle.mutants.parts import truth
+from metainfl.oracle.mutants.parts import columns, truth
 from metainfl.oracle.mutants.registry import right
+from metainfl.oracle.mutants.right_ones import CONVEX
 from metainfl.oracle.mutants.values import QUADRATIC, games, semivalue
 
 DATA = ("task", "query")
@@ -37,6 +38,25 @@ def shapley_ranked_on_another_scale(problem, pis, targets):
 @right(accuracy=1e-3)
 def within_a_thousandth(problem, pis):
     return 1.0005 * truth(problem, pis)
+
+
+@right(accuracy=0.02, families=CONVEX)
+def damped_a_little(problem, pis):
+    """A damping that is a number: little where H is of usual size, and all there is of a tiny one."""
+    h = problem.hessian(problem.lam)
+    h = h + 1e-4 * torch.eye(len(h)).to(h)
+    return -torch.linalg.solve(h, columns(problem, pis).T).T
+
+
+@right(accuracy=0.05, families=CONVEX)
+def four_thousand_terms(problem, pis):
+    """A scaled series, cut: what it lacks grows with the condition number, as a claimed tolerance may."""
+    h, b = problem.hessian(problem.lam), columns(problem, pis).T
+    eye, c = torch.eye(len(h)).to(h), 1 / float(torch.linalg.matrix_norm(h, 2))
+    power, total = eye - c * h, eye
+    for _ in range(12):
+        total, power = total + power @ total, power @ power
+    return -c * (total @ b).T
 
 
 @right(accuracy=1e-3, estimand="run_derivative")

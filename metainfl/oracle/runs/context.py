@@ -21,7 +21,9 @@ from metainfl.oracle.watched import Method
 from metainfl.problem.perturbation import Perturbation, parts
 
 #: drawn runs of a quick check
-QUICK = 7
+QUICK = 10
+#: of these a quick check asks under the other recipes too
+TWICE = ("gradient descent", "momentum", "AdamW")
 
 
 class RunContext(Context):
@@ -48,7 +50,8 @@ class RunContext(Context):
         if self.quick:
             turns = drawn * 2 if singles else drawn[:-1]
             few = [(self.families[i % len(self.families)], d) for i, d in enumerate(turns)]
-            few += [] if singles else [(long[0], "long")]
+            after = [(self.families[(turns.index(d) + 1) % len(self.families)], d) for d in TWICE]
+            few += [] if singles else [(long[0], "long"), *after]
             rest = [] if singles else [p for p in pairs if p not in few]
             pairs = [*dict.fromkeys(few), *rest][:QUICK]
         out: list[tuple[Case, list[Perturbation]]] = []

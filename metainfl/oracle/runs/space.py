@@ -10,6 +10,13 @@
     alone              the same of other sizes, with decay: for what is defined of such batches only
     long               110 steps; a last phase too
 Tasks, support and query instances have weights other than 1 in the wide designs; one task is in no batch.
+
+Families take turns, by seed: every other one is run by `OTHERS` instead, where what goes together above does
+not. Plain descent is clipped, of sums, with decoupled decay, one rate and all tasks in each batch; momentum
+has no dampening and goes on from earlier steps, of two tasks; Adam begins afresh, without decay or clipping,
+of sums of many tasks, epsilon inside the root, and is stopped early; Nesterov's decay is coupled, nothing is
+clipped, of a single task, and it goes on too; AdamW is clipped, takes means, carries moments on, and few of
+its states are kept.
 """
 
 from __future__ import annotations
@@ -21,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from metainfl.oracle.cases import small_case
+from metainfl.oracle.drawing import ORDER
 from metainfl.oracle.runs.case import RunCase
 from metainfl.oracle.space import drawn_case
 from metainfl_reference.episodes import Weights
@@ -51,11 +59,34 @@ RECIPES: dict[str, dict[str, Any]] = {
     "long": {"momentum": 0.4, "dampening": 0.2},
     "alone": {"optimiser": "adam", "betas": (0.6, 0.9), "eps": 1e-2, "weight_decay": 0.2},
 }  # fmt: skip
+OTHERS: dict[str, dict[str, Any]] = {
+    "gradient descent": {"weight_decay": 0.15, "decoupled": True, "clip": 0.8, "reduction": "sum"},
+    "momentum": {"momentum": 0.8, "weight_decay": 0.1, "decoupled": True, "clip": 0.9},
+    "Adam": {
+        "optimiser": "adam",
+        "betas": (0.8, 0.95),
+        "eps": 1e-2,
+        "eps_inside_root": True,
+        "reduction": "sum",
+    },
+    "Nesterov": {"momentum": 0.7, "nesterov": True, "weight_decay": 0.2, "reduction": "sum"},
+    "AdamW": {
+        "optimiser": "adam",
+        "betas": (0.7, 0.9),
+        "weight_decay": 0.3,
+        "decoupled": True,
+        "eps": 1e-2,
+        "clip": 0.6,
+    },
+}
 DESIGNS = tuple(RECIPES)
 #: designs that go on from a state with moments; how many states may be kept
 CARRIED = ("Adam", "long")
 KEPT = {"Nesterov": 3}
 AHEAD = {"momentum": 2}
+#: the same where `OTHERS` is taken
+OTHERS_CARRIED, OTHERS_KEPT = ("momentum", "Nesterov", "AdamW"), {"AdamW": 3}
+OTHERS_AHEAD, OTHER_SIZES = {"Adam": 1}, {"momentum": "pair", "Nesterov": "least", "Adam": "many"}
 SINGLE = ("singles", "alone")
 LONG = 110
 FAR = 6.0  # times the start's size: further out, outputs saturate and what is left of slopes is rounding
@@ -67,14 +98,16 @@ HALVINGS = 8
 def drawn_run(name: str, optimiser: str, seed: int = 0, *, plain: bool = False) -> RunCase:
     """The named family under one of `RECIPES`; `plain`: of one size for every seed, nothing padded."""
     rng = np.random.default_rng([seed, DESIGNS.index(optimiser), len(name)])
+    turn, family = seed + DESIGNS.index(optimiser), ORDER.index(name)
+    other = not plain and optimiser in OTHERS and (turn + family) % 2 == 1
     if plain:
         base = small_case(name, seed)
         ones = Weights.ones(base.family.episodes)
         own = (rng.uniform(0.5, 1.5, a.shape) for a in (ones.task, ones.support, ones.query))
         base = replace(base, weights=Weights(*own))
     else:
-        turn = seed + DESIGNS.index(optimiser) + (optimiser == "alone")
-        base = drawn_case(name, ("wide", "narrow")[turn % 2], seed)
+        design = ("wide", "narrow")[(turn + (optimiser == "alone") + family // 2) % 2]
+        base = drawn_case(name, OTHER_SIZES.get(optimiser, design) if other else design, seed)
     n = base.family.episodes.n_tasks
     used = [int(k) for k in rng.permutation(n)[: max(2, n - 1)]]
     sizes: tuple[int, ...] = (1,) * 7 if optimiser in SINGLE else (2, 1, 3, 2, 1, 2, 3)
@@ -86,16 +119,18 @@ def drawn_run(name: str, optimiser: str, seed: int = 0, *, plain: bool = False) 
     rates = np.linspace(0.07, 0.03, len(whole)) * rng.uniform(0.8, 1.2, len(whole))
     if optimiser == "long":
         rates = rates / 4
+    if other and optimiser == "gradient descent":
+        whole, rates = (tuple(range(n)),) * len(whole), np.full(len(whole), 0.4 * rates[0])
     start = rng.standard_normal(base.family.n_meta)
     carried = None
-    if optimiser in CARRIED:
+    if optimiser in (OTHERS_CARRIED if other else CARRIED):
         first, second = 0.3 * rng.standard_normal(len(start)), rng.uniform(0.1, 0.4, len(start))
         carried = State(start, first, second, 3)
     more = ", plain=True" if plain else ""
     code = f"metainfl.oracle.runs.space.drawn_run({name!r}, {optimiser!r}, {seed}{more})"
     title = f"{name}[{seed}], {optimiser}" + (", plain" if plain else "")
     for _ in range(HALVINGS):
-        recipe = Recipe(whole, tuple(rates), **RECIPES[optimiser])
+        recipe = Recipe(whole, tuple(rates), **(OTHERS if other else RECIPES)[optimiser])
         case = RunCase(
             title,
             base.family,
@@ -106,8 +141,8 @@ def drawn_run(name: str, optimiser: str, seed: int = 0, *, plain: bool = False) 
             base.target_weights,
             recipe,
             carried,
-            KEPT.get(optimiser),
-            AHEAD.get(optimiser, 0),
+            (OTHERS_KEPT if other else KEPT).get(optimiser),
+            (OTHERS_AHEAD if other else AHEAD).get(optimiser, 0),
         )
         if _tame(case):
             break
