@@ -36,4 +36,4 @@ def _of(case: Case, order: Sequence[int]) -> Case:
     for name in ("known", "_truths", "_known_already"):
         other.__dict__.pop(name, None)
     other.__dict__["targets"] = [case.targets[i] for i in order]
-    return other  # type: ignore[no-any-return]
+    return other

@@ -6,6 +6,8 @@ start alone, and one problem with one set of targets.
 
 from dataclasses import replace
 
+from torch import Tensor
+
 from metainfl.oracle.mutants.parts import truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.oracle.mutants.short_runs import WEIGHTS, otherwise
@@ -67,7 +69,7 @@ def root_of_adamw(run, pis):
     return _slipped(run, pis, lambda _: of, optimiser=replace(o, eps_inside_root=True) if of else o)
 
 
-_OF_RUNS: dict[bytes, object] = {}
+_OF_RUNS: dict[bytes, Tensor] = {}
 
 
 @mutant("a cache of targets' slopes by the end of a run", estimand="run_score", kinds=WEIGHTS)
@@ -76,7 +78,7 @@ def slopes_kept_by_run(run, pis, targets):
     return run.influence(pis).value @ slopes.T
 
 
-_OF_PROBLEMS: dict[object, object] = {}
+_OF_PROBLEMS: dict[object, Tensor] = {}
 
 
 @mutant("a cache of targets' slopes by problem", estimand="score")
