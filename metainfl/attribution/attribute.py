@@ -174,12 +174,16 @@ def _attributed(
     started = time.perf_counter()
     own = None if answer.own is None else placed(answer.own)
     kept = None if store is None else store / "reruns"
-    done = confirmed(
+    done, undone = confirmed(
         by, found, targets, chosen, together, own=own, jobs=jobs, store=kept, progress=progress
     )
+    facts = dict(facts)
+    for what, words_of_it in undone.items():
+        facts[f"{what} was not removed for real"] = words_of_it
+        say(f"{what} was not removed for real: {words_of_it}")
     tell(stages, stages, "done")
     seconds = seconds | {"reruns": time.perf_counter() - started}
-    return replace(found, seconds=seconds, confirmation=done)
+    return replace(found, facts=facts, seconds=seconds, confirmation=done)
 
 
 def words(seconds: float) -> str:

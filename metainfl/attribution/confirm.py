@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,10 +12,14 @@ from metainfl.attribution.confirmation import Confirmation
 from metainfl.attribution.of_problem import OfProblem
 from metainfl.attribution.of_run import OfRun
 from metainfl.attribution.result import Attribution
+from metainfl.errors import MetainflError
 from metainfl.numbers import seed as checked_seed
-from metainfl.problem.perturbation import group, task
+from metainfl.problem.perturbation import Perturbation, group, task
 from metainfl.problem.tasks import Tasks
 from metainfl.training.scores import Reruns
+
+#: tasks that are removed at once
+Ks = tuple[int, ...]
 
 
 def to_confirm(found: Attribution, reruns: int, seed: int) -> tuple[list[int], list[int]]:
@@ -48,18 +52,45 @@ def confirmed(
     jobs: int,
     store: Path | None,
     progress: bool,
-) -> Confirmation:
-    """Those removals. Where scores are means over runs, `own` (T, m) are those of the run that is run again:
+) -> tuple[Confirmation | None, dict[str, str]]:
+    """Those removals, None if none of a single task could be done; and of those that could not, why.
 
-    it is they that predict its removals.
+    Where scores are means over runs, `own` (T, m) are those of the run that is run again: it is they that
+    predict its removals.
     """
-    what = [task(k) for k in chosen]
+    asked: dict[Ks, Perturbation] = {(k,): task(k) for k in chosen}
     if together:
-        what.append(group(task(k) for k in together))
-    true = by.removed(targets, what, jobs=jobs, store=store, progress=progress)
+        asked[tuple(together)] = group(task(k) for k in together)
+
+    def removed(what: Sequence[Perturbation]) -> Tensor:
+        return by.removed(targets, what, jobs=jobs, store=store, progress=progress)
+
+    true, undone = _done(removed, asked)
+    some = [k for k in chosen if (k,) in true]
+    if not some:
+        return None, undone
     scores = found.tasks if own is None else own
-    predicted = [scores[k] for k in chosen]
-    if together:
-        predicted.append(scores[list(together)].sum(0))
-    done = Reruns(tuple(what), torch.stack(predicted), true)
-    return Confirmation(tuple(chosen), tuple(together), done, first_run=own is not None)
+    predicted = torch.stack([scores[list(ks)].sum(0) for ks in true])
+    done = Reruns(tuple(asked[ks] for ks in true), predicted, torch.stack(list(true.values())))
+    last = tuple(together) if tuple(together) in true else ()
+    return Confirmation(tuple(some), last, done, first_run=own is not None), undone
+
+
+def _done(
+    removed: Callable[[Sequence[Perturbation]], Tensor], asked: Mapping[Ks, Perturbation]
+) -> tuple[dict[Ks, Tensor], dict[str, str]]:
+    """The change of each removal; one that ends in no number costs the others nothing."""
+    try:
+        return dict(zip(asked, removed(list(asked.values())), strict=True)), {}
+    except MetainflError as error:
+        if not isinstance(error, ArithmeticError):
+            raise
+    true, undone = dict[Ks, Tensor](), dict[str, str]()
+    for ks, p in asked.items():
+        try:
+            true[ks] = removed([p])[0]
+        except MetainflError as error:
+            if not isinstance(error, ArithmeticError):
+                raise
+            undone[str(p)] = f"{type(error).__name__}: {error}"
+    return true, undone

@@ -97,7 +97,7 @@ class FromModule:
         lent the parameters for the length of a call, and left as it was found.
         """
         require_uncached(self.module)
-        padded = {n: parameters[n] for n in self.padding if n in parameters}
+        padded = {n: (parameters[n], i) for n, (i, _) in self.padding.items() if n in parameters}
         with self.turn, AsFound(self.module), LookedUpAlone(padded) if padded else nullcontext():
             out = functional_call(self.module, parameters, (x,))
         return select(out, self.output)

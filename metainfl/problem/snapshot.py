@@ -17,10 +17,11 @@ WHOLE = (torch.float32, torch.float64)
 
 
 def snapshot(module: nn.Module) -> tuple[nn.Module, Padding]:
-    """A copy of the module, its embeddings without padding, and their padding rows.
+    """A copy of the module, and the padding rows of its embeddings.
 
     `nn.Embedding(padding_idx=i)` gives row i no gradient although outputs depend on it: no objective has
-    this derivative, unless the row is a constant. That is what it becomes, at its value now. Raises
+    this derivative, unless the row is a constant. That is what it becomes, at its value now; its layers
+    look it up without padding (`LookedUpAlone`). Raises
     `InvalidProblem` for what cannot be copied, run without torch's own parameters, or differentiated.
     """
     module = getattr(module, "_orig_mod", module)
@@ -32,7 +33,6 @@ def snapshot(module: nn.Module) -> tuple[nn.Module, Padding]:
             path = f"{name}.weight" if name else "weight"
             if m.weight.requires_grad:
                 padding[_own(copied, m, path)] = (m.padding_idx, m.weight[m.padding_idx].detach())
-            m.padding_idx = None
     return copied, padding
 
 

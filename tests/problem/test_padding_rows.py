@@ -76,3 +76,58 @@ def test_its_shape_may_be_read():
     rows = asked.gradient(asked.lam).reshape(4, 3)
     assert torch.equal(rows[0], asked.lam[:3])  # of the regulariser alone
     assert torch.isfinite(rows).all()
+
+
+class Twice(nn.Module):
+    """The same weight looked up by its layer and otherwise."""
+
+    def __init__(self, other):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed, self.out, self.other = nn.Embedding(4, 3, padding_idx=0), nn.Linear(3, 4), other
+        self.second = nn.Embedding(4, 3)
+        self.second.weight = self.embed.weight
+        self.double()
+
+    def forward(self, x):
+        """(n, words)."""
+        x = x.long()
+        return self.out((self.embed(x) + self.other(self, x)).sum(1))
+
+
+LOOKED_UP = {
+    "without padding": lambda net, x: F.embedding(x, net.embed.weight),
+    "with another": lambda net, x: F.embedding(x, net.embed.weight, padding_idx=1),
+    "by another layer": lambda net, x: net.second(x),
+}
+
+
+@pytest.mark.parametrize("name", LOOKED_UP)
+def test_looked_up_without_that_padding_is_refused(name):
+    """Guards the same through the one operation that padding is about: torch trains the row there."""
+    asked = problem(Twice(LOOKED_UP[name]))
+    with pytest.raises(
+        mi.InvalidProblem, match=r"'embed.weight' has a padding row.*another padding_idx"
+    ):
+        asked.gradient(asked.lam)
+
+
+AGAIN = {
+    "by name": lambda net, x: F.embedding(input=x, weight=net.embed.weight, padding_idx=0),
+    "half by name": lambda net, x: F.embedding(x, net.embed.weight, padding_idx=0),
+    "by place": lambda net, x: F.embedding(x, net.embed.weight, 0),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_looked_up_twice_with_that_padding_is_right(name):
+    """Against torch's own gradient, which leaves the row out."""
+    other = AGAIN[name]
+    net = Twice(other)
+    asked = problem(net, steps=0)
+    view = asked.tasks.view()
+    losses = zip(view.query_x, view.query_y, strict=True)
+    total = sum(F.cross_entropy(net(x), y, reduction="sum") for x, y in losses)
+    found = torch.autograd.grad(total, list(net.parameters()))
+    want = torch.cat([g.reshape(-1) for g in found]) + asked.lam
+    assert_close(asked.gradient(asked.lam), want, 1e-12)
