@@ -6,21 +6,21 @@ to retraining over seeds where given (T3), are measurements.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metainfl.errors import InvalidOption, InvalidProblem, MetainflError
+from metainfl.errors import InvalidOption, InvalidProblem
 from metainfl.methods.claim import Claim
 from metainfl.oracle.arguments import looked_at
+from metainfl.oracle.beforehand import prepared
 from metainfl.oracle.child import MEMORY, Child
 from metainfl.oracle.context import Context
 from metainfl.oracle.folding import folded
 from metainfl.oracle.judging import because_flat, run_one
 from metainfl.oracle.measurements import Measurement, Retraining, measurements
-from metainfl.oracle.outcome import Outcome, Skipped
+from metainfl.oracle.outcome import Outcome
 from metainfl.oracle.own.verdict import On, check_on
 from metainfl.oracle.random_state import keep_rng
 from metainfl.oracle.report import Report
@@ -30,7 +30,6 @@ from metainfl.oracle.runs.context import context
 from metainfl.oracle.shipping import title
 from metainfl.oracle.watched import Method
 from metainfl.problem.files import new_folder
-from metainfl_reference.errors import TruthError
 
 Progress = Callable[[int, int, str], None]
 
@@ -107,10 +106,10 @@ def check_method(
                 "the claim's domain holds no known family; see metainfl_reference.FAMILIES"
             )
         if isinstance(runner, Child):
-            if checks is None:  # drawn, and kept, while the other process starts
-                with keep_rng(), contextlib.suppress(MetainflError, TruthError, Skipped):
-                    ctx.space()
-            runner.prepare()
+            if checks is None:
+                prepared(ctx, runner)
+            else:
+                runner.prepare()
             started = time.perf_counter()
         for done, name in enumerate(names):
             progress(done, len(names), name)
