@@ -89,7 +89,11 @@ def test_one_number_is_no_list(problem, value):
         problem.tasks.scaled(value, 0.5)
 
 
-@pytest.mark.parametrize("value", [nn.Linear, None, 3, lambda theta, x: x], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [nn.Linear, None, 3, lambda theta, x: x],
+    ids=["a class", "None", "a number", "a function"],
+)
 def test_what_is_no_module(value):
     with pytest.raises(mi.InvalidProblem, match=r"FromModule takes a torch.nn.Module.*got"):
         mi.FromModule(value)
