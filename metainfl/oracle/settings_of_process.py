@@ -69,18 +69,15 @@ class Descriptors:
     def __init__(self) -> None:
         self.open: set[str] = set()
         with contextlib.suppress(OSError):
-            self.open = set(os.listdir(FOLDER))
+            free = os.open(FOLDER, os.O_RDONLY)  # the number that listing the folder will take
+            os.close(free)
+            self.open = set(os.listdir(FOLDER)) - {str(free)}
 
     def __eq__(self, other: object) -> bool:
         """Nothing new; `other` came first."""
-        return isinstance(other, Descriptors) and not any(map(_leads, self.open - other.open))
+        return isinstance(other, Descriptors) and not (self.open - other.open)
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _leads(number: str) -> bool:
-    """Whether a descriptor is open: the one that lists the folder is among them, and is closed by then."""
-    return os.path.lexists(f"{FOLDER}/{number}")
 
 
 def _path(value: list[str]) -> None:

@@ -50,8 +50,11 @@ class RunContext(Context):
         if self.quick:
             turns = drawn * 2 if singles else drawn[:-1]
             few = [(self.families[i % len(self.families)], d) for i, d in enumerate(turns)]
-            after = [(self.families[(turns.index(d) + 1) % len(self.families)], d) for d in TWICE]
-            few += [] if singles else [(long[0], "long"), *after]
+            if not singles:
+                few += [(long[0], "long")]
+                few += [
+                    (self.families[(turns.index(d) + 1) % len(self.families)], d) for d in TWICE
+                ]
             rest = [] if singles else [p for p in pairs if p not in few]
             pairs = [*dict.fromkeys(few), *rest][:QUICK]
         out: list[tuple[Case, list[Perturbation]]] = []
