@@ -8,7 +8,7 @@ back); beyond that segments are split again, so that any C >= 1 serves any S, fo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from metainfl.errors import InvalidRecipe
 from metainfl.training.given import number
@@ -58,14 +58,16 @@ class Checkpoints:
             yield from self._segment(a, end, self.states[a], free)
             end = a
 
-    def forwards(self, last: int) -> Iterator[tuple[int, State]]:
-        """(t, s_t) for t = 0, ..., last - 1."""
-        state = self.states[0]
-        for t in range(last):
-            state = self.states.get(t, state)
-            yield t, state
-            if t + 1 < last and t + 1 not in self.states:
-                state = self._forward(t, t + 1, state)
+    def upwards(
+        self, times: Iterable[int], end: tuple[int, State] | None = None
+    ) -> Iterator[tuple[int, State]]:
+        """(t, s_t) in the order of `times`; where that is upwards, no step is computed again twice. `end` is
+        a state that is known beside those that are kept.
+        """
+        near: tuple[int, State] | None = None
+        for t in times:
+            near = end if end and t == end[0] else (t, self.at(t, near))
+            yield near
 
     def _segment(self, a: int, b: int, state: State, free: int) -> Iterator[tuple[int, State]]:
         """Backwards over a <= t < b from s_a, with room for `free` more states."""

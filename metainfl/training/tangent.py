@@ -34,7 +34,7 @@ def tangent(
     rows = (program.start.lam.new_zeros(n, problem.n_meta),) * (
         1 + program.recipe.optimiser.n_moments
     )
-    for t, state in kept.forwards(last):
+    for t, state in kept.upwards(range(last)):
         batch = Products(program, t, state.lam, ("lam", *names), ("lam",))
         g = batch.gradient() if program.update.needs_gradient else torch.zeros_like(state.lam)
 

@@ -119,10 +119,10 @@ class Trajectory:
 
     def states_at(self, times: Iterable[int]) -> Iterator[tuple[int, State]]:
         """(t, s_t) in the order of `times`; where that is upwards, no step is computed again twice."""
-        near: tuple[int, State] | None = None
-        for time in times:
-            t = whole(time, "the step of a state")
-            if not 0 <= t <= self.done:
-                raise InvalidRecipe(f"states run from 0 to {self.done}, asked for {t}")
-            near = t, self.state if t == self.done else self.kept.at(t, near)
-            yield near
+        return self.kept.upwards(map(self._time, times), (self.done, self.state))
+
+    def _time(self, t: int) -> int:
+        t = whole(t, "the step of a state")
+        if not 0 <= t <= self.done:
+            raise InvalidRecipe(f"states run from 0 to {self.done}, asked for {t}")
+        return t

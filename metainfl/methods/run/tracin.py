@@ -29,6 +29,6 @@ def tracin(run: Run, perturbations: Sequence[Perturbation], targets: Tasks) -> T
 
 def along(reading: Reading, changed: Callable[[Tensor], Tensor]) -> Tensor:
     """The same with the targets' slopes (m, p) changed before the dot product."""
-    for t, state in reading.run.kept.forwards(reading.run.done):
-        reading.add(t, state.lam, -reading.rate(t) * changed(reading.slopes(state.lam)))
+    for t, lam in reading.states(range(reading.run.done)):
+        reading.add(t, lam, -reading.rate(t) * changed(reading.slopes(lam)))
     return reading.value()
