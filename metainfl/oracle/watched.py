@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from metainfl.derive.problem import Problem
-from metainfl.oracle import manner
+from metainfl.oracle import contents, manner
 from metainfl.oracle.left_over import another_method
 from metainfl.oracle.returned import Raised, Returned, described, explained
 from metainfl.oracle.settings_of_numpy import ERRORS, errors
@@ -21,7 +21,7 @@ from metainfl.problem.perturbation import Perturbation
 Method = Callable[..., Any]
 
 #: as they were when this was imported: not what a method puts there, in an earlier call either
-KEPT = manner.put_back, manner.moved, manner.changed, errors
+KEPT = manner.put_back, manner.moved, contents.changed, errors
 OVERWRITTEN = "the answer of the call before"
 #: the method called last, its answer as it was returned, and a copy
 _LAST: list[tuple[Method, np.ndarray, np.ndarray]] = []
@@ -43,8 +43,8 @@ def watched(
     written = pickle.dumps(asked)
     if not any(of is method for of, *_ in _LAST):
         another_method()
-    parts, states = manner.contents(problem), manner.random_states()
-    seen = [manner.contents(t) for t in targets]
+    parts, states = contents.contents(problem), manner.random_states()
+    seen = [contents.contents(t) for t in targets]
     settings = manner.process()
     put_back, moved, changed, lost = KEPT
     set_anew: list[str] = []

@@ -9,7 +9,7 @@ import torch
 
 import metainfl as mi
 from metainfl.oracle import check_method, small_case
-from metainfl.oracle.manner import changed, contents
+from metainfl.oracle.contents import changed, contents
 from metainfl.oracle.mutants import MUTANTS
 from metainfl.oracle.outcome import Failed
 from metainfl.oracle.runner import InProcess

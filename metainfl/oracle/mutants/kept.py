@@ -1,6 +1,6 @@
 """What many specimens start from, computed once for the same problem and the same question.
 
-A problem is the same if all that it consists of is (`manner.contents`): tensors by their bytes, functions by
+A problem is the same if all that it consists of is (`oracle.contents`): tensors by their bytes, functions by
 their code and what they close over. What has a part that cannot be compared so is computed each time. Only
 specimens that break something afterwards use this: right methods compute everything themselves.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from metainfl.derive import cross
 from metainfl.derive.problem import Problem
-from metainfl.oracle import manner
+from metainfl.oracle import contents
 
 MOST = 4096  # answers that are kept: some tens of MB
 PLAIN = (int, float, str, bool, type(None), type, torch.dtype, torch.device)
@@ -63,7 +63,7 @@ def _once(question: Hashable, problem: Problem, compute: Callable[[], Tensor]) -
 
 def fingerprint(problem: Problem) -> Hashable:
     """All that a problem consists of; raises `Incomparable`."""
-    return tuple((name, _of(value)) for name, value in manner.contents(problem).items())
+    return tuple((name, _of(value)) for name, value in contents.contents(problem).items())
 
 
 def _of(value: Any) -> Hashable:

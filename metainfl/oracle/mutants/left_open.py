@@ -10,7 +10,7 @@ import sys
 import torch
 
 from metainfl.derive.problem import Problem
-from metainfl.oracle import manner
+from metainfl.oracle import contents, manner
 from metainfl.oracle.mutants.parts import truth
 from metainfl.oracle.mutants.registry import mutant
 
@@ -50,7 +50,7 @@ def replaces_a_method_of_the_problem(problem, pis):
 @mutant("turns off what watches it, and moves lam", apart=True)
 def turns_off_the_watch(problem, pis):
     out = truth(problem, pis)
-    for name in ("changed", "put_back"):
-        setattr(manner, name, lambda *_: [])
+    for watch, name in ((contents, "changed"), (manner, "put_back")):
+        setattr(watch, name, lambda *_: [])
     problem.lam.add_(1e-3)
     return out
