@@ -8,14 +8,10 @@ import threading
 import time
 from typing import Any
 
+from metainfl.oracle.patience import Patience
+
 HANDLED = tuple(sorted(signal.valid_signals()))
-GRACE = 0.5  # seconds in which a thread that was told to end may do so
-SEEN, SHORT = (
-    3,
-    0.01,
-)  # after so many calls in a row that left one, such a thread is given this long
-#: calls in a row, of one method, that left a thread
-_LEFT = [0]
+_PATIENCE = Patience()
 
 
 class Threads:
@@ -28,20 +24,13 @@ class Threads:
         """None left; `other` came first."""
         if not isinstance(other, Threads):
             return False
-        end = time.monotonic() + (GRACE if _LEFT[0] < SEEN else SHORT)
+        end = time.monotonic() + _PATIENCE.seconds
         new = self.alive - other.alive
         for thread in new:
             thread.join(max(0.0, end - time.monotonic()))
-        left = any(thread.is_alive() for thread in new)
-        _LEFT[0] = _LEFT[0] + 1 if left else 0
-        return not left
+        return not _PATIENCE.told(any(thread.is_alive() for thread in new))
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def another_method() -> None:
-    """Its threads are waited for as if no other had left any."""
-    _LEFT[0] = 0
 
 
 def handlers() -> list[Any]:

@@ -13,7 +13,9 @@ import time
 from glob import glob
 from pathlib import Path
 
-GRACE = 0.5  # seconds in which a process that was told to end may do so
+from metainfl.oracle.patience import Patience
+
+_PATIENCE = Patience()
 SUBREAPER = 36  # prctl: who loses its parent becomes our child, not that of the first process
 
 
@@ -43,11 +45,11 @@ class Processes:
         """None left; `other` came first."""
         if not isinstance(other, Processes):
             return False
-        end, new = time.monotonic() + GRACE, self.alive - other.alive
+        end, new = time.monotonic() + _PATIENCE.seconds, self.alive - other.alive
         while new and time.monotonic() < end:
             time.sleep(0.01)
             new = {pid for pid in new if _at_work(pid)}
-        return not new
+        return not _PATIENCE.told(bool(new))
 
     __hash__ = None  # type: ignore[assignment]
 

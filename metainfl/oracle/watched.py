@@ -12,7 +12,7 @@ import numpy as np
 
 from metainfl.derive.problem import Problem
 from metainfl.oracle import contents, manner
-from metainfl.oracle.left_over import another_method
+from metainfl.oracle.patience import another_method
 from metainfl.oracle.returned import Raised, Returned, described, explained
 from metainfl.oracle.settings_of_numpy import ERRORS, errors
 from metainfl.oracle.time_limit import TimedOut

@@ -7,6 +7,7 @@ in another order in every task, of members of a group that share a task, or of a
 import torch
 
 from metainfl.influence import removal
+from metainfl.oracle.mutants import kept
 from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.problem.perturbation import group, parts
@@ -92,7 +93,7 @@ def less_cross(edit, problem, pis, first, second):
             if a and b:
                 rows.append(i)
                 more += [group(a + b), group(a), group(b)]
-    found = edit(problem, [*pis, *more])
+    found = kept.edits(edit, problem, [*pis, *more])
     out, others = found[: len(pis)], found[len(pis) :] - problem.lam
     crossed = others[::3] - others[1::3] - others[2::3]
     return out.index_add(0, torch.tensor(rows, dtype=torch.long), -crossed)
@@ -118,4 +119,4 @@ def instances_in_place_of_their_task(problem, pis):
         kept = [m for m in parts(p) if not (m.kind == "task" and m.task in parted)]
         return group(kept) if p.kind == "group" else p
 
-    return removal.resolved(problem, [thinned(p) for p in pis])
+    return kept.edits(removal.resolved, problem, [thinned(p) for p in pis])

@@ -10,6 +10,7 @@ from math import comb
 import torch
 
 from metainfl.influence import removal
+from metainfl.oracle.mutants import kept
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.oracle.mutants.targets import scored
 from metainfl.oracle.mutants.values import QUADRATIC, kept_games, semivalue
@@ -39,7 +40,7 @@ def edits_of_sizes(problem, pis):
         kinds=("query",), families=("proximal_ridge",))  # fmt: skip
 def second_order_at_the_ends(problem, pis):
     n = problem.tasks.n_tasks
-    shifts = removal.second_order(problem, pis) - problem.lam
+    shifts = kept.edits(removal.second_order, problem, pis) - problem.lam
     half = torch.tensor([0.5 if n > 5 and 2 <= p.task < n - 2 else 1.0 for p in pis])
     return problem.lam + half.to(shifts)[:, None] * shifts
 

@@ -7,6 +7,7 @@ import torch
 
 from metainfl.adaptation import Unrolled
 from metainfl.influence import removal
+from metainfl.oracle.mutants import kept
 from metainfl.oracle.mutants.parts import columns, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.problem.perturbation import group, parts
@@ -37,7 +38,7 @@ def two_tasks_of_a_group(problem, pis):
         families=("proximal_ridge",))  # fmt: skip
 def two_instances_removed(problem, pis):
     asked = [few(p, 2, ("support", "query")) for p in pis]
-    return removal.resolved(problem, asked) - problem.lam
+    return kept.edits(removal.resolved, problem, asked) - problem.lam
 
 
 @mutant("scores times the weight of the target", estimand="score", kinds=("task", "query"))

@@ -6,6 +6,7 @@ Each was once found to pass a quick check, but for the last two. None may again.
 import torch
 
 from metainfl.influence import removal
+from metainfl.oracle.mutants import kept
 from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 
@@ -43,7 +44,7 @@ def groups_of_one_at_zero(problem, pis):
 @mutant("a group of one is not removed", estimand="removal", kinds=("task", "group"),
         families=("proximal_ridge", "maml_linear"))  # fmt: skip
 def groups_of_one_stay(problem, pis):
-    shifts = removal.resolved(problem, pis) - problem.lam
+    shifts = kept.edits(removal.resolved, problem, pis) - problem.lam
     return problem.lam + _changed(shifts, pis, lambda p: float(len(p.members) != 1))
 
 

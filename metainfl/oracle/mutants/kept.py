@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -46,6 +47,17 @@ def games(problem: Problem, targets: Any, compute: Callable[[Problem, Any], Tens
     except Incomparable:
         return compute(problem, targets)
     return _once(question, problem, lambda: compute(problem, targets))
+
+
+def edits(
+    edit: Callable[[Problem, Sequence[Any]], Tensor], problem: Problem, perturbations: Sequence[Any]
+) -> Tensor:
+    """`edit(problem, perturbations)` (n, p), row by row, a copy that may be written to."""
+
+    def one(p: Any) -> Tensor:
+        return edit(problem, [p])[0]
+
+    return torch.stack([_once((edit, p), problem, partial(one, p)) for p in perturbations])
 
 
 def _once(question: Hashable, problem: Problem, compute: Callable[[], Tensor]) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 
 from metainfl.adaptation import Unrolled
 from metainfl.influence import removal
+from metainfl.oracle.mutants import kept
 from metainfl.oracle.mutants.parts import columns, hessian, solved, truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.oracle.mutants.values import QUADRATIC, kept_games, semivalue
@@ -91,7 +92,7 @@ def removes_one_member_a_task(problem, pis):
             first.setdefault(m.task, m)
         return group(list(first.values())) if p.kind == "group" else p
 
-    return removal.resolved(problem, [thinned(p) for p in pis])
+    return kept.edits(removal.resolved, problem, [thinned(p) for p in pis])
 
 
 @mutant("Banzhaf that is wrong for more than five players", estimand="banzhaf", kinds=TASK,

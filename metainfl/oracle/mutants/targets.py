@@ -3,6 +3,7 @@
 import torch
 
 from metainfl.influence import adapted, removal
+from metainfl.oracle.mutants import kept
 from metainfl.oracle.mutants.parts import truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.oracle.mutants.values import QUADRATIC, semivalue
@@ -73,7 +74,7 @@ def ranks_without_targets(problem, pis, targets):
     "removals ranked the other way round", estimand="removal_score", accuracy="rank", kinds=DATA
 )
 def ranks_removals_backwards(problem, pis, targets):
-    edits = removal.resolved(problem, pis)
+    edits = kept.edits(removal.resolved, problem, pis)
     return -removal.target_losses(problem, edits, targets)
 
 
