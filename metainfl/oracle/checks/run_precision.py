@@ -24,6 +24,9 @@ def run_in_single_precision(ctx: Context) -> None:
         rounding = case.rounding(pis, torch.float32)
         if ctx.estimand.edit:  # rounding of lam_S, seen beside a shift
             rounding *= _seen(case, want)
+        size = ctx.estimand.subtracted(case.known)
+        if size:  # of losses, seen beside their differences
+            rounding *= max(1.0, size * len(want) ** 0.5 / max(float(np.linalg.norm(want)), 1e-300))
         allowed = (min(1.0, max(claimed, rounding)), "16 sqrt(p S) eps cond(inner) growth")
         ctx.compare(case, pis, got, want, "wrong in float32 along a run",
                     allowed=allowed)  # fmt: skip
