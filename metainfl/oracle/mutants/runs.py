@@ -164,7 +164,7 @@ def run_again_nearby(run, pis):
     """Central differences of reruns: right to the tolerance it claims. Steps go with the weights: under Adam
     a run is far from linear in one of 0.04.
     """
-    h = 1e-4 if run.lam.dtype == torch.float64 else 1e-2
+    h = 2e-5 if run.lam.dtype == torch.float64 else 1e-2
     tasks, rows = run.program.problem.tasks, []
     weights = {k: getattr(tasks, f"{k}_weight") for k in ("task", "support", "query")}
     for p in pis:
