@@ -1,6 +1,6 @@
 """What a call may not change of the process it runs in; of the problem see `contents`.
 
-`watch` looks before and after and puts the process back, so that one call's manners are not another's
+`watched` looks before and after and puts the process back, so that one call's manners are not another's
 fault. Random states are looked at apart: they are never put back between calls, or a method that
 draws from them would seem deterministic.
 """

@@ -68,6 +68,7 @@ def watched(
         found.changed = _overwritten(method, array)
     except (TimedOut, *fatal):  # type: ignore[misc]
         put_back(settings)
+        _undone(asked, written)
         raise
     except BaseException as error:
         found = explained(error)
@@ -76,11 +77,18 @@ def watched(
     found.changed += changed(parts, problem)
     for before, t in zip(seen, targets, strict=True):
         found.changed += [f"targets.{name}" for name in changed(before, t)]
-    if perturbations != asked or pickle.dumps(asked) != written:
+    if _undone(asked, written) or perturbations != asked:
         found.changed.append("the list of perturbations")
-        for own, before in zip(asked, pickle.loads(written), strict=True):
-            vars(own).update(vars(before))  # others are given the same ones
     return found
+
+
+def _undone(asked: list[Perturbation], written: bytes) -> bool:
+    """Whether a call wrote into these, which others are given too; they are as they were written down."""
+    if pickle.dumps(asked) == written:
+        return False
+    for own, before in zip(asked, pickle.loads(written), strict=True):
+        vars(own).update(vars(before))
+    return True
 
 
 def _overwritten(method: Method, array: np.ndarray | None) -> list[str]:

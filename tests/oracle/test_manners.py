@@ -104,3 +104,17 @@ def test_writing_into_a_perturbation_is_seen_and_undone():
     found = InProcess(renumbers).call(case.problem(), asked)
     assert "the list of perturbations" in found.changed
     assert asked == case.perturbations(["task"])[:1] == [mi.task(0)]
+
+
+def test_what_was_written_is_undone_where_time_ran_out_too():
+    """Guards the same where no answer comes back: the case is asked about again by the next method."""
+
+    def renumbers_and_hangs(problem, perturbations):
+        object.__setattr__(perturbations[0], "task", 1)
+        time.sleep(30)
+
+    case = small_case("single_ridge")
+    asked = case.perturbations(["task"])[:1]
+    with pytest.raises(Failed, match="still running"):
+        InProcess(renumbers_and_hangs).call(case.problem(), asked, seconds=0.2)
+    assert asked == [mi.task(0)]

@@ -53,23 +53,40 @@ def edits(
     edit: Callable[[Problem, Sequence[Any]], Tensor], problem: Problem, perturbations: Sequence[Any]
 ) -> Tensor:
     """`edit(problem, perturbations)` (n, p), row by row, a copy that may be written to."""
+    key = _key(problem)
+    rows = []
+    for p in perturbations:
+        rows.append(_known((edit, p), key, partial(_row, edit, problem, p)))
+    return torch.stack(rows)
 
-    def one(p: Any) -> Tensor:
-        return edit(problem, [p])[0]
 
-    return torch.stack([_once((edit, p), problem, partial(one, p)) for p in perturbations])
+def _row(edit: Callable[[Problem, Sequence[Any]], Tensor], problem: Problem, p: Any) -> Tensor:
+    return edit(problem, [p])[0]
 
 
 def _once(question: Hashable, problem: Problem, compute: Callable[[], Tensor]) -> Tensor:
+    return _known(question, _key(problem), compute)
+
+
+def _key(problem: Problem) -> Hashable | None:
+    """What an answer hangs on beside the question; None where that cannot be told."""
     try:
-        key = question, torch.is_grad_enabled(), fingerprint(problem)
-        known = _answers.get(key)
-    except (Incomparable, TypeError):
+        return torch.is_grad_enabled(), fingerprint(problem)
+    except Incomparable:
+        return None
+
+
+def _known(question: Hashable, key: Hashable | None, compute: Callable[[], Tensor]) -> Tensor:
+    try:
+        known = None if key is None else _answers.get((question, key))
+    except TypeError:  # no hash
+        key = known = None
+    if key is None:
         return compute()
     if known is None:
         if len(_answers) >= MOST:
             _answers.clear()
-        known = _answers[key] = compute().detach()
+        known = _answers[question, key] = compute().detach()
     return known.clone()
 
 
