@@ -1,6 +1,6 @@
 """Hessian products: of a four-block CNN in meta-gradients, and what keeping graphs saves a CG solve.
 
-Run by `python -m bench.speed hvp cg`.
+Run by `python -m bench.speed dense hvp cg`.
 """
 
 import time
@@ -16,6 +16,7 @@ from metainfl.data import digit_tasks
 from metainfl.derive.stacks import stacks
 from metainfl.oracle.bridge import problem_of
 from metainfl.solve import CG
+from metainfl.training.networks import tlxml_mlp
 from metainfl_reference.families import FAMILIES
 
 
@@ -60,6 +61,33 @@ def interleaved(ways, repeat=9):
             f()
             times[name].append(time.perf_counter() - started)
     return {name: float(np.median(t)) for name, t in times.items()}
+
+
+def dense(tasks=128):
+    """The dense Hessian of 1,413 parameters, 5-way with 5 shots and 5 queries, one inner step, float64: the
+    first call, which plans, and the next.
+    """
+    draw = torch.Generator().manual_seed(0)
+    eye = torch.eye(5, dtype=torch.float64)[torch.arange(25) % 5].expand(tasks, 25, 5).clone()
+    x, q = (torch.randn(tasks, 25, 36, generator=draw, dtype=torch.float64) for _ in range(2))
+    problem = mi.Problem(
+        tlxml_mlp(36, 5),
+        mi.Tasks(x, eye, q, eye),
+        mi.Unrolled(1, 0.1),
+        inner_loss=mi.cross_entropy,
+        outer_reg=1e-3,
+    )
+    lam, times = problem.setting.model.current(), []
+    for _ in range(2):
+        started = time.perf_counter()
+        problem.hessian(lam)
+        times.append(time.perf_counter() - started)
+    return {
+        "parameters": problem.n_meta,
+        "tasks": tasks,
+        "plan": str(problem.plan),
+        "seconds": times,
+    }
 
 
 def hvp(tasks=4):

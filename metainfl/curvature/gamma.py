@@ -16,6 +16,7 @@ from torch.func import grad, jvp, vmap
 from metainfl.derive.loop import each, total
 from metainfl.derive.problem import Problem
 from metainfl.derive.stacks import Stack
+from metainfl.derive.vectors import rows_of
 from metainfl.problem.tasks import TaskView
 from metainfl.solve.operator import SymmetricOperator
 
@@ -38,14 +39,14 @@ def gamma(problem: Problem) -> SymmetricOperator:
     tasks = vmap(one, in_dims=(None, 0, 0))
 
     def apply(vectors: Tensor) -> Tensor:
-        columns = vectors.reshape(len(vectors), -1).T
+        rows = rows_of(vectors)
 
         def product(stack: Stack) -> Tensor:
             each = vmap(tasks, in_dims=(0, None, None), chunk_size=plan.width(len(stack.w)))
-            return torch.einsum("t,ktp->kp", stack.w, each(columns, stack.view, stack.state))
+            return torch.einsum("t,ktp->kp", stack.w, each(rows, stack.view, stack.state))
 
-        start = problem.outer_reg * columns + size * columns
-        found = total(problem, lam, product, start, size=plan.chunk, of=(columns,))
+        start = problem.outer_reg * rows + size * rows
+        found = total(problem, lam, product, start, size=plan.chunk, of=(rows,))
         return found.T.reshape(vectors.shape)
 
     return SymmetricOperator(problem.n_meta, apply, lam)

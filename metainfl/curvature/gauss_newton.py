@@ -19,6 +19,7 @@ from metainfl.derive.failure import named
 from metainfl.derive.loop import total
 from metainfl.derive.problem import Problem
 from metainfl.derive.stacks import Stack, stacks, tried
+from metainfl.derive.vectors import rows_of
 from metainfl.errors import InvalidProblem
 from metainfl.kronecker import mass, require_mass
 from metainfl.problem.losses import cross_entropy, squared
@@ -46,18 +47,18 @@ def gauss_newton(problem: Problem) -> SymmetricOperator:
     tasks = vmap(one, in_dims=(None, 0, 0))
 
     def apply(vectors: Tensor) -> Tensor:
-        columns = vectors.reshape(len(vectors), -1).T
+        rows = rows_of(vectors)
 
         def product(stack: Stack) -> Tensor:
             each = vmap(tasks, in_dims=(0, None, None))
             width, parts = plan.width(len(stack.w)), []
-            for start in range(0, len(columns), width):
-                found = each(columns[start : start + width], stack.view, stack.state)
+            for start in range(0, len(rows), width):
+                found = each(rows[start : start + width], stack.view, stack.state)
                 parts.append(torch.einsum("t,ktp->kp", stack.w, found))
             return torch.cat(parts)
 
-        start = problem.outer_reg * columns
-        found = total(problem, lam, product, start, size=plan.chunk, of=(columns,))
+        start = problem.outer_reg * rows
+        found = total(problem, lam, product, start, size=plan.chunk, of=(rows,))
         return found.T.reshape(vectors.shape)
 
     return SymmetricOperator(problem.n_meta, apply, lam, flat=problem.tangent(), low=_low(problem))

@@ -16,6 +16,7 @@ from torch.func import grad, jvp, vmap
 from metainfl.derive.loop import into
 from metainfl.derive.problem import Problem
 from metainfl.derive.stacks import Stack
+from metainfl.derive.vectors import rows_of
 from metainfl.problem import Perturbation, TaskView
 from metainfl.problem.perturbation import parts
 from metainfl.problem.weights import FIELD, check
@@ -35,7 +36,7 @@ def contract(problem: Problem, directions: Tensor, perturbations: Sequence[Pertu
         width = plan.width(len(stack.w))
         for first in range(0, out.shape[1] if here else 0, width):
             some = directions[:, first : first + width]
-            slopes = _slopes(problem, some.T, fields, stack)
+            slopes = _slopes(problem, rows_of(some), fields, stack)
             for kind in sorted({m.kind for _, m in here}):
                 chosen = [(i, m) for i, m in here if m.kind == kind]
                 rows = torch.tensor([i for i, _ in chosen], device=out.device)

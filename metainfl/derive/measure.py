@@ -116,9 +116,9 @@ def _pulled(
 
 
 def _seconds(call: Callable[[], Tensor]) -> float:
-    """The faster of two, once warm; the first where it is long."""
+    """The fastest of two, once warm, or of four where they are short; the first where it is long."""
     times: list[float] = []
-    while len(times) < 3 and not (times and times[-1] > AGAIN):
+    while len(times) < (3 if sum(times) > WORK else 5) and not (times and times[-1] > AGAIN):
         started = time.perf_counter()
         float(call()[0, 0])
         times.append(time.perf_counter() - started)

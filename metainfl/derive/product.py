@@ -20,6 +20,7 @@ from metainfl.derive.cores import cores, side_by_side
 from metainfl.derive.loop import total
 from metainfl.derive.plan import Plan
 from metainfl.derive.stacks import Stack
+from metainfl.derive.vectors import rows_of
 from metainfl.problem import Definition, TaskView
 
 
@@ -112,7 +113,7 @@ def fresh(problem: Definition, lam: Tensor, vectors: Tensor, plan: Plan) -> Tens
     """H V for V (p,) or (p, k), outer_reg included."""
     if not vectors.numel():
         return vectors.clone()
-    rows = vectors.reshape(len(vectors), -1).T
+    rows = rows_of(vectors)
 
     def product(stack: Stack) -> Tensor:
         return stack_product(problem, lam, rows, stack, plan)

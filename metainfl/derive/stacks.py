@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from metainfl.derive.failure import Tried, named
+from metainfl.derive.freed import kept_by_the_allocator
 from metainfl.derive.modes import require_plain
 from metainfl.derive.padding import without_padding
 from metainfl.derive.rows_apart import require_rows_apart
@@ -42,6 +43,7 @@ def stacks(
 ) -> Iterator[Stack]:
     """All tasks of `share` but the first `skip` in the loop's own order, at most `size` at a time."""
     require_plain(lam)
+    kept_by_the_allocator()
     ours = tasks is None or tasks is problem.tasks
     tasks = problem.tasks if tasks is None or ours else suited(problem, lam, tasks)
     for places, batch in tasks.groups():

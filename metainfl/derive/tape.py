@@ -16,7 +16,7 @@ from metainfl.derive.plan import Plan
 from metainfl.derive.product import Graph, stack_product
 from metainfl.derive.share import own_part
 from metainfl.derive.stacks import Stack, tried
-from metainfl.derive.vectors import multiplied
+from metainfl.derive.vectors import multiplied, rows_of
 from metainfl.problem import Definition
 
 
@@ -41,7 +41,7 @@ class Tape:
         if self.of != whose():
             self.graphs = self._record() if plan.kept and p.keep else []
             self.of = whose()
-        rows = vectors.reshape(len(vectors), -1).T
+        rows = rows_of(vectors)
         own = None
         with own_part(), named():
             for graph in self.graphs:
