@@ -37,6 +37,12 @@ def _imports(value: tuple[list[Any], list[Any], bool]) -> None:
     sys.meta_path[:], sys.path_hooks[:], sys.dont_write_bytecode = value
 
 
+def _started() -> str:
+    """The way that is set, or else the one that stands first, which the first lock or pool settles on."""
+    set_to = multiprocessing.get_start_method(allow_none=True)
+    return set_to or multiprocessing.get_all_start_methods()[0]
+
+
 def _threads(value: tuple[Any, Any, int]) -> None:
     threading.settrace(value[0])
     threading.setprofile(value[1])
@@ -99,7 +105,7 @@ PYTHON: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     ),
     "what garbage collection calls": (lambda: (list(gc.callbacks), gc.get_debug()), _collected),
     "how processes are started": (
-        lambda: multiprocessing.get_start_method(allow_none=True),
+        _started,
         lambda v: multiprocessing.set_start_method(v, force=True),
     ),
     "priority": (

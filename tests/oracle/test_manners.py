@@ -118,3 +118,23 @@ def test_what_was_written_is_undone_where_time_ran_out_too():
     with pytest.raises(Failed, match="still running"):
         InProcess(renumbers_and_hangs).call(case.problem(), asked, seconds=0.2)
     assert asked == [mi.task(0)]
+
+
+def test_settling_on_the_usual_way_to_start_processes_is_no_change():
+    """Where nothing has started a process yet, a progress bar's first lock settles on what it stands at."""
+    script = (
+        "import multiprocessing\n"
+        "from metainfl.oracle.settings_of_process import SETTINGS\n"
+        "read = SETTINGS['how processes are started'][0]\n"
+        "before = read()\n"
+        "multiprocessing.RLock()\n"
+        "assert read() == before, (before, read())\n"
+        "multiprocessing.set_start_method('spawn', force=True)\n"
+        "other = read()\n"
+        "multiprocessing.set_start_method('forkserver', force=True)\n"
+        "assert read() != other\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
