@@ -17,15 +17,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from metainfl.errors import NotReplayed
 from metainfl.problem.tasks import Tasks
 from metainfl.training.program import Program
 from metainfl.training.recorded import differs, undecided
-from metainfl.training.run import Run
 from metainfl.training.state import State
 from metainfl.training.within import Within
 
@@ -43,12 +42,38 @@ NEAR = 0.1
 OPERATIONS = 16
 
 
-def require_same(run: Run, states: Sequence[Tensor], rate: torch.dtype | None) -> Tensor:
-    """Which parameters end elsewhere, as only rounding decided their way (p,); `NotReplayed` where a step, or
-    the end, differs from the recorded `states` otherwise. `rate` is the dtype of a rate that is a tensor.
+class Agreement(NamedTuple):
+    """Of a loop whose steps are all the recipe's."""
+
+    #: r_t (p,): where each step of the loop ends, less where the recipe's does
+    rounding: list[Tensor]
+    #: how far a parameter may have gone elsewhere as only rounding decided its way, and how far it went (p,)
+    free: Tensor
+    way: Tensor
+
+    def apart(self, one: Tensor, other: Tensor) -> float:
+        """How far two ends (p,) lie from each other beyond that."""
+        return float(((one - other).abs() - self.free).clamp(min=0).norm())
+
+    def drift(self, lam: Tensor, states: Sequence[Tensor]) -> float:
+        """How far a replay that ends in lam (p,) is from the loop, as a share of the loop's whole way."""
+        first, last = states[0].to(lam), states[-1].to(lam)
+        gap = self.apart(lam, last)
+        # a loop that does not move, at a rate of 0 say, is replayed exactly
+        return gap / float((last - first).norm()) if gap > 0 else 0.0
+
+    def loose(self, lam: Tensor, states: Sequence[Tensor]) -> Tensor:
+        """Which parameters end elsewhere (p,)."""
+        eps, end = torch.finfo(lam.dtype).eps, states[-1].to(lam)
+        return (lam - end).abs() > eps**0.5 * self.way + OPERATIONS * eps * end.abs()
+
+
+def require_same(program: Program, states: Sequence[Tensor], rate: torch.dtype | None) -> Agreement:
+    """`NotReplayed` where a step differs from the recorded `states`; `rate` is the dtype of a rate that is a
+    tensor.
     """
-    program, eps = run.program, torch.finfo(run.lam.dtype).eps
     state, within = program.start, Within(program)
+    eps, rounding = torch.finfo(state.lam.dtype).eps, list[Tensor]()
     free, way = torch.zeros_like(state.lam), torch.zeros_like(state.lam)
     for t, recorded in enumerate(states[1:]):
         want = recorded.to(state.lam)
@@ -62,25 +87,13 @@ def require_same(run: Run, states: Sequence[Tensor], rate: torch.dtype | None) -
             if gap <= most or not gap <= NEAR * moved.norm():
                 break
         if not gap <= most:
-            raise differs(t, gap, moved.norm(), rate, run.lam.dtype)
+            raise differs(t, gap, moved.norm(), rate, want.dtype)
         if moved[slack > moved.abs()].norm() > 0.5**0.5 * moved.norm():
-            raise undecided(t, run.lam.dtype)
+            raise undecided(t, want.dtype)
         free, way = free + slack, way + moved.abs()
+        rounding.append(want - after.lam)
         state, within = State(want, after.moments, after.steps), beside.at(want)
-    apart = (run.lam - state.lam).abs()
-    gap = (apart - free).clamp(min=0).norm()
-    way_of_all = (state.lam - program.start.lam).norm()
-    # a loop that does not move, at a rate of 0 say, is replayed exactly
-    drift = float(gap / way_of_all) if gap > 0 else 0.0
-    if not drift <= eps**0.5:
-        raise NotReplayed(
-            f"every step is the recipe's, but rounding grew to {drift:.2g} of the whole way over "
-            f"{len(states) - 1} steps: the run is too rough to be replayed in {run.lam.dtype}; record "
-            "it in float64, or a shorter phase of it",
-            step=len(states) - 2,
-            gap=drift,
-        )
-    return apart > eps**0.5 * way + OPERATIONS * eps * state.lam.abs()
+    return Agreement(rounding, free, way)
 
 
 def _rounding(program: Program, t: int, lam: Tensor, g: Tensor) -> Iterator[Tensor]:

@@ -15,5 +15,12 @@ def fingerprint(program: Program) -> str:
     drawn = () if own is None else (own, recipe.seed, recipe.begins)
     seen = witness(program.problem, start.lam)
     return digest(
-        meaning(program.problem), seen, start.lam, start.moments, start.steps, steps, *drawn
+        meaning(program.problem),
+        seen,
+        start.lam,
+        start.moments,
+        start.steps,
+        steps,
+        *drawn,
+        *program.rounding,
     )

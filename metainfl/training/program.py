@@ -2,12 +2,13 @@
 
     g_t = grad_lam [ c_t sum_{i in B_t} w_i L_O^i(lam_t; u_i, v_i) + (outer_reg/2) |lam_t|^2 ]
 with c_t = 1/|B_t| (or 1 for sums). A program copies all that it reads: model, adaptation, tasks, start.
+One that follows a recorded loop adds to each lam_{t+1} the rounding r_t of the loop's own step (`following`).
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -51,6 +52,8 @@ class Program:
         plan = self.problem.settled(self.start.lam)
         self.plan = plan.with_gradient() if self.update.needs_gradient else plan
         self._batch: tuple[int, Tasks] | None = None
+        #: r_t (p,) of every step; none where no loop is followed
+        self.rounding: Sequence[Tensor] = ()
 
     @property
     def steps(self) -> int:
@@ -115,6 +118,8 @@ class Program:
         """s_{t+1}, and the batch's loss at s_t; `RunNotFinite` names step and task."""
         loss, gradient = self.gradient(t, state.lam)
         after = self.update(state, gradient, self.rates[t])
+        if self.rounding:
+            after = after._replace(lam=after.lam + self.rounding[t])
         if not (torch.isfinite(loss) and torch.isfinite(after.lam).all()):
             self._blame(t, state, loss, gradient)
         return after, loss

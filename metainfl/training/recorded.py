@@ -125,6 +125,18 @@ def undecided(t: int, own: torch.dtype) -> NotReplayed:
     )
 
 
+def beyond(drift: float, steps: int) -> NotReplayed:
+    """The error for a loop that small differences, always to one side, take away from its replay."""
+    return NotReplayed(
+        f"no step of the loop differs from the recipe's beyond rounding, but {steps} of them add up to "
+        f"{drift:.2g} of the whole way, further than rounding takes a replay: the recipe differs by a little "
+        "in every step; look at weight decay, the regulariser, the inner rate and eps, or record the loop in "
+        "float64, where a step shows it",
+        step=steps - 1,
+        gap=drift,
+    )
+
+
 def joined(batches: Sequence[Tasks]) -> Tasks:
     """All tasks in the order they were handed over, of any shapes; weights stay with them."""
     every = [one for b in batches for one in _each(b)]

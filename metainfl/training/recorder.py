@@ -9,11 +9,12 @@
 
 Each recorded step is taken again from the parameters recorded before it, and must end in those recorded
 after it, to rounding; otherwise `NotReplayed` names the first step that differs, and by how much
-(`agreement`).
+(`agreement`). Where a replay of all steps magnifies rounding, the run follows the loop (`following`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 from itertools import pairwise
@@ -23,16 +24,19 @@ import torch
 from torch import Tensor, nn
 
 from metainfl.derive.problem import Problem
-from metainfl.errors import InvalidRecipe
+from metainfl.errors import InvalidRecipe, RunNotFinite
 from metainfl.problem.asked import require_problem
 from metainfl.problem.tasks import Tasks
 from metainfl.training import recorded
 from metainfl.training.agreement import require_same
+from metainfl.training.begin import begin
+from metainfl.training.checkpoints import Checkpoints
+from metainfl.training.following import explained, following
 from metainfl.training.of_torch import of_torch
 from metainfl.training.recipe import Recipe
 from metainfl.training.recorded import require_loop
 from metainfl.training.run import Run
-from metainfl.training.train import KEEP, train
+from metainfl.training.train import KEEP
 
 
 class Recorder:
@@ -110,11 +114,26 @@ class Recorder:
         """The run, on a problem that says what the loop's loss is; `options` are the recipe's (clip,
         reduction). The problem's tasks are those that indices name; tasks that were handed over take
         their place. Raises `NotReplayed`.
+
+        Where rounding alone takes a replay away from the loop, the run follows the loop, step by step
+        (`following`): `run.program.rounding` then holds what is added.
         """
         require_problem(problem)
         recipe, tasks = self.recipe(**options)
         if tasks is not None:
             problem = problem.replaced(tasks=tasks)
-        run = train(problem, recipe, start=self.start, keep=keep, progress=False)
-        self.loose = require_same(run, self.states, self.rate_dtype)
+        program = begin(problem, recipe, self.start)
+        agreement = require_same(program, self.states, self.rate_dtype)
+        run = Run(Checkpoints(program, keep))
+        try:
+            drift = agreement.drift(run.resume(progress=False).lam, self.states)
+        except RunNotFinite:  # the loop was not
+            drift = math.inf
+        if not drift <= torch.finfo(run.lam.dtype).eps ** 0.5:
+            known = math.isfinite(drift)
+            if known and not explained(program, run.lam, agreement, self.states[-1]):
+                raise recorded.beyond(drift, len(self.steps))
+            program = following(program, self.states)
+            run = Run(Checkpoints(program, keep)).resume(progress=False)
+        self.loose = agreement.loose(run.lam, self.states)
         return run

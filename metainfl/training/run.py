@@ -61,6 +61,7 @@ class Run(Trajectory):
             )
         recipe = self.recipe.from_step(first, self.program.problem.tasks.n_tasks)
         program = Program(self.program.problem, recipe, self.state_at(first))
+        program.rounding = self.program.rounding[first:]
         return Run(Checkpoints(program, self.kept.keep))._to(self.done - first, progress)
 
     # -- derivatives --------------------------------------------------------------------------------

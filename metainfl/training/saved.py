@@ -44,6 +44,8 @@ def save(run: Run, folder: str | Path) -> None:
     folder = new_folder(folder, InvalidRecipe)
     p = run.program
     tensors = {"losses": torch.tensor(run.losses, dtype=torch.float64, device="cpu")}
+    if p.rounding:
+        tensors["rounding"] = torch.stack([r.cpu() for r in p.rounding])
     states = {"start": p.start, "last": run.state}
     states |= {f"at{t}": s for t, s in run.kept.states.items() if 0 < t < run.done}
     for name, s in states.items():
@@ -127,6 +129,7 @@ def load(folder: str | Path, problem: Problem) -> Run:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BrokenRun(f"{folder} does not hold a run: {error!r}") from error
     program = Program(problem, recipe, start)
+    program.rounding = [r.to(program.start.lam) for r in tensors.get("rounding", ())]
     if program.batches != batches or fingerprint(program) != same:
         raise InvalidRecipe(
             f"the run in {folder} was made with another problem (tasks, weights, losses, regulariser, "

@@ -72,7 +72,7 @@ class Trajectory:
         text += f"{p.problem.n_meta} parameters, {p.problem.tasks.n_tasks} tasks"
         if self.done:
             text += f", loss {self._losses[0]:.4g} -> {self._losses[self.done - 1]:.4g}"
-        return text + ")"
+        return text + (", following a recorded loop)" if p.rounding else ")")
 
     # -- going on -----------------------------------------------------------------------------------
     def resume(self, *, progress: bool | Watch = True) -> Self:
