@@ -32,7 +32,7 @@ from metainfl.training.agreement import require_same
 from metainfl.training.begin import begin
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.following import explained, following
-from metainfl.training.of_torch import of_torch
+from metainfl.training.of_torch import of_torch, state_of_torch
 from metainfl.training.recipe import Recipe
 from metainfl.training.recorded import require_loop
 from metainfl.training.run import Run
@@ -40,18 +40,19 @@ from metainfl.training.train import KEEP
 
 
 class Recorder:
-    """Batches, rates and parameters of a loop that somebody else wrote, from the moment it is made."""
+    """Batches, rates and parameters of a loop that somebody else wrote, from the moment it is made.
+
+    That may be late in a training: what is recorded is then its last phase, from the state it had there.
+    """
 
     def __init__(self, net: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         require_loop(net, optimiser)
         self.net, self.torch_optimiser = net, optimiser
         self.optimiser = of_torch(optimiser)
-        if any(optimiser.state.values()):
-            raise InvalidRecipe(
-                "the optimiser has taken steps already: make the recorder before them"
-            )
         self.trained = recorded.trained(net).keys()
         self.start = self._flat()
+        #: with the moments of the steps that the optimiser has taken already, if any
+        self.begun = state_of_torch(optimiser, list(recorded.trained(net).values()), self.start)
         #: of a rate that is a tensor
         self.rate_dtype: torch.dtype | None = None
         #: rate, batch and parameters after it of every step, one record each: whole, or not there
@@ -122,7 +123,7 @@ class Recorder:
         recipe, tasks = self.recipe(**options)
         if tasks is not None:
             problem = problem.replaced(tasks=tasks)
-        program = begin(problem, recipe, self.start)
+        program = begin(problem, recipe, self.begun or self.start)
         agreement = require_same(program, self.states, self.rate_dtype)
         run = Run(Checkpoints(program, keep))
         try:

@@ -16,14 +16,17 @@ from tests.training.helpers import extrapolated, network
 BATCHES = [[0, 1, 2], [3, 4, 5], [1, 5], [2, 0, 4]]
 
 
-def recorded(make, *, hand="indices", slip=None, dtype=torch.float64, schedule=False, clip=None):
-    """A plain torch loop of MAML, as people write it, recorded."""
+def recorded(
+    make, *, hand="indices", slip=None, dtype=torch.float64, schedule=False, clip=None, late=0
+):
+    """A plain torch loop of MAML, as people write it, recorded from step `late` on."""
     problem = network(outer_reg=0.0, dtype=dtype)
     net = problem.setting.model.module
     optimiser = make(net.parameters())
-    recorder = Recorder(net, optimiser)
     fall = torch.optim.lr_scheduler.ExponentialLR(optimiser, 0.8) if schedule else None
     for t, batch in enumerate(BATCHES):
+        if t == late:
+            recorder = Recorder(net, optimiser)
         optimiser.zero_grad()
         for k in batch:
             x, y, q, z = (v[k] for v in problem.tasks.view()[:4])
@@ -39,7 +42,8 @@ def recorded(make, *, hand="indices", slip=None, dtype=torch.float64, schedule=F
         if clip:
             torch.nn.utils.clip_grad_norm_(net.parameters(), clip)
         optimiser.step()
-        recorder.step(batch if hand == "indices" else problem.tasks.select(batch))
+        if t >= late:
+            recorder.step(batch if hand == "indices" else problem.tasks.select(batch))
         if fall:
             fall.step()
     return recorder, problem
