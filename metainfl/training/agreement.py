@@ -16,7 +16,7 @@ exactly zero, and in floating point of rounding alone), d decides where the step
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -68,9 +68,14 @@ class Agreement(NamedTuple):
         return (lam - end).abs() > eps**0.5 * self.way + OPERATIONS * eps * end.abs()
 
 
-def require_same(program: Program, states: Sequence[Tensor], rate: torch.dtype | None) -> Agreement:
+def require_same(
+    program: Program,
+    states: Sequence[Tensor],
+    rate: torch.dtype | None,
+    tell: Callable[[int, str], None],
+) -> Agreement:
     """`NotReplayed` where a step differs from the recorded `states`; `rate` is the dtype of a rate that is a
-    tensor.
+    tensor. `tell` is told of each step.
     """
     state, within = program.start, Within(program)
     eps, rounding = torch.finfo(state.lam.dtype).eps, list[Tensor]()
@@ -93,6 +98,7 @@ def require_same(program: Program, states: Sequence[Tensor], rate: torch.dtype |
         free, way = free + slack, way + moved.abs()
         rounding.append(want - after.lam)
         state, within = State(want, after.moments, after.steps), beside.at(want)
+        tell(t + 1, "")
     return Agreement(rounding, free, way)
 
 

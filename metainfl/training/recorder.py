@@ -33,6 +33,7 @@ from metainfl.training.begin import begin
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.following import explained, following
 from metainfl.training.of_torch import of_torch, state_of_torch
+from metainfl.training.progress import bar
 from metainfl.training.recipe import Recipe
 from metainfl.training.recorded import require_loop
 from metainfl.training.run import Run
@@ -111,23 +112,27 @@ class Recorder:
             raise InvalidRecipe(f"a recipe has no {wrong[0]!r}; it has {', '.join(known)}")
         return Recipe(**{**own, **options}), tasks
 
-    def run(self, problem: Problem, *, keep: int = KEEP, **options: Any) -> Run:
+    def run(
+        self, problem: Problem, *, keep: int = KEEP, progress: bool = True, **options: Any
+    ) -> Run:
         """The run, on a problem that says what the loop's loss is; `options` are the recipe's (clip,
         reduction). The problem's tasks are those that indices name; tasks that were handed over take
         their place. Raises `NotReplayed`.
 
         Where rounding alone takes a replay away from the loop, the run follows the loop, step by step
-        (`following`): `run.program.rounding` then holds what is added.
+        (`following`): `run.program.rounding` then holds what is added. `progress` shows, on a terminal, which
+        step is being compared: each takes some ten times as long as in the loop.
         """
         require_problem(problem)
         recipe, tasks = self.recipe(**options)
         if tasks is not None:
             problem = problem.replaced(tasks=tasks)
         program = begin(problem, recipe, self.begun or self.start)
-        agreement = require_same(program, self.states, self.rate_dtype)
+        with bar("steps compared", program.steps, progress) as tell:
+            agreement = require_same(program, self.states, self.rate_dtype, tell)
         run = Run(Checkpoints(program, keep))
         try:
-            drift = agreement.drift(run.resume(progress=False).lam, self.states)
+            drift = agreement.drift(run.resume(progress=progress).lam, self.states)
         except RunNotFinite:  # the loop was not
             drift = math.inf
         if not drift <= torch.finfo(run.lam.dtype).eps ** 0.5:
@@ -135,6 +140,6 @@ class Recorder:
             if known and not explained(program, run.lam, agreement, self.states[-1]):
                 raise recorded.beyond(drift, len(self.steps))
             program = following(program, self.states)
-            run = Run(Checkpoints(program, keep)).resume(progress=False)
+            run = Run(Checkpoints(program, keep)).resume(progress=progress)
         self.loose = agreement.loose(run.lam, self.states)
         return run
