@@ -38,8 +38,10 @@ def behind(roots: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
         if isinstance(thing, type):
             values, reached = _of_class(thing)
         else:
-            values, reached = _globals(thing.__code__, thing.__globals__)
-            reached += [c for c in _cells(thing) if _coded(c)]
+            cells = _cells(thing)
+            closed_over = [vars(c) for c in cells if _own_module(c)]
+            values, reached = _globals(thing.__code__, thing.__globals__, *closed_over)
+            reached += [c for c in cells if _coded(c)]
             home = id(thing.__globals__)
             rebound |= {(home, n) for n in changing.rebound(thing.__code__)}
             stored |= changing.attributes(thing.__code__) | changing.mutated(thing.__code__)
@@ -110,12 +112,16 @@ def _functions(value: Any) -> Iterator[Any]:
     yield from _functions(value)
 
 
-def _globals(code: types.CodeType, known: dict[str, Any]) -> tuple[dict[Place, Any], list[Any]]:
+def _own_module(value: Any) -> bool:
+    return isinstance(value, types.ModuleType) and written(value.__name__)
+
+
+def _globals(code: types.CodeType, *known: dict[str, Any]) -> tuple[dict[Place, Any], list[Any]]:
     """Values and code that the names in some code mean, in its module and in those of the user's it uses."""
     names = {n for inside in changing.nested(code) for n in inside.co_names if n[:2] != "__"}
     values: dict[Place, Any] = {}
     reached: list[Any] = []
-    scopes, seen = [known], set[int]()
+    scopes, seen = list(known), set[int]()
     while scopes:
         scope = scopes.pop()
         if id(scope) in seen:
@@ -126,7 +132,7 @@ def _globals(code: types.CodeType, known: dict[str, Any]) -> tuple[dict[Place, A
             found = list(_functions(value))
             reached += found
             if isinstance(value, types.ModuleType):
-                scopes += [vars(value)] if written(value.__name__) else []
+                scopes += [vars(value)] if _own_module(value) else []
             elif isinstance(value, functools.partial):
                 values[id(scope), name] = (value.args, value.keywords)
             elif not found and isinstance(value, HELD):

@@ -19,6 +19,8 @@ def parts(thing: Any) -> tuple[str, list[Any], bool]:
     name = type(thing).__qualname__
     if isinstance(thing, type):
         return "class", [thing.__qualname__], True
+    if isinstance(thing, types.ModuleType):  # what is used of it counts with the code that uses it
+        return "module", [thing.__name__], True
     if isinstance(thing, enum.Enum):
         return f"enum {name}", [thing.name], True
     if isinstance(thing, Mapping):
@@ -45,7 +47,7 @@ def parts(thing: Any) -> tuple[str, list[Any], bool]:
 
 def _of_function(f: types.FunctionType) -> list[Any]:
     own = [f.__qualname__, f.__defaults__, f.__kwdefaults__, f.__closure__]
-    ours = f.__module__.partition(".")[0] in ("metainfl", "torch", "numpy")
+    ours = str(f.__module__).partition(".")[0] in ("metainfl", "torch", "numpy")
     return own if ours or "<" not in f.__qualname__ else [*own, f.__code__]
 
 
@@ -65,7 +67,7 @@ def _of_object(thing: Any) -> list[Any]:
             return [thing.__getstate__()]
         own = {**getattr(thing, "__dict__", {}), **{s: getattr(thing, s) for s in slots}}
         return [{k: _frame(v) for k, v in own.items()}]
-    if isinstance(thing, (types.BuiltinFunctionType, types.ModuleType)):
+    if isinstance(thing, types.BuiltinFunctionType):
         return [thing.__name__, getattr(thing, "__qualname__", "")]
     try:
         found = thing.__reduce_ex__(2)

@@ -25,19 +25,21 @@ from metainfl.problem.code import behind
 from metainfl.problem.contents import parts
 from metainfl.problem.definition import Definition
 
+#: things that one digest looks into
+MOST = 5_000_000
 PLAIN = (type(None), bool, int, float, complex, str, bytes, range, slice, torch.dtype, torch.device)
 
 
 def digest(*things: Any) -> str:
-    """32 hexadecimal digits."""
-    coded: dict[int, Any] = {}
-    found = _of(things, (), coded)
+    """32 hexadecimal digits. `InvalidProblem` for what refers to itself in too many ways to be told."""
+    reading = _Reading()
+    found = reading.of(things)
     code, known = set[bytes](), dict[int, Any]()
-    while coded:  # what methods close over may hold more of it
-        known |= coded
-        more: dict[int, Any] = {}
-        code |= {_of(c, (), more) for c in behind(coded.values())}
-        coded = {k: v for k, v in more.items() if k not in known}
+    while reading.coded:  # what methods close over may hold more of it
+        known |= reading.coded
+        now, reading.coded = reading.coded, {}
+        code |= {reading.of(c) for c in behind(now.values())}
+        reading.coded = {k: v for k, v in reading.coded.items() if k not in known}
     return _hash("all", found, *sorted(code)).hex()[:32]
 
 
@@ -49,23 +51,55 @@ def meaning(problem: Definition) -> tuple[Any, ...]:
     return s.model, problem.tasks, problem.adaptation, losses, regularisers
 
 
-def _of(thing: Any, above: tuple[int, ...], coded: dict[int, Any]) -> bytes:
-    """Of one thing; `above` are the ids of those that hold it, for cycles.
+class _Reading:
+    """One digest on its way: what was met of code, and the digests of what was met whole.
 
-    The classes and functions that are met on the way are put into `coded`.
+    Most things are held in many places: what refers to nothing above it has one digest in all of them.
     """
-    if isinstance(thing, PLAIN) and not isinstance(thing, enum.Enum):
-        return _hash("plain", type(thing).__name__, repr(thing))
-    if isinstance(thing, Tensor) or (isinstance(thing, np.ndarray) and not thing.dtype.hasobject):
-        return _numbers(thing)
-    if id(thing) in above:
-        return _hash("above", str(above.index(id(thing))))
-    above = (*above, id(thing))
-    owner = thing if isinstance(thing, (type, types.FunctionType)) else type(thing)
-    coded[id(owner)] = owner
-    kind, held, ordered = parts(thing)
-    found = [_of(p, above, coded) for p in held]
-    return _hash(kind, *(found if ordered else sorted(found)))
+
+    def __init__(self) -> None:
+        #: classes and functions by their ids
+        self.coded: dict[int, Any] = {}
+        # by id, with the thing, so that no other takes its place
+        self.known: dict[int, tuple[Any, bytes]] = {}
+        self.met = 0
+
+    def of(self, thing: Any, above: tuple[int, ...] = ()) -> bytes:
+        """Of one thing; `above` are the ids of those that hold it, for cycles."""
+        return self._of(thing, above)[0]
+
+    def _of(self, thing: Any, above: tuple[int, ...]) -> tuple[bytes, bool]:
+        """And whether it refers to one of them."""
+        if isinstance(thing, PLAIN) and not isinstance(thing, enum.Enum):
+            return _hash("plain", type(thing).__name__, repr(thing)), False
+        if isinstance(thing, Tensor) or (
+            isinstance(thing, np.ndarray) and not thing.dtype.hasobject
+        ):
+            return _numbers(thing), False
+        if id(thing) in above:
+            return _hash("above", str(above.index(id(thing)))), True
+        if id(thing) in self.known:
+            return self.known[id(thing)][1], False
+        self._count(thing)
+        here = (*above, id(thing))
+        owner = thing if isinstance(thing, (type, types.FunctionType)) else type(thing)
+        self.coded[id(owner)] = owner
+        kind, held, ordered = parts(thing)
+        each = [self._of(p, here) for p in held]
+        found = [f for f, _ in each]
+        whole = _hash(kind, *(found if ordered else sorted(found)))
+        cyclic = any(c for _, c in each)
+        if not cyclic:
+            self.known[id(thing)] = thing, whole
+        return whole, cyclic
+
+    def _count(self, thing: Any) -> None:
+        self.met += 1
+        if self.met > MOST:
+            raise InvalidProblem(
+                f"a {type(thing).__qualname__} that the problem, a loss or an adaptation holds refers to "
+                "itself in so many ways that its content cannot be told: hold what is needed of it alone"
+            )
 
 
 def _numbers(thing: Tensor | np.ndarray) -> bytes:
