@@ -7,7 +7,6 @@ bring what is needed. See also `Unrolled`.
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem, InvalidTasks
 from metainfl.problem.losses import Loss, cross_entropy
 from metainfl.problem.model import FromModule
+from metainfl.problem.own_copy import own_copy
 from metainfl.problem.tasks import Tasks
 
 
@@ -93,7 +93,7 @@ def problem_from(
             "first-order MAML is not the gradient of any objective, so it has no influence function; "
             "build MAML with first_order=False"
         )
-    model = FromModule(_with_batch_statistics(copy.deepcopy(module)))
+    model = FromModule(_with_batch_statistics(own_copy(module)))
     model.origin = model.origin.also(module)
     per_instance = float(rate) / tasks.support_x.shape[1]
     problem = Problem(

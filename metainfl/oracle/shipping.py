@@ -6,39 +6,14 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
-import cloudpickle
-
 from metainfl.errors import InvalidMethod
-
-NOWHERE = "<dynamic-code>"  # what cloudpickle writes for the file of code that it sends by value
-
-
-class _Pickler(cloudpickle.Pickler):
-    """cloudpickle that also sends modules of a class of their own (lazy ones) by name, and with code the
-    file that it stands in: errors show its lines.
-    """
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, CodeType):
-            make, given = self.dispatch_table[CodeType](obj)
-            return make, tuple(obj.co_filename if v == NOWHERE else v for v in given)
-        if isinstance(obj, ModuleType) and type(obj) is not ModuleType:
-            return importlib.import_module, (obj.__name__,)
-        return super().reducer_override(obj)
-
-
-def dumped(value: Any) -> bytes:
-    """Anything as bytes that `cloudpickle.loads` reads."""
-    out = io.BytesIO()
-    _Pickler(out).dump(value)
-    return out.getvalue()
+from metainfl.pools.parcel import dumped
 
 
 def packed(method: Any) -> bytes:

@@ -10,17 +10,14 @@ from __future__ import annotations
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
 from metainfl.errors import InvalidOption, WorkerLost
+from metainfl.pools.parcel import Call, Packed
 
-SMALL = (type(None), bool, int, float, str, Path)
 LOOK = 0.01  # seconds between two looks for a result
 ALONE = 60.0  # seconds without any worker after which the work is given up
 
@@ -61,9 +58,7 @@ def client_of(backend: Any) -> Any:
     return None if hasattr(thread_state, "execution_state") else backend.client
 
 
-def unordered(
-    client: Any, calls: Mapping[int, tuple[Callable[..., Any], tuple[Any, ...]]], total: int
-) -> Iterator[tuple[int, Any]]:
+def unordered(client: Any, calls: Mapping[int, Call], total: int) -> Iterator[tuple[int, Any]]:
     """(place, result) as they come. `WorkerLost` for a call that dask gave up, or without workers."""
     from distributed import as_completed
 
@@ -109,15 +104,15 @@ def _wait(client: Any, waiting: Any, left: int, total: int) -> None:
                 raise lost(f"the cluster has had no worker for {ALONE:.0f} s", left, total)
 
 
-def _shared(client: Any, calls: Mapping[int, Any]) -> dict[int, Any]:
-    """id -> future, of what stands in more than one call."""
-    every = {id(a): a for _, args in calls.values() for a in args if not isinstance(a, SMALL)}
+def _shared(client: Any, calls: Mapping[int, Call]) -> dict[int, Any]:
+    """id -> future, of what stands packed in more than one call."""
+    every = {id(a): a for _, args in calls.values() for a in args if isinstance(a, Packed)}
     counts = Counter(id(a) for _, args in calls.values() for a in args)
-    many = {k: a for k, a in every.items() if counts[k] > 1}
-    return {
-        k: client.submit(cloudpickle.loads, cloudpickle.dumps(a), pure=False)
-        for k, a in many.items()
-    }
+    return {k: client.submit(_itself, a, pure=False) for k, a in every.items() if counts[k] > 1}
+
+
+def _itself(value: Packed) -> Packed:
+    return value
 
 
 @contextmanager

@@ -14,10 +14,10 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from metainfl.errors import InvalidOption
 from metainfl.numbers import said, whole
 from metainfl.pools import dask_pool
+from metainfl.pools.parcel import Call, parcels
 
 __all__ = ["Call", "at_once", "backend", "checked", "ordered", "unordered"]
 
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
 BACKENDS = ("loky", "dask", "ray")
 PATIENCE = 10  # seconds that a scheduler has to answer
 RAY_LOST = {"RayActorError", "WorkerCrashedError", "NodeDiedError"}
@@ -76,12 +76,14 @@ def ordered(calls: Sequence[Call], jobs: int) -> Iterator[Any]:
 
 
 def _once(left: dict[int, Call], jobs: int, total: int) -> Iterator[tuple[int, Any]]:
-    work = [joblib.delayed(_placed)(i, f, *args) for i, (f, args) in left.items()]
     pool = joblib.Parallel(n_jobs=jobs)
     client = dask_pool.client_of(pool._backend)
+    here = client is None and pool._effective_n_jobs() == 1
+    calls = dict(left) if here else parcels(left)
     if client is not None:
-        yield from dask_pool.unordered(client, dict(left), total)
+        yield from dask_pool.unordered(client, calls, total)
         return
+    work = [joblib.delayed(_placed)(i, f, *args) for i, (f, args) in calls.items()]
     if getattr(pool._backend, "supports_return_generator", False):
         yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
         return

@@ -17,6 +17,7 @@ from metainfl.problem.as_found import AsFound
 from metainfl.problem.cached import require_uncached
 from metainfl.problem.origin import Origin
 from metainfl.problem.outputs import Output, select
+from metainfl.problem.own_copy import own_copy
 from metainfl.problem.padding_rows import LookedUpAlone
 from metainfl.problem.snapshot import batch_statistics, in_precision, snapshot
 from metainfl.problem.turn import Turn
@@ -110,7 +111,7 @@ class FromModule:
     def copied(self) -> nn.Module:
         """A copy of the module, with parameters of its own and none that a call has been lent."""
         with self.turn:
-            return copy.deepcopy(self.module)
+            return own_copy(self.module)
 
     def around(self, module: nn.Module) -> FromModule:
         """The same model of another copy of its module."""

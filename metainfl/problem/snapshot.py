@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 from torch.nn.utils.spectral_norm import SpectralNorm
 
 from metainfl.errors import InvalidProblem
+from metainfl.problem.own_copy import own_copy
 
 #: rows of weights, by parameter name, that torch's gradient leaves out: index and value
 Padding = dict[str, tuple[int, Tensor]]
@@ -72,7 +71,7 @@ def _copied(module: nn.Module) -> nn.Module:
             if isinstance(value, Tensor) and not value.is_leaf:
                 memo[id(value)] = value.detach().clone()
     try:
-        copied = copy.deepcopy(module, memo)
+        copied = own_copy(module, memo)
     except MemoryError:
         raise
     except Exception as error:  # a module may hold anything, and its copying raise anything

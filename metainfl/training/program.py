@@ -19,6 +19,7 @@ from metainfl.derive.stacks import Stack, stacks
 from metainfl.errors import InvalidRecipe, InvalidTasks, NotFinite, RunNotFinite
 from metainfl.problem.asked import require_problem
 from metainfl.problem.given import said
+from metainfl.problem.own_copy import own_copy
 from metainfl.problem.snapshot import in_precision
 from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
@@ -172,7 +173,7 @@ def _own(problem: Problem, recipe: Recipe) -> Problem:
         ) from error
     like = tasks.like
     try:
-        model, adaptation = copy.deepcopy((problem.setting.model, problem.adaptation))
+        model, adaptation = own_copy((problem.setting.model, problem.adaptation))
     except (RuntimeError, TypeError) as error:
         raise InvalidRecipe(
             f"a run keeps its own copy of model and adaptation, which cannot be copied: {error}"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import joblib
 import numpy as np
@@ -168,3 +169,20 @@ def test_a_scheduler_that_does_not_answer_is_told(monkeypatch):
     told = pytest.raises(InvalidOption, match="no dask scheduler answers at tcp")
     with told, backend("dask=tcp://127.0.0.1:9"):
         pass
+
+
+def asked(what):
+    return what.__name__
+
+
+def test_modules_of_a_class_of_their_own_travel_and_what_cannot_is_named():
+    """Guards a loss that closes over metainfl, which is such a module."""
+    import metainfl as mi
+
+    def closing(x):
+        return mi.__name__, x
+
+    both = [(asked, (mi,)), (asked, (closing,))]
+    assert list(ordered(both, 2)) == ["metainfl", "closing"]
+    with pytest.raises(InvalidOption, match=r"a lock cannot be .*leave jobs at 1"):
+        list(ordered([(asked, (threading.Lock(),)), (square, (2,))], 2))

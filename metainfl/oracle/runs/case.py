@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -15,6 +14,7 @@ from metainfl.oracle.bridge import to_truth
 from metainfl.oracle.case import Array, Asked, Case
 from metainfl.oracle.estimands.running import KnownRun
 from metainfl.oracle.runs.bridge import run_of
+from metainfl.problem.own_copy import own_copy
 from metainfl.problem.perturbation import Perturbation, task
 from metainfl.problem.tasks import Tasks
 from metainfl_reference.episodes import Weights
@@ -74,7 +74,7 @@ class RunCase(Case):
         """A fresh production run, a copy of one made once: methods may do to it what they like."""
         if weights is None:
             made = partial(self._made, self.truth_run, dtype, device)
-            return copy.deepcopy(self.once(("run", dtype, device), made))
+            return own_copy(self.once(("run", dtype, device), made))
         return self._made(trajectory.replay(self.truth_run, weights), dtype, device)
 
     def _made(self, of: trajectory.Run, dtype: torch.dtype, device: str) -> Any:
