@@ -11,13 +11,14 @@ import numpy as np
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.methods.claim import Claim
+from metainfl.oracle.besides import Besides
 from metainfl.oracle.case import Case
 from metainfl.oracle.comparing import Comparing
 from metainfl.oracle.diagnosis import diagnose
 from metainfl.oracle.drawing import ORDER, Drawing
 from metainfl.oracle.estimands import find
 from metainfl.oracle.evidence import Evidence
-from metainfl.oracle.outcome import Skipped
+from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.oracle.returned import Returned
 from metainfl.oracle.runner import InProcess, Runner, as_array
 from metainfl.oracle.watched import Method
@@ -50,6 +51,9 @@ class Context(Drawing, Comparing):
         self.asked: tuple[Problem, list[Perturbation]] | None = None
         self.earlier: list[Case] = []
         self.gathered: list[Evidence] | None = None
+        #: what each call did besides returning, and on which case
+        self.besides: list[Besides] = []
+        self.everywhere: list[Besides] | None = None
         #: what the method was asked first of all, and its rows
         self.first: tuple[Case, list[Perturbation], Array] | None = None
         self.runner = runner or InProcess(method)
@@ -72,7 +76,7 @@ class Context(Drawing, Comparing):
             seconds=self.seconds,
             runner=self.runner,
         )
-        other.first, other.earlier = self.first, self.earlier
+        other.first, other.earlier, other.besides = self.first, self.earlier, self.besides
         return other
 
     def diagnosis(self, seen: Sequence[Evidence]) -> str:
@@ -119,7 +123,14 @@ class Context(Drawing, Comparing):
         """What the method returns, and what it does besides."""
         extra = (case.target_tasks(problem),) if self.estimand.per_target else ()
         self.asked = (problem, list(pis))
-        return self.runner.call(problem, pis, *extra, seconds=self.seconds, **options)
+        try:
+            found = self.runner.call(problem, pis, *extra, seconds=self.seconds, **options)
+        except Failed as failure:
+            if failure.call is not None:
+                self.besides.append(Besides.of(case.name, failure.call))
+            raise
+        self.besides.append(Besides.of(case.name, found))
+        return found
 
     def takes(self, *names: str) -> str | None:
         """The first of these keyword options that the method accepts."""

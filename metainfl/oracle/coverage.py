@@ -54,7 +54,9 @@ PROBLEM = {
         "a number; one precision a parameter in wide or narrow, and in line, one of them 0; 0 in a law",
         lambda p: isinstance(p.outer_reg, float),
     ),
-    "direct": Field("wide: 0.2 to 0.5; least: 1; 0 elsewhere", lambda p: p.direct > 0),
+    "direct": Field(
+        "wide, line and laws of weight 0: 0.2 to 0.5; least: 1; 0 elsewhere", lambda p: p.direct > 0
+    ),
     "lam": Field("the certified minimiser of each case", lambda p: float(p.lam.norm())),
     "chunk": Field("check chunks_do_not_matter: 1, 2 and 3 tasks"),
     "symmetry": Field("orthogonal, ranks 2 and 3, and none", lambda p: _flat(p)),

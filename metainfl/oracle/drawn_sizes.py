@@ -57,9 +57,17 @@ def options(
         out["rank"] = {"wide": 3, "narrow": 2}.get(design, 1)
     if name.startswith("maml"):
         shape = (size["d"], size["c"])
-        steps = {"wide": (11, 12), "narrow": tuple(range(4, 10)), "many": (1,), "pair": (2,)}
+        steps = {
+            "wide": (11, 12),
+            "narrow": tuple(range(4, 10)),
+            "many": (1,),
+            "pair": (2,),
+            "line": (1,),
+        }
         out["steps"] = int(rng.choice(steps.get(design, (3,))))
-        out["alpha"] = rng.uniform(0.008, 0.035, shape) if design in ("wide", "pair") else 0.01
+        out["alpha"] = (
+            rng.uniform(0.008, 0.035, shape) if design in ("wide", "pair", "line") else 0.01
+        )
         if design == "wide":
             out["alpha"][0, 0] = out["alpha"][-1, -1] = 0.0  # not adapted
         out["d_in"] = 0.4 if design in ("wide", "narrow") else 0.0
@@ -69,8 +77,8 @@ def options(
     if design in (vector, "line") and name not in EMBEDDED:
         out["d_out"] = out["d_out"] * rng.uniform(0.6, 1.4, size["d"] * size["c"])
         out["d_out"][1] *= design != free
-    if design in ("wide", "least") and name in SAME_SPACE:
-        out["direct"] = float(rng.uniform(0.2, 0.5)) if design == "wide" else 1.0
+    if design in ("wide", "line", "least") and name in SAME_SPACE:
+        out["direct"] = 1.0 if design == "least" else float(rng.uniform(0.2, 0.5))
     if design in ("wide", "pair") and name in ("maml_softmax", "proximal_softmax"):
         out["outer_loss"] = "squared"
     return out

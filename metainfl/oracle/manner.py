@@ -48,6 +48,11 @@ BY_IMPORTS = (
     "hooks of all modules and optimisers",
     "what garbage collection calls",
     "what logging does of its own",
+    "environment variables, past os.environ",
+    "handlers of the root logger",
+    "how codecs take what they cannot",
+    "how objects are pickled",
+    "asyncio's policy",
 )
 
 

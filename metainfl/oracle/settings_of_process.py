@@ -16,6 +16,7 @@ import torch
 from metainfl.oracle.processes_left import Processes
 from metainfl.oracle.settings_of_libraries import LIBRARIES
 from metainfl.oracle.settings_of_python import PYTHON
+from metainfl.oracle.settings_of_registers import REGISTERS
 from metainfl.oracle.settings_of_signals import SIGNALS
 from metainfl.oracle.settings_of_torch import TORCH
 
@@ -120,6 +121,7 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "processes left at work": (Processes, lambda value: None),
     **LIBRARIES,
     **PYTHON,
+    **REGISTERS,
     **SIGNALS,
     **TORCH,
 }  # fmt: skip

@@ -23,7 +23,8 @@ other, where an array turned round has the shape that is meant. `coverage` says 
     pair      two tasks, and as many of everything else as there can be two of; of the weights those of the
               supports alone are not 1; one rate a parameter without an inner regulariser, an outer loss
               that is not the inner one
-    line      one feature, and one query a task; as many tasks as outputs; one precision a parameter
+    line      one feature, and one query a task; as many tasks as outputs; one precision a parameter beside
+              `direct`; one step with one rate a parameter
     players   six tasks: for games alone, where ceil(0.7 T), its rounding and T - 1 are three numbers
 
 Classes stand in another order in every task: nothing may be read off an instance's place. A parameter is

@@ -1,4 +1,4 @@
-"""Contract: a finite (n, p) array of the right kind comes back, twice the same, and nothing is printed."""
+"""Contract: a finite (n, p) array of the right kind comes back, twice the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from metainfl.oracle.bridge import all_to_truth, problem_of, tasks_of
-from metainfl.oracle.checks.parts import either, manners
+from metainfl.oracle.checks.parts import either
 from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
 from metainfl.oracle.measure import distance
@@ -30,14 +30,6 @@ def keeps_the_dtype(ctx: Context) -> None:
     got = ctx.raw(case, pis, case.problem())
     if got.dtype != "float64":
         raise Failed(f"float64 in, {got.dtype} out", where=case.name)
-
-
-@check("contract", "prints nothing to stdout", EVERY)
-def is_quiet(ctx: Context) -> None:
-    case, pis = ctx.usable(limit=1)[0]
-    printed = manners(ctx, case, pis).printed
-    if printed:
-        raise Failed(f"printed {printed[:80]!r} to stdout; use logging or warnings")
 
 
 @check("contract", "the same call twice gives the same answer", EVERY)

@@ -68,9 +68,9 @@ class Unpadded(Written):
         """Where the datum stands among those that count."""
         if p.kind == "group":
             return group([self.there(m) for m in p.members])
-        instance = p.instance
-        if p.kind in SIDES:
-            weights = getattr(self.solution.weights, p.kind)[p.task, :instance]
+        instance, side = p.instance, p.kind.removesuffix("_input")
+        if side in SIDES:
+            weights = getattr(self.solution.weights, side)[p.task, :instance]
             instance = int((weights != 0).sum())
         return replace(p, task=self.order.index(p.task), instance=instance)
 

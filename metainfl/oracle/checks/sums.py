@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
+import numpy as np
+
 from metainfl.oracle.checks.parts import loose
 from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context
@@ -42,7 +46,14 @@ def groups_add_up(ctx: Context) -> None:
     if not own:
         raise Skipped("groups are claimed without any kind of member")
     for case in ctx.cases:
-        members = [p for k in own for p in case.perturbations([k], 2)]
-        got = ctx.ask(case, [group(members), *members])
-        ctx.compare(case, [group(members)], got[:1], got[1:].sum(0)[None], "not the members' sum",
-                    allowed=loose(ctx, case, cancellation=len(members)))  # fmt: skip
+        some = {k: case.perturbations([k], 2) for k in own}
+        sets = [[p for k in own for p in some[k]]]
+        sets += [some[a] + some[b] for a, b in combinations(own, 2) if len(own) > 2]
+        sets += [case.perturbations(["task"])] if "task" in own else []  # every one of them
+        members = list(dict.fromkeys(p for each in sets for p in each))
+        got = ctx.ask(case, [*map(group, sets), *members])
+        rows = dict(zip(members, got[len(sets) :], strict=True))
+        for i, each in enumerate(sets):
+            want = np.sum([rows[p] for p in each], axis=0)
+            ctx.compare(case, [group(each)], got[i : i + 1], want[None], "not the members' sum",
+                        allowed=loose(ctx, case, cancellation=len(each)))  # fmt: skip

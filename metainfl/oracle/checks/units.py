@@ -21,7 +21,7 @@ from metainfl.oracle.checks.parts import loose
 from metainfl.oracle.checks.registry import check
 from metainfl.oracle.context import Context
 from metainfl.oracle.drawn_sizes import EMBEDDED
-from metainfl.oracle.outcome import Skipped
+from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.problem.perturbation import Perturbation
 from metainfl_reference.generators import CLASSIFICATION
 
@@ -33,18 +33,40 @@ def units_do_not_matter(ctx: Context) -> None:
     ctx.needs_derivative()
     if isinstance(ctx.claim.accuracy, float):  # of differences with a fixed step, say
         raise Skipped("a claimed relative tolerance is about problems in units near 1")
-    for case, pis in ctx.usable(limit=3):
-        before = ctx.ask(case, pis)
-        for s in UNITS:
-            got = ctx.ask(case, pis, _of_inputs(case, s)) * _per_input(pis, s)
-            ctx.compare(case, pis, got, before, f"another answer with inputs {s:g} times as large",
-                        allowed=loose(ctx, case), code=f"# {case.code} with inputs times {s:g}")  # fmt: skip
-            if case.family.name in CLASSIFICATION:
-                continue
-            problem, power = _of_targets(case, s)
-            got = ctx.ask(case, pis, problem) / s**power
-            ctx.compare(case, pis, got, before, f"another answer with targets {s:g} times as large",
-                        allowed=loose(ctx, case), code=f"# {case.code} with targets times {s:g}")  # fmt: skip
+    usable = ctx.usable(limit=3)
+    for case, pis in usable:
+        _in_other_units(ctx, case, pis, torch.float64, loose(ctx, case))
+    case, pis = usable[0]  # a floor or a jitter of float32 alone
+    tolerance, source = ctx.measured_tolerance(case, pis, torch.float32)
+    try:
+        _in_other_units(ctx, case, pis, torch.float32, (4 * tolerance, f"4 times {source}"))
+    except Failed as error:
+        if (
+            "NotStationary" not in error.message
+        ):  # lam rounded to float32 may be refused, and by name
+            raise
+
+
+def _in_other_units(
+    ctx: Context,
+    case: Case,
+    pis: list[Perturbation],
+    dtype: torch.dtype,
+    allowed: tuple[float, str],
+) -> None:
+    """Inputs and targets times each of `UNITS`, in this precision."""
+    before = ctx.ask(case, pis, case.problem(dtype))
+    words = "" if dtype == torch.float64 else ", in float32"
+    for s in UNITS:
+        got = ctx.ask(case, pis, _of_inputs(case, s, dtype)) * _per_input(pis, s)
+        ctx.compare(case, pis, got, before, f"another answer with inputs {s:g} times as large{words}",
+                    allowed=allowed, code=f"# {case.code} with inputs times {s:g}{words}")  # fmt: skip
+        if case.family.name in CLASSIFICATION:
+            continue
+        problem, power = _of_targets(case, s, dtype)
+        got = ctx.ask(case, pis, problem) / s**power
+        ctx.compare(case, pis, got, before, f"another answer with targets {s:g} times as large{words}",
+                    allowed=allowed, code=f"# {case.code} with targets times {s:g}{words}")  # fmt: skip
 
 
 def _per_input(pis: Sequence[Perturbation], s: float) -> np.ndarray:
@@ -52,7 +74,7 @@ def _per_input(pis: Sequence[Perturbation], s: float) -> np.ndarray:
     return np.array([[s * (s if p.kind.endswith("input") else 1.0)] for p in pis])
 
 
-def _of_inputs(case: Case, s: float) -> Problem:
+def _of_inputs(case: Case, s: float, dtype: torch.dtype) -> Problem:
     """The problem with inputs times s, at lam / s."""
     f = copy.copy(case.family)
     e = f.episodes
@@ -62,23 +84,23 @@ def _of_inputs(case: Case, s: float) -> Problem:
         f.d_in = s**2 * f.d_in
     if hasattr(f, "alpha"):
         f.alpha = f.alpha / s**2
-    return _at(case, f, 1 / s)
+    return _at(case, f, 1 / s, dtype)
 
 
-def _of_targets(case: Case, s: float) -> tuple[Problem, int]:
+def _of_targets(case: Case, s: float, dtype: torch.dtype) -> tuple[Problem, int]:
     """The problem with targets times s, and the power of s that its influence has."""
     f = copy.copy(case.family)
     e = f.episodes
     f.episodes = replace(e, support_y=s * e.support_y, query_y=s * e.query_y)
     if f.name in EMBEDDED:  # the head takes the factor, and F is s^2 times as large at the same lam
         f.d_out = s**2 * f.d_out
-        return _at(case, f, 1.0), 0
-    return _at(case, f, s), 1
+        return _at(case, f, 1.0, dtype), 0
+    return _at(case, f, s, dtype), 1
 
 
-def _at(case: Case, family: object, factor: float) -> Problem:
+def _at(case: Case, family: object, factor: float, dtype: torch.dtype) -> Problem:
     other = copy.copy(case)
     other.__dict__["family"] = family
-    problem = other.problem()
+    problem = other.problem(dtype)
     problem.lam = torch.tensor(factor * case.solution.lam)
     return problem

@@ -1,13 +1,31 @@
-"""Contract: what a method is given, its process and the random state are left as they were."""
+"""Contract: what a method is given, its process and the random state are left as they were, and stdout empty.
+
+All of it is looked at on the first case, where it is soon seen, then in every call on the drawn ones: what
+is written into padding, or set for many tasks or for float32, is done there alone.
+"""
 
 from __future__ import annotations
 
-from metainfl.oracle.checks.parts import manners
+from collections.abc import Sequence
+
+from metainfl.oracle.checks.parts import everywhere, manners
 from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
 from metainfl.oracle.manner import BY_IMPORTS
 from metainfl.oracle.outcome import Failed
 from metainfl.oracle.watched import OVERWRITTEN
+
+
+@check("contract", "prints nothing to stdout", EVERY)
+def is_quiet(ctx: Context) -> None:
+    case, pis = ctx.usable(limit=1)[0]
+    printed, where = manners(ctx, case, pis).printed, ""
+    if not printed:
+        printed, where = next(
+            ((b.printed, b.where) for b in everywhere(ctx) if b.printed), ("", "")
+        )
+    if printed:
+        raise Failed(f"printed {printed[:80]!r} to stdout; use logging or warnings", where=where)
 
 
 @check(
@@ -21,11 +39,16 @@ def leaves_its_inputs_alone(ctx: Context) -> None:
     first, turned = asked[0][0], asked[0][1][::-1]
     # one after the other, in arrays of the same shape
     for case, pis in [(first, turned), *asked]:
-        changed = manners(ctx, case, pis).changed
-        if OVERWRITTEN in changed:
-            raise Failed(f"wrote into {OVERWRITTEN}; return a new array", where=case.name)
-        if changed:
-            raise Failed(f"changed its input: {', '.join(changed[:6])}", where=case.name)
+        _unchanged(manners(ctx, case, pis).changed, case.name)
+    for other in everywhere(ctx):
+        _unchanged(other.changed, other.where)
+
+
+def _unchanged(changed: Sequence[str], where: str) -> None:
+    if OVERWRITTEN in changed:
+        raise Failed(f"wrote into {OVERWRITTEN}; return a new array", where=where)
+    if changed:
+        raise Failed(f"changed its input: {', '.join(changed[:6])}", where=where)
 
 
 @check(
@@ -37,16 +60,23 @@ def leaves_the_process_alone(ctx: Context) -> None:
     case, pis = ctx.usable(limit=1)[0]
     first, second = (manners(ctx, case, pis).process for _ in range(2))
     # what an import inside the method sets once is not the method's doing; what returns is
-    changed = list(dict.fromkeys([n for n in first if n not in BY_IMPORTS] + second))
+    _left(list(dict.fromkeys([n for n in first if n not in BY_IMPORTS] + second)))
+    for other in everywhere(ctx):
+        _left([n for n in other.process if n not in BY_IMPORTS], other.where)
+
+
+def _left(changed: Sequence[str], where: str = "") -> None:
     if changed:
-        raise Failed(f"changed the process it runs in: {', '.join(changed)}; put it back")
+        words = f"changed the process it runs in: {', '.join(changed)}; put it back"
+        raise Failed(words, where=where)
 
 
 @check("contract", "the global random state is the caller's", EVERY)
 def leaves_the_random_state_alone(ctx: Context) -> None:
     case, pis = ctx.usable(limit=1)[0]
-    moved = manners(ctx, case, pis).moved
+    moved, where = manners(ctx, case, pis).moved, ""
+    if not moved:
+        moved, where = next(((b.moved, b.where) for b in everywhere(ctx) if b.moved), ([], ""))
     if moved:
-        raise Failed(
-            f"moved the global random state of {', '.join(moved)}; use a generator of its own"
-        )
+        words = f"moved the global random state of {', '.join(moved)}; use a generator of its own"
+        raise Failed(words, where=where)

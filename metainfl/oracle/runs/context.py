@@ -31,12 +31,13 @@ class RunContext(Context):
 
     @cached_property
     def cases(self) -> list[Case]:
-        """One run a family (two families when quick), optimisers in turn."""
+        """One run a family (two families when quick), optimisers in turn, beginning with another by seed."""
         names = self.families[:2] if self.quick else self.families
         designs = ("Adam", "momentum", "gradient descent", "Nesterov", "AdamW")
         if self.estimand.name == "ideal_tracin":
             designs = ("singles",) * 5
-        return [drawn_run(n, designs[i % 5], self.seed, plain=True) for i, n in enumerate(names)]
+        turns = [designs[(i + self.seed) % 5] for i in range(len(names))]
+        return [drawn_run(n, d, self.seed, plain=True) for n, d in zip(names, turns, strict=True)]
 
     def space(self, *designs: str) -> list[tuple[Case, list[Perturbation]]]:
         """Every family under every optimiser; quick: the first families under all, in turn.

@@ -17,6 +17,8 @@ has no dampening and goes on from earlier steps, of two tasks; Adam begins afres
 of sums of many tasks, epsilon inside the root, and is stopped early; Nesterov's decay is coupled, nothing is
 clipped, of a single task, and it goes on too; AdamW is clipped, takes means, carries moments on, and few of
 its states are kept.
+
+Plain runs, of which laws are asked, are of means that nothing clips under every optimiser.
 """
 
 from __future__ import annotations
@@ -80,6 +82,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     },
 }
 DESIGNS = tuple(RECIPES)
+#: of plain runs: what most recipes are, and none of those above that has moments
+USUAL: dict[str, Any] = {"clip": None, "reduction": "mean"}
 #: designs that go on from a state with moments; how many states may be kept
 CARRIED = ("Adam", "long")
 KEPT = {"Nesterov": 3}
@@ -129,8 +133,9 @@ def drawn_run(name: str, optimiser: str, seed: int = 0, *, plain: bool = False) 
     more = ", plain=True" if plain else ""
     code = f"metainfl.oracle.runs.space.drawn_run({name!r}, {optimiser!r}, {seed}{more})"
     title = f"{name}[{seed}], {optimiser}" + (", plain" if plain else "")
+    chosen = {**(OTHERS if other else RECIPES)[optimiser], **(USUAL if plain else {})}
     for _ in range(HALVINGS):
-        recipe = Recipe(whole, tuple(rates), **(OTHERS if other else RECIPES)[optimiser])
+        recipe = Recipe(whole, tuple(rates), **chosen)
         case = RunCase(
             title,
             base.family,
