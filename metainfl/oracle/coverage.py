@@ -58,7 +58,7 @@ PROBLEM = {
         "wide, line and laws of weight 0: 0.2 to 0.5; least: 1; 0 elsewhere", lambda p: p.direct > 0
     ),
     "lam": Field("the certified minimiser of each case", lambda p: float(p.lam.norm())),
-    "chunk": Field("check chunks_do_not_matter: 1, 2 and 3 tasks"),
+    "chunk": Field("check chunks_do_not_matter: 1, 2 and 3 tasks; 1 where tasks are ragged"),
     "symmetry": Field("orthogonal, ranks 2 and 3, and none", lambda p: _flat(p)),
     "product": Field("how products are computed, not what is asked: tests/derive"),
     "keep": Field("memory, not what is asked: tests/derive"),

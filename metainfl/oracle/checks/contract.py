@@ -11,6 +11,7 @@ from metainfl.oracle.bridge import all_to_truth, problem_of, tasks_of
 from metainfl.oracle.checks.parts import either
 from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
+from metainfl.oracle.drawn_sizes import SAME_SPACE
 from metainfl.oracle.measure import distance
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl_reference.episodes import Weights
@@ -69,7 +70,8 @@ def has_no_hidden_state(ctx: Context) -> None:
 
 
 @check(
-    "contract", "a problem whose lam, weights and regulariser were assigned anew is another problem"
+    "contract",
+    "a problem whose lam, weights, regulariser or direct were assigned anew is another problem",
 )
 def sees_what_was_assigned(ctx: Context) -> None:
     ctx.needs_derivative()
@@ -81,23 +83,27 @@ def sees_what_was_assigned(ctx: Context) -> None:
     drawn = Weights(
         *(rng.uniform(0.6, 1.4, a.shape) for a in (ones.task, ones.support, ones.query))
     )
-    other, start = copy.copy(f), case.solution.lam
-    for factor, w in (
-        (1.3, ones),
-        (1.6, drawn),
-    ):  # first with the tasks as they are: the same object
-        other.d_out = factor * f.d_out
+    other, start, before = copy.copy(f), case.solution.lam, ones
+    # first with the tasks as they are, the same object; last with these and outer_reg too, where it can be
+    steps = [(1.3, ones, f.direct), (1.6, drawn, f.direct)]
+    for factor, w, direct in [*steps, (1.6, drawn, 0.2)] if f.name in SAME_SPACE else steps:
+        other.d_out, other.direct = factor * f.d_out, direct
         at = other.solve(w, start=start)
         start = at.lam
-        if w is drawn:
+        if w is not before:
             problem.tasks = tasks_of(f.episodes, w)
+        if direct != problem.direct:
+            problem.direct = direct
+        before = w
         problem.outer_reg, problem.lam = float(other.d_out), torch.tensor(at.lam)
         want = ctx.claim.factor(f.episodes.n_tasks) * other.influence(all_to_truth(pis), at).value
         got = ctx.ask(case, pis, problem)
         fresh = problem_of(other, weights=w)
         fresh.lam = torch.tensor(at.lam)
         anew = ctx.ask(case, pis, fresh)
-        words = "answers for what the problem was before lam, tasks and outer_reg were assigned"
+        words = (
+            "answers for what the problem was before lam, tasks, outer_reg or direct were assigned"
+        )
         if np.linalg.norm(got - anew) <= 1e-9 * np.linalg.norm(anew):
             words = "wrong with other weights and another outer_reg, assigned or from the start"
         ctx.compare(case, pis, got, want, words,

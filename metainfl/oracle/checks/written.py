@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from metainfl.oracle.case import Case
 from metainfl.oracle.cases import cached_case
 from metainfl.oracle.checks.notations import Numbered, Unpadded, Written, of_few_classes
 from metainfl.oracle.checks.parts import either
 from metainfl.oracle.checks.registry import EVERY, check
 from metainfl.oracle.context import Context
 from metainfl.oracle.outcome import Failed, Skipped
+from metainfl.oracle.runs.by_seed import BySeed
 from metainfl.oracle.runs.case import RunCase
 from metainfl.oracle.runs.unpadded import UnpaddedRun
 from metainfl.problem.perturbation import Perturbation
@@ -21,48 +21,64 @@ NUMBERED = ("single_softmax", "proximal_softmax", "maml_softmax")  # prototypes 
 
 @check(
     "laws",
-    "labels as whole numbers, and tasks of their own sizes without padding, are the same problem",
+    "labels as numbers, tasks of their own sizes without padding and batches drawn by seed are the same",
     EVERY,
 )
 def notation_does_not_matter(ctx: Context) -> None:
     ctx.needs_values()
     refused: list[str] = []
-    asked, runs = False, ctx.estimand.evidence == "run"
+    asked, ragged = False, "of tasks of different sizes"
+    if ctx.estimand.evidence == "run":
+        return _along_runs(ctx, ragged, refused)
     most = (2 if ctx.quick else None) if ctx.estimand.cheap else 1  # of what costs a solve each
-    every = _padded_runs(ctx) if runs else ctx.space("wide")[:most]
-    first = every[0][0] if ctx.estimand.cheap and not runs else None
-    for case, pis in every:
-        other, words = (UnpaddedRun if runs else Unpadded).of(case), "of tasks of different sizes"
-        # apart: who moves no inputs of tasks that have no common axis may raise, of them alone
-        for moved in (False, True):
-            own = _some(ctx, pis, moved)
-            asked |= bool(own) and _same(ctx, other, own, words, refused)
-        if case is first and (own := _some(ctx, pis, False)):
-            _same(ctx, other, own, f"{words}, in chunks", refused, chunk=1)
-    numbered = [n for n in ctx.families if n in NUMBERED and not runs]
-    for name in numbered[: 1 if ctx.quick else most]:
+    for turn, (case, pis) in enumerate(ctx.space("wide")[:most]):
+        asked |= _moved_apart(ctx, Unpadded.of(case), pis, ragged, refused)
+        own = _some(ctx, pis, moved=False)
+        if own and not turn and ctx.estimand.cheap:
+            _same(ctx, Unpadded.of(case), own, f"{ragged}, in chunks", refused, chunk=1)
+    for name in [n for n in ctx.families if n in NUMBERED][: 1 if ctx.quick else most]:
         usual = cached_case(name, ctx.seed)
         case = usual.once("few classes", partial(of_few_classes, usual))
         own = [p for p in ctx.perturbations(case) if ctx.known(case, p)]
         words = "where labels are numbers"
         asked |= bool(own) and _same(ctx, Numbered.of(case), own, words, refused)
+    _any(asked, refused)
+
+
+def _any(asked: bool, refused: Sequence[str]) -> None:
+    """Nothing was said where nothing was answered."""
     if not asked:
         raise Skipped(f"refuses them: {refused[0]}" if refused else "no family to ask it of")
 
 
-def _padded_runs(ctx: Context) -> Sequence[tuple[Case, list[Perturbation]]]:
-    """Runs to their end of tasks of which some are padded: one, two in full."""
-    found = [
-        (case, pis)
-        for case, pis in ctx.space()
-        if isinstance(case, RunCase) and not case.ahead and not case.solution.weights.query.all()
-    ]
-    return found[: 1 if ctx.quick else 2]
+def _along_runs(ctx: Context, ragged: str, refused: list[str]) -> None:
+    """Batches drawn by seed; and ragged tasks, of runs to their end: one, two in full."""
+    base, pis = ctx.usable(limit=2)[0]
+    assert isinstance(base, RunCase)
+    case = base.once("by seed", partial(BySeed.of, base))
+    pis = [p for p in pis if ctx.known(case, p)]
+    asked = bool(pis) and _same(ctx, case, pis, "where batches are drawn by seed", refused)
+    every = [(c, own) for c, own in ctx.space() if isinstance(c, RunCase) and not c.ahead]
+    padded = [(c, own) for c, own in every if not c.solution.weights.query.all()]
+    for found, own in padded[: 1 if ctx.quick else 2]:
+        asked |= _moved_apart(ctx, UnpaddedRun.of(found), own, ragged, refused)
+    _any(asked, refused)
+
+
+def _moved_apart(
+    ctx: Context, case: Written, pis: list[Perturbation], words: str, refused: list[str]
+) -> bool:
+    """The same, inputs apart: who moves none of tasks without a common axis may raise, of them alone."""
+    asked = False
+    for moved in (False, True):
+        own = _some(ctx, pis, moved)
+        asked |= bool(own) and _same(ctx, case, own, words, refused)
+    return asked
 
 
 def _same(
     ctx: Context,
-    case: Written,
+    case: Written | BySeed,
     pis: list[Perturbation],
     words: str,
     refused: list[str],
@@ -71,9 +87,8 @@ def _same(
     """Whether it answered, rightly; that it raises is no wrong answer, and is kept."""
     problem = case.problem()
     try:
-        got = ctx.ask(
-            case, [case.there(p) for p in pis], problem.replaced(**options) if options else problem
-        )
+        problem = problem.replaced(**options) if options else problem
+        got = ctx.ask(case, [case.there(p) for p in pis], problem)
     except Failed as error:
         if not error.message.startswith("raised"):
             raise
