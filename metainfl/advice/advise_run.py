@@ -18,7 +18,7 @@ from metainfl.problem.tasks import Tasks
 from metainfl.scale.plan import plan
 from metainfl.solve.spectrum import lanczos
 from metainfl.training import Run, objective
-from metainfl.training.scores import Reruns
+from metainfl.training.scores import RunScores
 
 PRODUCTS = 10  # of Lanczos: enough to see a negative eigenvalue of a network in training
 RERUNS = 8
@@ -75,7 +75,8 @@ def advise_run(
         return looked
     try:
         progress(3, stages, f"{RERUNS} tasks removed")
-        looked = replace(looked, reruns=_removed(run, targets))
+        done = _removed(run, targets)
+        looked = replace(looked, reruns=done.reruns, undone=done.undone)
         for i, knob in enumerate(found):
             progress(4 + i, stages, knob.words)
             looked = _with(looked, tried(run, knob))
@@ -106,7 +107,7 @@ def _with(advice: RunAdvice, new: Tried) -> RunAdvice:
     return replace(advice, tried=tuple(every), untried=advice.untried[1:])
 
 
-def _removed(run: Run, targets: Tasks) -> Reruns | None:
+def _removed(run: Run, targets: Tasks) -> RunScores:
     """The tasks spread over the predicted effects, from the most harmful to the most helpful."""
     asked = all_tasks(run.program.problem.tasks)
     scores = run.scores(targets, asked).value.double().mean(dim=1)
@@ -117,4 +118,4 @@ def _removed(run: Run, targets: Tasks) -> Reruns | None:
         .long()
         .unique()
     )
-    return run.scores(targets, asked, reruns=[asked[int(order[i])] for i in few]).reruns
+    return run.scores(targets, asked, reruns=[asked[int(order[i])] for i in few])

@@ -6,7 +6,8 @@ papers' formula asks for something else: a stationary point with a definite Hess
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 from metainfl.advice.knobs import Tried
 from metainfl.scale.plan import Plan
@@ -24,6 +25,7 @@ class RunAdvice:
     residual    relative size of the gradient at the run's end, of the objective that it descends
     low         its Hessian's least Ritz value;   high   the largest; None where there is none: see `unlooked`
     tried       every knob turned (`measure`), best first;   reruns   predicted and true removals
+    undone      removals that end in no number, by name, and why
     """
 
     run: str
@@ -34,6 +36,7 @@ class RunAdvice:
     plan: Plan
     tried: tuple[Tried, ...] = ()
     reruns: Reruns | None = None
+    undone: Mapping[str, str] = field(default_factory=dict)
     untried: tuple[str, ...] = ()
     unlooked: str = ""
 
@@ -107,6 +110,7 @@ class RunAdvice:
         ]
         if self.reruns is not None:
             lines.append(f"confirmed    {self.reruns}")
+        lines += [f"not removed  {p}: {why}" for p, why in self.undone.items()]
         lines += [f"tried        {t}" for t in self.tried]
         if self.tried:
             best = self.best

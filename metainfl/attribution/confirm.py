@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,10 +12,10 @@ from metainfl.attribution.confirmation import Confirmation
 from metainfl.attribution.of_problem import OfProblem
 from metainfl.attribution.of_run import OfRun
 from metainfl.attribution.result import Attribution
-from metainfl.errors import MetainflError
 from metainfl.numbers import seed as checked_seed
 from metainfl.problem.perturbation import Perturbation, group, task
 from metainfl.problem.tasks import Tasks
+from metainfl.problem.undone import parted
 from metainfl.training.scores import Reruns
 
 #: tasks that are removed at once
@@ -62,10 +62,11 @@ def confirmed(
     if together:
         asked[tuple(together)] = group(task(k) for k in together)
 
-    def removed(what: Sequence[Perturbation]) -> Tensor:
-        return by.removed(targets, what, jobs=jobs, store=store, progress=progress)
-
-    true, undone = _done(removed, asked)
+    changes = by.removed(
+        targets, list(asked.values()), jobs=jobs, store=store, progress=progress
+    )
+    true, left = parted(list(asked), changes)
+    undone = {str(asked[ks]): why for ks, why in left.items()}
     some = [k for k in chosen if (k,) in true]
     if not some:
         return None, undone
@@ -74,23 +75,3 @@ def confirmed(
     done = Reruns(tuple(asked[ks] for ks in true), predicted, torch.stack(list(true.values())))
     last = tuple(together) if tuple(together) in true else ()
     return Confirmation(tuple(some), last, done, first_run=own is not None), undone
-
-
-def _done(
-    removed: Callable[[Sequence[Perturbation]], Tensor], asked: Mapping[Ks, Perturbation]
-) -> tuple[dict[Ks, Tensor], dict[str, str]]:
-    """The change of each removal; one that ends in no number costs the others nothing."""
-    try:
-        return dict(zip(asked, removed(list(asked.values())), strict=True)), {}
-    except MetainflError as error:
-        if not isinstance(error, ArithmeticError):
-            raise
-    true, undone = dict[Ks, Tensor](), dict[str, str]()
-    for ks, p in asked.items():
-        try:
-            true[ks] = removed([p])[0]
-        except MetainflError as error:
-            if not isinstance(error, ArithmeticError):
-                raise
-            undone[str(p)] = f"{type(error).__name__}: {error}"
-    return true, undone

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from metainfl.attribution.answer import Answer, Cost
@@ -17,6 +16,7 @@ from metainfl.influence.removal import resolved, target_losses
 from metainfl.influence.scores import scores
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
+from metainfl.problem.undone import Undone, ended
 from metainfl.problem.weights import weight
 from metainfl.solve import CG, Dense, Solver
 from metainfl.solve.refuse import refuse
@@ -112,7 +112,10 @@ class OfProblem:
         jobs: int,
         store: Path | None,
         progress: bool,
-    ) -> Tensor:
-        """Change of the targets' losses by each removal, solved again from lam (n, m)."""
-        rows = [target_losses(self.problem, resolved(self.problem, [p]), targets)[0] for p in what]
-        return torch.stack(rows)
+    ) -> list[Tensor | Undone]:
+        """Change of the targets' losses (m,) by each removal, solved again from lam; or why there is none."""
+
+        def change(p: Perturbation) -> Tensor:
+            return target_losses(self.problem, resolved(self.problem, [p]), targets)[0]
+
+        return [ended(change, p) for p in what]

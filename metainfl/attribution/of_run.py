@@ -16,6 +16,7 @@ from metainfl.errors import InvalidRecipe
 from metainfl.problem.magnitude import deviation
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
+from metainfl.problem.undone import Undone
 from metainfl.problem.weights import weight
 from metainfl.training import Run, objective
 from metainfl.training.places import needed
@@ -91,12 +92,9 @@ class OfRun:
         jobs: int,
         store: Path | None,
         progress: bool,
-    ) -> Tensor:
-        """Change of the targets' losses by each removal, the program run again (n, m)."""
-        end = self.run.problem()
-        before = end.losses(end.lam, targets)
-        lams = self.run.replay_many(what, jobs=jobs, store=store, progress=progress)
-        return torch.stack([end.losses(lam, targets) - before for lam in lams])
+    ) -> list[Tensor | Undone]:
+        """Change of the targets' losses (m,) by each removal, the program run again; or why there is none."""
+        return self.run.removals(what, targets, jobs=jobs, store=store, progress=progress)
 
 
 def _scores(run: Run, targets: Tasks, asked: Sequence[Perturbation], progress: bool) -> Tensor:

@@ -14,6 +14,7 @@ from metainfl.numbers import seed as checked_seed
 from metainfl.numbers import whole
 from metainfl.problem.perturbation import Perturbation, parts
 from metainfl.problem.tasks import Tasks
+from metainfl.problem.undone import Undone, ended, parted
 from metainfl.problem.weights import removable, weight
 from metainfl.training.adjoint import Sensitivities
 from metainfl.training.scores import Reruns
@@ -41,22 +42,32 @@ def removed(
     return [perturbations[i] for i in order.tolist()]
 
 
+def changes(end: Problem, targets: Tasks, lams: Sequence[Tensor | Undone]) -> list[Tensor | Undone]:
+    """What each of `lams` (p,) changes of the targets' losses (m,), against where the run ended."""
+    before = end.losses(end.lam, targets)
+
+    def change(lam: Tensor) -> Tensor:
+        return end.losses(lam, targets) - before
+
+    return [lam if isinstance(lam, Undone) else ended(change, lam) for lam in lams]
+
+
 def reruns(
-    end: Problem,
     found: Sensitivities,
     removed: Sequence[Perturbation],
-    lams: Tensor,
-    targets: Tasks,
-) -> Reruns:
-    """Predicted and true changes of the targets' losses: `end` is where the run ended, `lams` (k, p) where
-    it ends without each of `removed`.
+    changes: Sequence[Tensor | Undone],
+) -> tuple[Reruns | None, dict[str, str]]:
+    """Predicted changes of the targets' losses beside the true `changes` by each of `removed`, None if none
+
+    could be done; and of those that could not, why.
     """
+    done, undone = parted(removed, changes)
+    left = {str(p): why for p, why in undone.items()}
+    if not done:
+        return None, left
     rows = []
-    for p in removed:
+    for p in done:
         members = list(parts(p))
-        w = end.lam.new_tensor([weight(end.tasks, m) for m in members])
+        w = found.start.new_tensor([weight(found.tasks, m) for m in members])
         rows.append(-w @ found.along(members))
-    targets = targets.to(end.lam.device, end.lam.dtype)
-    before = end.losses(end.lam, targets)
-    true = torch.stack([end.losses(lam, targets) - before for lam in lams])
-    return Reruns(tuple(removed), torch.stack(rows), true)
+    return Reruns(tuple(done), torch.stack(rows), torch.stack(list(done.values()))), left

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -17,6 +18,7 @@ from metainfl.pools import Call, at_once, unordered
 from metainfl.pools.aside import set_aside
 from metainfl.problem.files import new_folder
 from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.undone import Undone, ended
 from metainfl.training.fingerprint import fingerprint
 from metainfl.training.program import Program
 from metainfl.training.reweight import multiplied
@@ -27,18 +29,36 @@ def replayed(
     program: Program,
     steps: int,
     perturbations: Sequence[Perturbation],
-    *,
     factor: float,
     jobs: int,
     store: str | Path | None,
     tell: Callable[[int, str], None],
-) -> Tensor:
-    """lam after `steps` steps with the weights that each perturbation names times `factor` (n, p).
+) -> list[Tensor]:
+    """lam (p,) after `steps` steps with the weights that each perturbation names times `factor`.
 
-    With a `store`, every finished rerun is a file there, and those that are there are not run again.
+    With a `store`, every finished rerun is a file there, and those that are there are not run again. The
+    first rerun that ends in no number is raised.
     """
+    return _replayed(_one, program, steps, perturbations, factor, jobs, store, tell)
+
+
+def replayed_apart(*of: Any) -> list[Tensor | Undone]:
+    """The same, in which a rerun that ends in no number says so in its place, and the others are done."""
+    return _replayed(_one_apart, *of)
+
+
+def _replayed(
+    one: Callable[..., Any],
+    program: Program,
+    steps: int,
+    perturbations: Sequence[Perturbation],
+    factor: float,
+    jobs: int,
+    store: str | Path | None,
+    tell: Callable[[int, str], None],
+) -> list[Any]:
     name = _Names(program, steps, factor)
-    out: dict[int, Tensor] = {}
+    out: dict[int, Any] = {}
     if store is not None:
         store = new_folder(store, InvalidOption, "store")
         for i, p in enumerate(perturbations):
@@ -49,15 +69,19 @@ def replayed(
     tell(len(out), "")
     threads = torch.get_num_threads()
     own = threads if at_once(jobs) == 1 else 1
-    calls: list[Call] = [(_one, (program, steps, perturbations[i], factor, own)) for i in left]
+    calls: list[Call] = [(one, (program, steps, perturbations[i], factor, own)) for i in left]
     for k, lam in unordered(calls, jobs):
         i = left[k]
-        if store is not None:
+        if store is not None and isinstance(lam, Tensor):
             with whole_file(store / name(perturbations[i])) as half:
                 save_file({"lam": lam.cpu()}, half)
         out[i] = lam
         tell(len(out), "")
-    return torch.stack([out[i] for i in range(len(perturbations))])
+    return [out[i] for i in range(len(perturbations))]
+
+
+def _one_apart(*of: Any) -> Tensor | Undone:
+    return ended(_one, *of)
 
 
 def _one(program: Program, steps: int, p: Perturbation, factor: float, threads: int) -> Tensor:

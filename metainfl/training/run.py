@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from metainfl.derive.preflight import preflight
@@ -24,6 +25,7 @@ from metainfl.problem.given import said
 from metainfl.problem.perturbation import Perturbation
 from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
+from metainfl.problem.undone import Undone
 from metainfl.problem.weights import check, removable
 from metainfl.training import beside, places
 from metainfl.training.adjoint import Sensitivities, adjoint
@@ -32,7 +34,7 @@ from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.given import fields, number, vectors, whole, yes_or_no
 from metainfl.training.program import Program
 from metainfl.training.progress import Watch, bar
-from metainfl.training.replays import replayed
+from metainfl.training.replays import replayed, replayed_apart
 from metainfl.training.reweight import reweighted
 from metainfl.training.scores import RunInfluence, RunScores
 from metainfl.training.seeds import must_draw
@@ -104,7 +106,8 @@ class Run(Trajectory):
         """d L_t(lam_S)/d pi (n, m) by the adjoint: one pass backwards, whatever the number of weights.
 
         `smoothness` adds two reruns and the metasmoothness; `reruns` that many removals (drawn from the
-        perturbations by `seed`), or those given, each predicted and done. Minus the value, times the
+        perturbations by `seed`), or those given, each predicted and done (`undone` names those that end in
+        no number). Minus the value, times the
         weight, is the score of a removal: positive = the data helped.
         """
         check(self.program.problem.tasks, perturbations)
@@ -114,11 +117,11 @@ class Run(Trajectory):
         read = places.needed([*perturbations, *(removed or ())])
         found = self.sensitivities(slopes, read, progress=progress)
         smooth = self.smoothness() if smoothness else None
-        done = None
+        done, undone = None, dict[str, str]()
         if removed is not None:
-            lams = self.replay_many(removed, jobs=jobs, progress=progress)
-            done = beside.reruns(self.problem(), found, removed, lams, targets)
-        return RunScores(found.along(perturbations), self.recipe.seed, smooth, done)
+            changes = self.removals(removed, targets, jobs=jobs, progress=progress)
+            done, undone = beside.reruns(found, removed, changes)
+        return RunScores(found.along(perturbations), self.recipe.seed, smooth, done, undone)
 
     def target_slopes(self, targets: Tasks) -> Tensor:
         """D L_t at lam_S through each target's own adaptation (m, p): the seeds of the adjoint."""
@@ -175,15 +178,27 @@ class Run(Trajectory):
         factor = number(factor, "factor")
         (check if factor else removable)(self.program.problem.tasks, perturbations)
         with bar("reruns", len(perturbations), progress) as tell:
-            return replayed(
-                self.program,
-                self.done,
-                perturbations,
-                factor=factor,
-                jobs=jobs,
-                store=store,
-                tell=tell,
-            )
+            run, how = (self.program, self.done, perturbations), (factor, jobs, store, tell)
+            return torch.stack(replayed(*run, *how))
+
+    def removals(
+        self,
+        perturbations: Sequence[Perturbation],
+        targets: Tasks,
+        *,
+        jobs: int = 1,
+        store: str | Path | None = None,
+        progress: bool = False,
+    ) -> list[Tensor | Undone]:
+        """The change of the targets' losses (m,) by each removal, the program run again; or why one ends in
+        no number, which costs the others nothing. `jobs` and `store` as in `replay_many`.
+        """
+        removable(self.program.problem.tasks, perturbations)
+        end, targets = self._end(targets)
+        with bar("reruns", len(perturbations), progress) as tell:
+            run, how = (self.program, self.done, perturbations), (0.0, jobs, store, tell)
+            lams = replayed_apart(*run, *how)
+        return beside.changes(end, targets, lams)
 
     def over_seeds(
         self,

@@ -7,7 +7,8 @@ The score of a removal is minus that, times the weight removed: positive = the d
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -66,13 +67,16 @@ class RunScores:
     seed: int
     smoothness: Smoothness | None = None
     reruns: Reruns | None = None
+    #: removals that were asked for and end in no number, by name, and why
+    undone: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """In words."""
         lines = [f"scores {tuple(self.value.shape)} of one run (batches from seed {self.seed})"]
-        if self.smoothness is None and self.reruns is None:
+        if self.smoothness is None and self.reruns is None and not self.undone:
             lines.append("not known whether they predict: ask with smoothness=True, or reruns=20")
         lines += [str(x) for x in (self.smoothness, self.reruns) if x is not None]
+        lines += [f"{p} was not removed for real: {why}" for p, why in self.undone.items()]
         return "\n".join(lines)
 
 

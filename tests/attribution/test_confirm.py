@@ -3,31 +3,33 @@
 import pytest
 
 from metainfl.attribution import attribute
-from metainfl.attribution.of_run import OfRun
 from metainfl.errors import BranchLost, InvalidProblem
+from metainfl.training import replays
 
 
 def failing(monkeypatch, bad, error=BranchLost):
-    """Removals of `bad` tasks, alone or with others, raise."""
-    removed = OfRun.removed
+    """Reruns without `bad` tasks, alone or with others, raise; the others are counted."""
+    one, done = replays._one, []
 
-    def some(self, targets, what, **how):
-        for p in what:
-            if bad & {m.task for m in p.members or (p,)}:
-                raise error(f"{p} refused")
-        return removed(self, targets, what, **how)
+    def some(program, steps, p, *more):
+        if bad & {m.task for m in p.members or (p,)}:
+            raise error(f"{p} refused")
+        done.append(p)
+        return one(program, steps, p, *more)
 
-    monkeypatch.setattr(OfRun, "removed", some)
+    monkeypatch.setattr(replays, "_one", some)
+    return done
 
 
 def test_a_removal_that_folds_costs_the_others_nothing(asked, monkeypatch):
     """Guards scores of an hour that were lost with one of eight removals."""
     whole = attribute(asked, reruns=8)
     bad = whole.confirmation.tasks[1]
-    failing(monkeypatch, {bad})
+    done = failing(monkeypatch, {bad})
     said = []
     found = attribute(asked, reruns=8, say=said.append)
     assert found.tasks.equal(whole.tasks)
+    assert len(done) == len(set(done))  # none is done a second time
     left = [k for k in whole.confirmation.tasks if k != bad]
     assert found.confirmation.tasks == tuple(left)
     true = dict(zip(whole.confirmation.tasks, whole.confirmation.reruns.true, strict=False))
