@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch import Tensor
-from torch.func import hessian, jacrev, vmap
+from torch.func import jacrev, vmap
 
+from metainfl.operations.forward import jacfwd
 from metainfl.problem.tasks import TaskView
 
 Inner = Callable[[Tensor, TaskView], Tensor]
@@ -18,7 +19,7 @@ def inner_hessian(inner: Inner) -> Callable[[Tensor, TaskView], Tensor]:
     Reverse over reverse: faster on small tasks, where what forward differentiation makes of each
     operation is all the cost. Where torch cannot differentiate a backward again, forward.
     """
-    backward, forward = vmap(jacrev(jacrev(inner))), vmap(hessian(inner))
+    backward, forward = vmap(jacrev(jacrev(inner))), vmap(jacfwd(jacrev(inner)))
 
     def found(theta: Tensor, tasks: TaskView) -> Tensor:
         try:

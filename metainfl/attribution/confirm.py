@@ -62,9 +62,7 @@ def confirmed(
     if together:
         asked[tuple(together)] = group(task(k) for k in together)
 
-    changes = by.removed(
-        targets, list(asked.values()), jobs=jobs, store=store, progress=progress
-    )
+    changes = by.removed(targets, list(asked.values()), jobs=jobs, store=store, progress=progress)
     true, left = parted(list(asked), changes)
     undone = {str(asked[ks]): why for ks, why in left.items()}
     some = [k for k in chosen if (k,) in true]

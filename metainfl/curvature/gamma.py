@@ -11,12 +11,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp, vmap
+from torch.func import grad, vmap
 
 from metainfl.derive.loop import each, total
 from metainfl.derive.problem import Problem
 from metainfl.derive.stacks import Stack
 from metainfl.derive.vectors import rows_of
+from metainfl.operations.forward import jvp
 from metainfl.problem.tasks import TaskView
 from metainfl.solve.operator import SymmetricOperator
 

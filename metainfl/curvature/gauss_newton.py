@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, jacrev, jvp, vjp, vmap
+from torch.func import grad, jacrev, vjp, vmap
 
 from metainfl.derive.failure import named
 from metainfl.derive.loop import total
@@ -22,6 +22,7 @@ from metainfl.derive.stacks import Stack, stacks, tried
 from metainfl.derive.vectors import rows_of
 from metainfl.errors import InvalidProblem
 from metainfl.kronecker import mass, require_mass
+from metainfl.operations.forward import jvp
 from metainfl.problem.losses import cross_entropy, squared
 from metainfl.problem.tasks import TaskView
 from metainfl.solve.operator import SymmetricOperator

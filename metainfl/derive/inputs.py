@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp, vmap
+from torch.func import grad, vmap
 
 from metainfl.derive.plan import IN_FLIGHT
 from metainfl.derive.problem import Problem
 from metainfl.derive.stacks import Stack
+from metainfl.operations.forward import jvp
 from metainfl.problem import Perturbation, TaskView
 from metainfl.problem.weights import FIELD
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.func import hessian, vmap
+from torch.func import grad, vmap
 
 from metainfl.adaptation.none import NoAdaptation
 from metainfl.derive.loop import total
 from metainfl.derive.stacks import Stack
+from metainfl.operations.forward import jacfwd
 from metainfl.problem import Definition, Linear, cross_entropy, squared
 
 
@@ -28,7 +29,7 @@ def linear_hessian(problem: Definition, lam: Tensor, size: int) -> Tensor:
     d, c = model.d, model.c
 
     def curved(y: Tensor, target: Tensor) -> Tensor:
-        return hessian(lambda at: problem.outer_loss(at[None], target[None])[0])(y)
+        return jacfwd(grad(lambda at: problem.outer_loss(at[None], target[None])[0]))(y)
 
     def one(stack: Stack) -> Tensor:
         view = stack.view

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp, vmap
+from torch.func import grad, vmap
 
 from metainfl.derive.batching import in_python, over_tasks, saved_bytes
 from metainfl.derive.cores import cores, side_by_side
@@ -21,6 +21,7 @@ from metainfl.derive.loop import total
 from metainfl.derive.plan import Plan
 from metainfl.derive.stacks import Stack
 from metainfl.derive.vectors import rows_of
+from metainfl.operations.forward import jvp
 from metainfl.problem import Definition, TaskView
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import jvp, vmap
+from torch.func import vmap
 
 from metainfl.derive.loop import each
 from metainfl.derive.problem import Problem
+from metainfl.operations.forward import jvp
 from metainfl.problem import LinearEmbedding, TaskView
 from metainfl.problem.asked import require_problem
 from metainfl.problem.symmetry import Symmetry, last_layer, orthogonal, together

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
-from torch.func import grad, jacfwd, jvp, vmap
+from torch.func import grad, vmap
 
 from metainfl.derive.finite import finite_rows
 from metainfl.derive.loop import each
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
+from metainfl.operations.forward import jacfwd, jvp
 from metainfl.problem import Perturbation, Tasks, TaskView
 from metainfl.problem.asked import require_problem, require_targets, rows
 from metainfl.problem.steady import steadily

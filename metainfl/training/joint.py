@@ -15,11 +15,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp, vmap
+from torch.func import grad, vmap
 
 from metainfl.derive.batching import over_tasks
 from metainfl.derive.problem import Problem
 from metainfl.derive.stacks import Stack
+from metainfl.operations.forward import jvp
 
 #: variable -> value, or rows (m, ...) of directions; "lam", "task_weight" or a field of `TaskView`
 Variables = dict[str, Tensor]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp
+from torch.func import grad
 
 from metainfl.errors import SingularHessian
+from metainfl.operations.forward import jvp
 from metainfl.solve import CG
 from metainfl.solve.operator import SymmetricOperator
 
