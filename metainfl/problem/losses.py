@@ -14,6 +14,7 @@ from torch import Tensor
 from metainfl.errors import InvalidProblem
 from metainfl.numbers import said
 from metainfl.operations import exact_derivatives
+from metainfl.problem.uncompiled import uncompiled
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -97,6 +98,7 @@ def as_loss(loss: Loss) -> Loss:
     """A loss that can be differentiated three times; those of this file are as they stand."""
     if isinstance(loss, Guarded) or loss is squared or loss is cross_entropy:
         return loss
+    loss = uncompiled(loss)
     if isinstance(loss, type) or not callable(loss):
         more = ", a class: give an object of it" if isinstance(loss, type) else ""
         raise InvalidProblem(

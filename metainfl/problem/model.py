@@ -21,6 +21,7 @@ from metainfl.problem.own_copy import own_copy
 from metainfl.problem.padding_rows import LookedUpAlone
 from metainfl.problem.snapshot import batch_statistics, in_precision, snapshot
 from metainfl.problem.turn import Turn
+from metainfl.problem.uncompiled import uncompiled
 
 
 class Model(Protocol):
@@ -61,7 +62,8 @@ class FromModule:
     The module is copied: what is done to it later changes nothing here. Buffers and frozen parameters
     keep the values they have now; so does the padding row of an embedding, which torch does not train.
     Where the module returns more than one tensor, `output` says which is meant: an index, a key, the name
-    of an attribute, or a function of what is returned. A module from `torch.compile` is taken as it was.
+    of an attribute, or a function of what is returned. What `torch.compile` made, the module or a part
+    of it, is taken as it was before.
 
     Refused, because the answer would depend on something other than theta, or theta's gradient would be
     no derivative: dropout in training mode, normalisation layers that update running statistics,
@@ -79,7 +81,7 @@ class FromModule:
                 "function of (theta, x) with n_params is a model as it is"
             )
         self.module, self.padding = snapshot(module)
-        self.origin = Origin(getattr(module, "_orig_mod", module), self.module)
+        self.origin = Origin(uncompiled(module), self.module)
         self.output, self.turn = output, Turn()
         self.batch_statistics = batch_statistics(self.module)
         trainable = {n: p for n, p in self.module.named_parameters() if p.requires_grad}
@@ -168,5 +170,7 @@ def as_model(model: Model | nn.Module) -> Model:
     """A module, or another `Model`, so that it can be differentiated three times (see `operations`)."""
     if isinstance(model, nn.Module):
         return FromModule(model)
+    if hasattr(uncompiled(model), "n_params"):
+        model = uncompiled(model)
     ours = isinstance(model, (FromModule, Linear, LinearEmbedding, Guarded))
     return model if ours else Guarded(model)

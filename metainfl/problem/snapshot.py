@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations, parametrize
-from torch.nn.utils.spectral_norm import SpectralNorm
 
 from metainfl.errors import InvalidProblem
 from metainfl.problem.own_copy import own_copy
+from metainfl.problem.uncompiled import run_uncompiled, uncompiled
+from metainfl.problem.unfit import refuse
 
 #: rows of weights, by parameter name, that torch's gradient leaves out: index and value
 Padding = dict[str, tuple[int, Tensor]]
-WHOLE = (torch.float32, torch.float64)
 
 
 def snapshot(module: nn.Module) -> tuple[nn.Module, Padding]:
@@ -23,9 +22,10 @@ def snapshot(module: nn.Module) -> tuple[nn.Module, Padding]:
     look it up without padding (`LookedUpAlone`). Raises
     `InvalidProblem` for what cannot be copied, run without torch's own parameters, or differentiated.
     """
-    module = getattr(module, "_orig_mod", module)
-    _refuse(module)
+    module = uncompiled(module)
+    refuse(module)
     copied = _copied(module)
+    run_uncompiled(copied)
     padding: Padding = {}
     for name, m in copied.named_modules():
         if isinstance(m, nn.Embedding) and m.padding_idx is not None:
@@ -77,8 +77,8 @@ def _copied(module: nn.Module) -> nn.Module:
     except Exception as error:  # a module may hold anything, and its copying raise anything
         raise InvalidProblem(
             f"the module cannot be copied ({type(error).__name__}: {error}), so later changes to it would "
-            "change answers; take what cannot be copied (files, locks, generators) out of it, or give a "
-            "function of (theta, x) with n_params"
+            "change answers; take what cannot be copied (files, locks, generators, functions of TorchScript) "
+            "out of it, or give a function of (theta, x) with n_params"
         ) from error
     for p in copied.parameters():
         p.grad = None
@@ -97,65 +97,3 @@ def in_precision(module: nn.Module, dtype: torch.dtype) -> nn.Module:
         return t.to(dtype) if t.is_floating_point() else t
 
     return module._apply(cast)
-
-
-def _refuse(module: nn.Module) -> None:
-    """`InvalidProblem` where outputs depend on more than parameters and input, or gradients lie."""
-    if isinstance(module, torch.jit.ScriptModule):
-        raise InvalidProblem(
-            "a scripted or traced module cannot be given other parameters; pass the Python module"
-        )
-    for name, p in module.named_parameters():
-        if isinstance(p, nn.parameter.UninitializedParameter):
-            raise InvalidProblem(f"parameter {name!r} has no shape yet; call the module once first")
-        if not p.is_floating_point():
-            raise InvalidProblem(f"parameter {name!r} is {p.dtype}; only floating point can adapt")
-    for name, t in (*module.named_parameters(), *module.named_buffers()):
-        if t.is_floating_point() and t.dtype not in WHOLE:
-            raise InvalidProblem(
-                f"{name!r} is {t.dtype}, in which second derivatives are rounding; call module.float() or "
-                ".double()"
-            )
-    for name, m in module.named_modules():
-        if m._backward_hooks or m._backward_pre_hooks:
-            raise InvalidProblem(
-                f"layer {name!r} has a backward hook, which torch.func cannot run, and which may change "
-                "gradients: remove it (the handle that register_full_backward_hook returned, .remove())"
-            )
-        if isinstance(m, nn.modules.dropout._DropoutNd) and m.training and m.p > 0:
-            raise InvalidProblem(f"dropout layer {name!r} is in training mode; call .eval()")
-        if _householder(m):
-            layer = name.partition("parametrizations.")[0].rstrip(".")
-            raise InvalidProblem(
-                f"layer {layer!r} is orthogonal by Householder reflections, whose signs torch keeps as whole "
-                "parts of numbers that are trained: its outputs jump as soon as those move; build it with "
-                "orthogonal_map='matrix_exp' or 'cayley'"
-            )
-        if m.training and _power_iteration(m):
-            layer = name.partition("parametrizations.")[0].rstrip(".")
-            raise InvalidProblem(
-                f"spectral norm of layer {layer!r} takes a step of power iteration in every forward; call "
-                ".eval() to use its vectors as they are"
-            )
-        if isinstance(m, nn.modules.batchnorm._NormBase) and m.training and m.track_running_stats:
-            raise InvalidProblem(
-                f"layer {name!r} updates its running statistics in forward; call .eval() to use them "
-                "as they are, or set its track_running_stats to False to use the batch's own"
-            )
-
-
-def _householder(m: nn.Module) -> bool:
-    """Whether it makes an orthogonal matrix of trained numbers by `torch.linalg.householder_product`."""
-    if not isinstance(m, parametrize.ParametrizationList) or not getattr(
-        getattr(m, "original", None), "requires_grad", False
-    ):
-        return False
-    way = parametrizations._OrthMaps.householder
-    return any(getattr(part, "orthogonal_map", None) is way for part in m)
-
-
-def _power_iteration(m: nn.Module) -> bool:
-    """Whether it is a spectral norm, of either kind that torch has, of a matrix."""
-    if isinstance(m, parametrizations._SpectralNorm):
-        return hasattr(m, "_u")
-    return any(isinstance(hook, SpectralNorm) for hook in m._forward_pre_hooks.values())

@@ -15,13 +15,11 @@ from metainfl.training.networks import mlp
 from tests.derive.test_differences import Reversed, StraightThrough
 
 
-class Scripted(nn.Module):
-    """Holds a scripted module: torch's by type, a user's by content."""
-
-    def __new__(cls):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return nn.Sequential(torch.jit.script(nn.Linear(4, 3)))
+def scripted():
+    """A loss that is a scripted module: torch's by type, a user's by content."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.script(nn.CrossEntropyLoss(reduction="none"))
 
 
 class Function(nn.Module):
@@ -134,7 +132,7 @@ def test_only_code_of_ones_own_is_differenced():
     )
     assert own_code(ours.replaced(outer_loss=lambda o, y: mi.cross_entropy(o, y)))
     assert own_code(problem_with(Function(torch.tanh)))
-    assert own_code(problem_with(Scripted()))
+    assert own_code(problem_with(nn.Linear(4, 3), scripted()))
     net = nn.Sequential(nn.Linear(4, 3))
     net[0].register_forward_hook(lambda m, i, o: 2 * o)
     assert own_code(problem_with(net))
