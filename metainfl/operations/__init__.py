@@ -27,6 +27,7 @@ from metainfl.operations.pointwise import POINTWISE
 from metainfl.operations.randomness import RANDOM
 from metainfl.operations.recurrent import RECURRENT
 from metainfl.operations.refused import REFUSED, address, private, refuse_private
+from metainfl.operations.transposed import TRANSPOSED
 
 INSTEAD: dict[Any, Callable[..., Any]] = {
     **NORMALISATION,
@@ -38,6 +39,7 @@ INSTEAD: dict[Any, Callable[..., Any]] = {
     **LABELS,
     **GAUSSIAN,
     **LAYOUT,
+    **TRANSPOSED,
     **POINTWISE,
     **RANDOM,
     **REFUSED,
