@@ -19,6 +19,7 @@ RIGHT = (
     "cholesky_inverse",
     "linalg.solve",
     "linalg.slogdet",
+    "nn.functional.conv_transpose1d",
     "nn.functional.hardsigmoid",
     "nn.functional.multilabel_margin_loss",
     "nn.functional.multi_margin_loss",
@@ -36,7 +37,7 @@ REFUSED = (
     "nn.functional.max_unpool3d",
     "scatter_reduce.prod",
 )
-PLANNED = ("index_reduce.amin", "nn.functional.conv_transpose1d")
+PLANNED = ("index_reduce.amin",)
 
 
 @pytest.mark.slow
