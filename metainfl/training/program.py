@@ -83,13 +83,14 @@ class Program:
 
     def batch(self, t: int) -> Tasks:
         """The tasks of step t, their inputs as they are drawn there."""
-        if self._batch is None or self._batch[0] != t:
+        kept = self._batch  # read once: another thread may be at another step
+        if kept is None or kept[0] != t:
             tasks, own = self.problem.tasks.select(list(self.batches[t])), self.recipe.augmentation
             if own is not None:
                 key = self.recipe.seed, self.recipe.begins + t
                 tasks = augmented(tasks, own, key, self.batches[t])
-            self._batch = t, tasks
-        return self._batch[1]
+            kept = self._batch = t, tasks
+        return kept[1]
 
     def require_in_place(self, names: Iterable[str]) -> None:
         """`InvalidRecipe` where derivatives in inputs are asked of a program that moves them about."""
