@@ -108,7 +108,8 @@ def differs(
         "(clip_grad_norm_ is clip=; no clip_grad_value_), the inner rate, and which tasks were handed over; "
         "at a scheduler stepped before recorder.step, adaptation of first order (no create_graph), and noise "
         "drawn in the loop (dropout, augmentation); at parameters whose gradient was None, which torch "
-        "leaves as they are, without decay or momentum",
+        "leaves as they are, without decay or momentum; at weight decay of an embedding's padding row, which "
+        "a run holds where it was; at weight_norm, whose second derivative torch has wrong",
         step=t,
         gap=float(gap / moved) if moved > 0 else float("inf"),
     )

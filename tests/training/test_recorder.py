@@ -212,3 +212,41 @@ def test_a_loop_that_diverges_is_told_at_its_step():
     with pytest.raises(NotFinite, match=f"not finite after step {kept} .number 1 of"):
         recorder.step([0])
     assert recorder.run(problem).done == kept  # what was recorded before is a run
+
+
+def test_weight_norm_is_refused_with_a_word_on_it_and_right_where_it_is_written_out():
+    """Guards a right run that is refused in words that send the reader elsewhere: it is the loop whose steps
+    go along a wrong derivative, by torch's second one of `weight_norm`.
+    """
+    problem = network(outer_reg=0.0)
+    view = problem.tasks.view()
+
+    def recorded(written_out):
+        torch.manual_seed(0)
+        layer = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(5, 3)).double()
+        if written_out:
+            own = layer.parametrizations.weight[0]
+            own.forward = lambda g, v: g * v / v.norm(dim=1, keepdim=True)
+        optimiser = torch.optim.SGD(layer.parameters(), lr=0.1)
+        recorder = Recorder(layer, optimiser)
+        for k in range(2):
+            optimiser.zero_grad()
+            own = dict(layer.named_parameters())
+            x, y, q, z = (t[k] for t in view[:4])
+            out = torch.func.functional_call(layer, own, (x,))
+            fit = torch.nn.functional.cross_entropy(out, y, reduction="sum")
+            slopes = torch.autograd.grad(fit, list(own.values()), create_graph=True)
+            fast = {n: p - 0.2 * g for (n, p), g in zip(own.items(), slopes, strict=True)}
+            out = torch.func.functional_call(layer, fast, (q,))
+            torch.nn.functional.cross_entropy(out, z, reduction="sum").backward()
+            optimiser.step()
+            recorder.step([k])
+        return recorder.run(problem.replaced(model=layer))
+
+    assert recorded(written_out=True).done == 2
+    v, g = torch.eye(3, dtype=torch.float64) + 0.5, torch.ones(3, 1, dtype=torch.float64)
+    hessian = torch.autograd.functional.hessian(lambda v: torch._weight_norm(v, g).cos().sum(), v)
+    if torch.allclose(hessian.reshape(9, 9), hessian.reshape(9, 9).T):
+        pytest.skip("this torch has the second derivative right")
+    with pytest.raises(NotReplayed, match="weight_norm"):
+        recorded(written_out=False)
