@@ -13,7 +13,7 @@ from torch import Tensor
 
 from metainfl.derive.minimise import Minimisation, Objective, resolved
 from metainfl.derive.saddle import escape
-from metainfl.derive.stationary import tolerance_of
+from metainfl.derive.stationary import allowed, tolerance_of
 from metainfl.derive.valley import REACHED, Valley
 
 
@@ -41,16 +41,17 @@ def _steps(problem: Objective, run: Minimisation, max_steps: int, valley: Valley
         run.negative += bool((values[live] < 0).any())
         step = _newton(g, values, vectors, live)
         size = float(step.norm() / (1 + lam.norm()))
-        scale, sloped, soft = 0.0, torch.zeros_like(live), torch.zeros_like(live)
+        most, sloped, soft = 0.0, torch.zeros_like(live), torch.zeros_like(live)
         if not resolved(size, lam.dtype):
-            scale = _scale(problem, lam, g, hessian)
-            steep = (vectors.T @ g).abs() > tolerance_of(lam) * scale
+            terms, reach = _sizes(problem, lam, g, hessian)
+            most = allowed(lam, terms, reach)
+            steep = (vectors.T @ g).abs() > tolerance_of(lam) * (terms + reach)
             soft = ~live & (values > eps * len(lam) * top)
             sloped, soft = ~live & ~soft & steep, soft & ~steep
             step = _newton(g, values, vectors, ~sloped & (live | steep))
             size = float(step.norm() / (1 + lam.norm()))
         done = size <= 4 * eps or (size >= best and size <= eps**0.625)
-        rounding, endless = run.slope <= tolerance_of(lam) * scale, bool(sloped.any())
+        rounding, endless = run.slope <= most, bool(sloped.any())
         if done and not (rounding or endless) and size < best:  # lam is small, not the step: go on
             done = False
         if done:
@@ -98,11 +99,11 @@ def _newton(g: Tensor, values: Tensor, vectors: Tensor, live: Tensor) -> Tensor:
     return -(kept @ ((kept.T @ g) / values[live].abs()))
 
 
-def _scale(problem: Objective, lam: Tensor, g: Tensor, hessian: Tensor) -> float:
-    """What the gradient is rounding relative to: its terms, and |H lam| (see `stationary`)."""
+def _sizes(problem: Objective, lam: Tensor, g: Tensor, hessian: Tensor) -> tuple[float, float]:
+    """What the gradient is rounding relative to: the sizes of its terms, and |H lam| (see `stationary`)."""
     residual = problem.residual(lam)
     terms = float(g.norm()) / residual if residual > 0 else 0.0
-    return terms + float((hessian @ lam).norm())
+    return terms, float((hessian @ lam).norm())
 
 
 def _endless(g: Tensor, values: Tensor, vectors: Tensor, sloped: Tensor) -> str:

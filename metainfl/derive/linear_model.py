@@ -29,7 +29,11 @@ def linear_hessian(problem: Definition, lam: Tensor, size: int) -> Tensor:
     d, c = model.d, model.c
 
     def curved(y: Tensor, target: Tensor) -> Tensor:
-        return jacfwd(grad(lambda at: problem.outer_loss(at[None], target[None])[0]))(y)
+        def loss(at: Tensor) -> Tensor:
+            return problem.outer_loss(at[None], target[None])[0]
+
+        found: Tensor = jacfwd(grad(loss))(y)
+        return found
 
     def one(stack: Stack) -> Tensor:
         view = stack.view

@@ -3,8 +3,8 @@
     residual = |grad F| / (sum_i w_i |D L_i| + |outer_reg lam|)
 eps^(5/8) is the tolerance: 2e-10 in float64 and 5e-5 in float32, what a good solver reaches with room to
 spare, far below any influence. Where every term vanishes by itself (interpolation: all tasks fitted) that
-ratio compares rounding with rounding; the gradient is then compared with what it changes by when lam
-moves by its own length, |H lam|, as well.
+ratio compares rounding with rounding; the gradient is then rounding where it is no more than what it changes
+by when lam is rounded, `ROUNDED` eps |H lam|. Not more than that: beside a kink H has no bound.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ def terms(problem: Definition, lam: Tensor, size: int) -> tuple[Tensor, float]:
     return found[:-1], float(found[-1])
 
 
+ROUNDED = 256  # roundings of lam that a gradient may be made of, where nothing else of it is left
+
+
 class Standing(NamedTuple):
     """Grad F (p,) at a lam, and the residual: its size relative to its terms'."""
 
@@ -61,11 +64,18 @@ def tolerance_of(lam: Tensor) -> float:
     return float(torch.finfo(lam.dtype).eps ** 0.625)
 
 
-def relative_gradient(problem: Definition, lam: Tensor, plan: Plan) -> float:
-    """The residual with |H lam| among the terms: what is left of it at a point that fits every task."""
+def allowed(lam: Tensor, terms: float, reach: float, wanted: float | None = None) -> float:
+    """The longest gradient that passes for none, of these sizes of its terms and `reach` = |H lam|."""
+    wanted = tolerance_of(lam) if wanted is None else wanted
+    return wanted * terms + min(wanted, ROUNDED * torch.finfo(lam.dtype).eps) * reach
+
+
+def relative_gradient(problem: Definition, lam: Tensor, plan: Plan, wanted: float) -> float:
+    """The gradient over what is `allowed`, times what is wanted: at most that where it is rounding."""
     g, scale = terms(problem, lam, plan.chunk)
     reach = float(fresh(problem, lam, lam, plan).norm())
-    return float(g.norm()) / (scale + reach) if scale + reach > 0 else float(g.norm())
+    most = allowed(lam, scale, reach, wanted)
+    return wanted * float(g.norm()) / most if most > 0 else float(g.norm())
 
 
 def require_stationary(
@@ -75,7 +85,7 @@ def require_stationary(
     wanted = tolerance_of(lam) if tolerance is None else tolerance
     if residual <= wanted:
         return residual
-    other = relative_gradient(problem, lam, plan)
+    other = relative_gradient(problem, lam, plan, wanted)
     if other <= wanted:
         return other
     raise NotStationary(

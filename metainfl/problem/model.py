@@ -170,7 +170,7 @@ def as_model(model: Model | nn.Module) -> Model:
     """A module, or another `Model`, so that it can be differentiated three times (see `operations`)."""
     if isinstance(model, nn.Module):
         return FromModule(model)
-    if hasattr(uncompiled(model), "n_params"):
-        model = uncompiled(model)
+    own: Model = uncompiled(model)
+    model = own if hasattr(own, "n_params") else model
     ours = isinstance(model, (FromModule, Linear, LinearEmbedding, Guarded))
     return model if ours else Guarded(model)

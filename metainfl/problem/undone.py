@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from metainfl.errors import MetainflError
 
-K, T = TypeVar("K"), TypeVar("T")
+K = TypeVar("K")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)

@@ -178,8 +178,8 @@ class Run(Trajectory):
         factor = number(factor, "factor")
         (check if factor else removable)(self.program.problem.tasks, perturbations)
         with bar("reruns", len(perturbations), progress) as tell:
-            run, how = (self.program, self.done, perturbations), (factor, jobs, store, tell)
-            return torch.stack(replayed(*run, *how))
+            lams = replayed(self.program, self.done, perturbations, factor, jobs, store, tell)
+        return torch.stack(lams)
 
     def removals(
         self,
@@ -196,8 +196,7 @@ class Run(Trajectory):
         removable(self.program.problem.tasks, perturbations)
         end, targets = self._end(targets)
         with bar("reruns", len(perturbations), progress) as tell:
-            run, how = (self.program, self.done, perturbations), (0.0, jobs, store, tell)
-            lams = replayed_apart(*run, *how)
+            lams = replayed_apart(self.program, self.done, perturbations, 0.0, jobs, store, tell)
         return beside.changes(end, targets, lams)
 
     def over_seeds(
