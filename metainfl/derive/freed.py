@@ -18,4 +18,4 @@ LARGEST = 2**25 - 2**16  # bytes: glibc's own bound of 32 MiB, less what it writ
 @cache
 def kept_by_the_allocator() -> None:
     """Once a process: nothing but the time of what follows changes."""
-    torch.empty(LARGEST, dtype=torch.uint8)
+    torch.empty(LARGEST, dtype=torch.uint8, device="cpu")
