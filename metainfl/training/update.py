@@ -1,4 +1,9 @@
-"""One step of the program after its gradient: clipping and the optimiser; pulled back, and pushed forward."""
+"""One step of the program after its gradient: clipping and the optimiser; pulled back, and pushed forward.
+
+Pulled back and pushed in float64, whatever the run is in: where the root of Adam's second moment is as large
+as the first, as in its first step, the derivative is eps / (|g| + eps)^2, what is left of terms that are
+|g| / eps times as large. Float32 has no digit of that.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,8 @@ from metainfl.training.state import State
 
 #: differences are off by eps / NEAR of the step's length, 2e-9 of RATE
 RATE, NEAR, OFF = 0.1, 1e-6, 1e-4
+#: numbers of each that are pulled back together, which bounds what float64 takes
+AT_ONCE = 2**24
 #: rows of (lam, each moment, gradient), one a target or a weight
 Bars = tuple[Tensor, ...]
 
@@ -99,7 +106,12 @@ class Update:
         self, state: State, gradient: Tensor, rate: float
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Lam, moments and gradient, and the next lam and moments as functions of them."""
-        given = [t.detach().requires_grad_() for t in (state.lam, *state.moments, gradient)]
+        own = (state.lam, *state.moments, gradient)
+        if (
+            type(self.optimiser) in KNOWN.values() and gradient.device.type != "mps"
+        ):  # which has no float64
+            own = tuple(t.double() for t in own)
+        given = [t.detach().requires_grad_() for t in own]
         lam, moments = self._step(given[0], tuple(given[1:-1]), given[-1], rate, state.steps)
         return given, [lam, *moments]
 
@@ -108,12 +120,13 @@ def _each(outputs: Sequence[Tensor], given: Sequence[Tensor], bars: Bars) -> Bar
     """Rows pulled back from outputs to what they were given, all at once."""
     # what does not hang on anything (no moments, a first step) has nothing to pull back
     live = [(o, b) for o, b in zip(outputs, bars, strict=True) if o.requires_grad]
-    leaves, rows = [o for o, _ in live], tuple(b for _, b in live)
+    leaves, rows = [o for o, _ in live], tuple(b.to(o) for o, b in live)
 
     def one(*v: Tensor) -> Bars:
         return torch.autograd.grad(leaves, given, v, retain_graph=True, materialize_grads=True)
 
     if len(bars[0]) == 1:
-        return tuple(f[None] for f in one(*(b[0] for b in rows)))
-    found: Bars = vmap(one)(*rows)
-    return found
+        found = tuple(f[None] for f in one(*(b[0] for b in rows)))
+    else:
+        found = vmap(one, chunk_size=max(1, AT_ONCE // len(bars[0][0])))(*rows)
+    return tuple(f.to(bars[0]) for f in found)

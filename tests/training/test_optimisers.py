@@ -131,3 +131,17 @@ def test_bad_options_have_a_name(make, what):
     """Guards a bad option that would train, wrongly."""
     with pytest.raises(InvalidRecipe, match=what):
         make()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_adams_first_step_has_its_derivative_in_single_precision_too(dtype):
+    """Guards eps / (|g| + eps)^2 as the difference of two terms of the size 1 / |g|: rounding, in float32."""
+    g = torch.tensor([1.0, -0.1, 1e-3, 1e-6], dtype=dtype)
+    state = State(torch.zeros_like(g), (torch.zeros_like(g),) * 2, 0)
+    bars = (torch.ones(3, 4, dtype=dtype), *(torch.zeros(3, 4, dtype=dtype),) * 2)
+    *_, found = Update(Adam(), None).pull(state, g, 0.5, bars)
+    want = (-0.5 * 1e-8 / (g.double().abs() + 1e-8) ** 2).expand(3, -1)
+    assert found.dtype == dtype and torch.allclose(found.double(), want, rtol=1e-6)
+    rows = (*(torch.zeros(2, 4, dtype=dtype),) * 3, torch.ones(2, 4, dtype=dtype))
+    pushed = Update(Adam(), None).push(state, g, 0.5, rows)[0]
+    assert torch.allclose(pushed.double(), want[:2], rtol=1e-6)
