@@ -1,8 +1,8 @@
 """The plan of a large problem, by measurement: a product over a few tasks timed in each way, once.
 
 What takes seconds for a few tasks is work, not waiting, and gains nothing by larger stacks: no more of it is
-tried, nor timed twice. The first call is never what is meant: torch imports its compiler in it, which takes
-seconds itself.
+tried, nor timed twice. What takes milliseconds in reverse waits for Python, for which forward mode asks more:
+it is not tried there, and torch does not import its compiler, which takes seconds itself.
 """
 
 from __future__ import annotations
@@ -48,16 +48,18 @@ def measured(problem: Definition, lam: Tensor) -> Plan:
     if problem.asked_chunk is not None:
         sizes = [problem.asked_chunk]
     timed: list[tuple[Way, int, float]] = []
-    weight = math.nan
+    weight, waits = math.nan, False
     for size in sizes:
         n = min(size, problem.tasks.n_tasks)
         few = problem.replaced(tasks=problem.tasks.select(list(range(n))))
-        if problem.product != "reverse":
-            timed.append(("forward", size, _forward(few, lam, rows, size, size == sizes[0]) / n))
+        first = size == sizes[0]
         if problem.product != "forward":
-            whole, again, size_now = _reverse(few, lam, rows, size, size == sizes[0])
+            whole, again, size_now = _reverse(few, lam, rows, size, first)
             timed += [("reverse", size, whole / n), ("kept", size, again / n)]
-            weight = size_now / n if size == sizes[0] else weight
+            weight = size_now / n if first else weight
+            waits = whole <= WORK if first and problem.product == "auto" else waits
+        if problem.product != "reverse" and not waits:
+            timed.append(("forward", size, _forward(few, lam, rows, size, first) / n))
         if max((t * n for _, at, t in timed if at == size and t == t), default=0.0) > LONG:
             break
     single = [t for t in timed if t[0] != "kept" and not math.isnan(t[2])]

