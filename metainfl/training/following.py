@@ -50,7 +50,10 @@ def explained(program: Program, lam: Tensor, agreement: Agreement, last: Tensor)
     gap = agreement.apart(lam, last.to(lam))
     for seed in range(RERUNS):
         draw = torch.Generator().manual_seed(seed)
-        signs = (2 * torch.randint(0, 2, lam.shape, generator=draw) - 1 for _ in agreement.rounding)
+        signs = (
+            2 * torch.randint(0, 2, lam.shape, generator=draw, device="cpu") - 1
+            for _ in agreement.rounding
+        )
         drawn = [r * s.to(r) for r, s in zip(agreement.rounding, signs, strict=True)]
         try:
             end = with_rounding(program, drawn).run_to(program.steps).lam

@@ -55,6 +55,7 @@ def net():
     return Holding(squashed).double()
 
 
+@pytest.mark.filterwarnings("ignore:Guards may run slower")  # torch of Python 3.13.0
 @pytest.mark.parametrize("part", ["layer", "function", "loss", "all"])
 def test_what_is_compiled_within_a_model_is_taken_as_it_was(net, part):
     """Guards compiling within a transform, which fails in torch's words, or hides what is called."""
