@@ -66,13 +66,15 @@ def run_within_a_thousandth(run, pis):
 
 @right(accuracy=1e-4, estimand="run_derivative", kinds=("task",))
 def run_by_five_points(run, pis):
-    """Differences of fourth order of replays; where nothing moves, rounding over the step is left."""
+    """Differences of fourth order of replays, whose steps go with the weights; where nothing moves, rounding
+    over the step is left.
+    """
     tasks = run.program.problem.tasks
     if run.lam.dtype == torch.float32:
         return run.influence(pis).value
     rows = []
     for p in pis:
-        row, h = torch.zeros_like(run.lam), 1e-4
+        row, h = torch.zeros_like(run.lam), 1e-4 * min(1.0, float(tasks.w[p.task]) or 1.0)
         for places, c in ((-2, 1), (-1, -8), (1, 8), (2, -1)):
             w = tasks.w.clone()
             w[p.task] += places * h
