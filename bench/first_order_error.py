@@ -34,7 +34,7 @@ def relative_errors(n_tasks, seed, name):
     problem.solve()
     pis = [task(k) for k in range(n_tasks)]
     shift = removal.exact_many(family, pis, family.solve()).value - problem.lam.numpy()
-    gap = shift + kinds[name](problem, pis).numpy()
+    gap = shift + kinds[name](problem, [mi.task(k) for k in range(n_tasks)]).numpy()
     return np.linalg.norm(gap, axis=1) / np.linalg.norm(shift, axis=1)
 
 

@@ -62,7 +62,7 @@ def digits():
     family = FAMILIES["proximal_ridge"](digit_tasks(components=16), d_in=1.0, d_out=1.0)
     problem = problem_of(family)
     problem.solve()
-    pis = [task(k) for k in range(252)]
+    pis = [mi.task(k) for k in range(252)]
     all_at_once = seconds(lambda: mi.task_if(problem, pis))
 
     def resolve():
@@ -84,7 +84,7 @@ def targets():
     problem = problem_of(family)
     problem.solve()
     chosen = tasks_of(digit_tasks(components=16, seed=1)).select(list(range(10)))
-    pis = [task(k) for k in range(252)]
+    pis = [mi.task(k) for k in range(252)]
     slopes = problem.task_gradients(problem.lam, chosen).T
     solves = seconds(lambda: CG(rtol=1e-8)(exact(problem), slopes))
     scores = seconds(lambda: mi.scores(problem, pis, chosen, solver=CG(rtol=1e-8)))
