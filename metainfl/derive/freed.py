@@ -1,7 +1,7 @@
 """Memory that an operation frees, kept for the next one.
 
 glibc gives blocks above 128 KiB back to the system as they are freed, and the next operation gets its own
-page by page, zeroed: of a product with small layers, a quarter of the time. It stops doing so up to the size
+page by page, zeroed, which is a large part of a product with small layers. It stops doing so up to the size
 of the largest block it has seen freed, at most 32 MiB. One such block, never written to, is shown to it here;
 what users set for their allocator (MALLOC_TRIM_THRESHOLD_, GLIBC_TUNABLES, another allocator) stays.
 """

@@ -39,6 +39,6 @@ def multiplied(vectors: Any, lam: Tensor) -> Tensor:
 
 def rows_of(vectors: Tensor) -> Tensor:
     """V (p,) or (p, k) as rows (k, p), each in one piece: what is computed from transposed ones would be
-    transposed too, and slower by a fifth.
+    transposed too, and slower.
     """
     return vectors.reshape(len(vectors), -1).T.contiguous()

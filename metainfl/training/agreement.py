@@ -97,7 +97,9 @@ def require_same(
             raise undecided(t, want.dtype)
         free, way = free + slack, way + moved.abs()
         rounding.append(want - after.lam)
-        state, within = State(want, after.moments, after.steps), beside.at(want)
+        # what a run that adds it comes to: the recorded ones, but for a unit in the last place
+        lam = after.lam + rounding[-1]
+        state, within = State(lam, after.moments, after.steps), beside.at(lam)
         tell(t + 1, "")
     return Agreement(rounding, free, way)
 

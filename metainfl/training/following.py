@@ -33,16 +33,6 @@ def with_rounding(program: Program, rounding: Sequence[Tensor]) -> Program:
     return other
 
 
-def following(program: Program, states: Sequence[Tensor]) -> Program:
-    """The program that goes through the loop's `states` (p,), but for a unit in the last place."""
-    state, rounding = program.start, list[Tensor]()
-    for t, recorded in enumerate(states[1:]):
-        after, _ = program.advance(t, state)
-        rounding.append(recorded.to(after.lam) - after.lam)
-        state = after._replace(lam=after.lam + rounding[-1])
-    return with_rounding(program, rounding)
-
-
 def explained(program: Program, lam: Tensor, agreement: Agreement, last: Tensor) -> bool:
     """Whether rounding as large as the loop's, its signs drawn, takes a replay about as far from the lam (p,)
     where it ends without as the loop's `last` is from it.

@@ -31,7 +31,7 @@ from metainfl.training import recorded
 from metainfl.training.agreement import require_same
 from metainfl.training.begin import begin
 from metainfl.training.checkpoints import Checkpoints
-from metainfl.training.following import explained, following
+from metainfl.training.following import explained, with_rounding
 from metainfl.training.of_torch import of_torch, state_of_torch
 from metainfl.training.progress import bar
 from metainfl.training.recipe import Recipe
@@ -121,7 +121,7 @@ class Recorder:
 
         Where rounding alone takes a replay away from the loop, the run follows the loop, step by step
         (`following`): `run.program.rounding` then holds what is added. `progress` shows, on a terminal, which
-        step is being compared: each takes some ten times as long as in the loop.
+        step is being compared: each takes ten times as long as in the loop, or more.
         """
         require_problem(problem)
         recipe, tasks = self.recipe(**options)
@@ -139,7 +139,7 @@ class Recorder:
             known = math.isfinite(drift)
             if known and not explained(program, run.lam, agreement, self.states[-1]):
                 raise recorded.beyond(drift, len(self.steps))
-            program = following(program, self.states)
+            program = with_rounding(program, agreement.rounding)
             run = Run(Checkpoints(program, keep)).resume(progress=progress)
         self.loose = agreement.loose(run.lam, self.states)
         return run

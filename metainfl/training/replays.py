@@ -33,30 +33,16 @@ def replayed(
     jobs: int,
     store: str | Path | None,
     tell: Callable[[int, str], None],
-) -> list[Tensor]:
+    *,
+    apart: bool = False,
+) -> list[Any]:
     """lam (p,) after `steps` steps with the weights that each perturbation names times `factor`.
 
     With a `store`, every finished rerun is a file there, and those that are there are not run again. The
-    first rerun that ends in no number is raised.
+    first rerun that ends in no number is raised; or, `apart`, an `Undone` stands in its place, and the others
+    are done.
     """
-    return _replayed(_one, program, steps, perturbations, factor, jobs, store, tell)
-
-
-def replayed_apart(*of: Any) -> list[Tensor | Undone]:
-    """The same, in which a rerun that ends in no number says so in its place, and the others are done."""
-    return _replayed(_one_apart, *of)
-
-
-def _replayed(
-    one: Callable[..., Any],
-    program: Program,
-    steps: int,
-    perturbations: Sequence[Perturbation],
-    factor: float,
-    jobs: int,
-    store: str | Path | None,
-    tell: Callable[[int, str], None],
-) -> list[Any]:
+    one = _one_apart if apart else _one
     name = _Names(program, steps, factor)
     out: dict[int, Any] = {}
     if store is not None:

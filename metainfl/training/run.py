@@ -34,7 +34,7 @@ from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.given import fields, number, vectors, whole, yes_or_no
 from metainfl.training.program import Program
 from metainfl.training.progress import Watch, bar
-from metainfl.training.replays import replayed, replayed_apart
+from metainfl.training.replays import replayed
 from metainfl.training.reweight import reweighted
 from metainfl.training.scores import RunInfluence, RunScores
 from metainfl.training.seeds import must_draw
@@ -196,7 +196,8 @@ class Run(Trajectory):
         removable(self.program.problem.tasks, perturbations)
         end, targets = self._end(targets)
         with bar("reruns", len(perturbations), progress) as tell:
-            lams = replayed_apart(self.program, self.done, perturbations, 0.0, jobs, store, tell)
+            of = self.program, self.done, perturbations, 0.0, jobs, store, tell
+            lams = replayed(*of, apart=True)
         return beside.changes(end, targets, lams)
 
     def over_seeds(

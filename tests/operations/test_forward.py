@@ -1,26 +1,15 @@
 """Forward mode is the whole process's in torch: threads that go forwards take turns."""
 
 import re
-import sys
 import threading
 from pathlib import Path
 
-import pytest
 import torch
 
 import metainfl as mi
 from metainfl.operations import forward
 from tests.helpers import relative
 from tests.training.helpers import network
-
-
-@pytest.fixture
-def often():
-    """Threads change places often: a step of Python is then enough for what a slow one makes rare."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
 
 
 def test_two_threads_that_go_forwards_at_once(often):

@@ -11,7 +11,7 @@ from metainfl.errors import NotReplayed
 from metainfl.training import Adam, Recipe, Recorder, load, save, train
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.fingerprint import fingerprint
-from metainfl.training.following import following, with_rounding
+from metainfl.training.following import with_rounding
 from metainfl.training.program import Program
 from metainfl.training.run import Run
 from tests.training.helpers import extrapolated, network
@@ -32,7 +32,7 @@ def followed(size=1e-3, keep=2**30):
         state, _ = program.advance(t, state)
         state = state._replace(lam=state.lam + own[t])
         states.append(state.lam)
-    program = following(program, states)
+    program = with_rounding(program, own)
     return Run(Checkpoints(program, keep)).resume(progress=False), states
 
 

@@ -1,6 +1,5 @@
 """One run, asked by several threads at once."""
 
-import sys
 import threading
 
 import pytest
@@ -10,15 +9,6 @@ import metainfl as mi
 from metainfl.training import Adam, Recipe, train
 from tests.helpers import relative
 from tests.training.helpers import network
-
-
-@pytest.fixture
-def often():
-    """Threads change places as often as Python lets them."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def at_once(*work):
