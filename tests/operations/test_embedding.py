@@ -71,9 +71,15 @@ def test_bags_by_offsets_are_refused():
 
 
 @pytest.mark.parametrize("product", ["forward", "reverse"])
-@pytest.mark.parametrize("layer", [nn.Embedding, nn.EmbeddingBag])
 @pytest.mark.parametrize(
-    "adaptation", [mi.Unrolled(2, 0.1), mi.Proximal(2.0), mi.ProximalCG(2.0), mi.RidgeHead(1.0)]
+    ("adaptation", "layer"),
+    [
+        (mi.Unrolled(2, 0.1), nn.Embedding),
+        (mi.Unrolled(2, 0.1), nn.EmbeddingBag),
+        (mi.Proximal(2.0), nn.EmbeddingBag),
+        (mi.ProximalCG(2.0), nn.Embedding),
+        (mi.RidgeHead(1.0), nn.EmbeddingBag),
+    ],
 )
 def test_tasks_without_support_tokens_are_answered(adaptation, layer, product):
     """Guards "cannot reshape tensor of 0 elements": zero-shot tasks of a token model, among others."""
