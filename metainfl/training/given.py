@@ -77,6 +77,8 @@ def optimiser(value: Any) -> None:
             f"a {name} is no optimiser of metainfl.training: it has no {', '.join(missing)}; take SGD(), "
             "Adam() or AdamW(), or one of your own that has these"
         )
+    whole(value.n_moments, f"n_moments of {name}", 0)
+    yes_or_no(value.needs_gradient, f"needs_gradient of {name}")
 
 
 def augmentation(value: Any) -> None:

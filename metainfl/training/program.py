@@ -26,6 +26,7 @@ from metainfl.problem.tasks import Tasks
 from metainfl.training import joint
 from metainfl.training.augmentation import Noise
 from metainfl.training.augmented import augmented
+from metainfl.training.own_step import require_followed
 from metainfl.training.recipe import DTYPES, Recipe
 from metainfl.training.state import State, fresh
 from metainfl.training.update import Update
@@ -49,7 +50,7 @@ class Program:
         like = self.problem.tasks.like
         self.start = fresh(start, recipe.optimiser, like, self.problem.n_meta)
         self.update = Update(recipe.optimiser, recipe.clip)
-        self.update.require_derivative(self.start.lam)
+        require_followed(self.update, self.start, self.steps)
         plan = self.problem.settled(self.start.lam)
         self.plan = plan.with_gradient() if self.update.needs_gradient else plan
         self._batch: tuple[int, Tasks] | None = None

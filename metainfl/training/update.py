@@ -13,12 +13,9 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from metainfl.errors import InvalidRecipe
 from metainfl.training.optimisers import KNOWN, Moments, Optimiser, clipped
 from metainfl.training.state import State
 
-#: differences are off by eps / NEAR of the step's length, 2e-9 of RATE
-RATE, NEAR, OFF = 0.1, 1e-6, 1e-4
 #: numbers of each that are pulled back together, which bounds what float64 takes
 AT_ONCE = 2**24
 #: rows of (lam, each moment, gradient), one a target or a weight
@@ -35,7 +32,7 @@ class Update:
     def __call__(self, state: State, gradient: Tensor, rate: float) -> State:
         """The next state."""
         lam, moments = self._step(state.lam, state.moments, gradient, rate, state.steps)
-        return State(lam, moments, state.steps + 1)
+        return State(lam, tuple(moments), state.steps + 1)
 
     def _step(
         self, lam: Tensor, moments: Moments, gradient: Tensor, rate: float, count: int
@@ -68,39 +65,6 @@ class Update:
                 materialize_grads=True,
             )
             return _each(back, bars, rows)
-
-    def require_derivative(self, like: Tensor) -> None:
-        """`InvalidRecipe` where a step of one's own has another derivative than torch says it has.
-
-        Of `like`'s length (p,), at numbers drawn once, along lam with the moments and along the gradient.
-        Under `no_grad` or `detach` torch says 0, and so would every influence.
-        """
-        if type(self.optimiser) in KNOWN.values():
-            return
-        draw = torch.Generator().manual_seed(0)
-        shape = (self.optimiser.n_moments + 2, len(like))
-        at, along = (
-            torch.randn(shape, generator=draw, dtype=torch.float64, device="cpu").to(like.device)
-            for _ in range(2)
-        )
-        at[1:-1] = at[1:-1].abs()  # moments of squares are none below 0
-        for where in (slice(0, -1), slice(-1, None)):
-            way = torch.zeros_like(along)
-            way[where] = along[where]
-            state = State(at[0], tuple(at[1:-1]), 1)
-            found = torch.cat(self.push(state, at[-1], RATE, tuple(way[:, None])))
-            far, near = (
-                torch.stack((lam, *moments))
-                for sign in (1, -1)
-                for v in [at + sign * NEAR * way]
-                for lam, moments in [self._step(v[0], tuple(v[1:-1]), v[-1], RATE, 1)]
-            )
-            want = (far - near).detach() / (2 * NEAR)
-            if not float((found - want).norm()) <= OFF * float(want.norm()):
-                raise InvalidRecipe(
-                    f"torch's derivative of a step of {type(self.optimiser).__name__} is not how the step "
-                    "changes: leave no_grad, detach, .data and numpy out of it, and write nothing in place"
-                )
 
     def _written_down(
         self, state: State, gradient: Tensor, rate: float
