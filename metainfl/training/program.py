@@ -25,7 +25,7 @@ from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
 from metainfl.training import joint
 from metainfl.training.augmentation import Noise
-from metainfl.training.augmented import augmented
+from metainfl.training.augmented import augmented, require_repeatable
 from metainfl.training.own_step import require_followed
 from metainfl.training.recipe import DTYPES, Recipe
 from metainfl.training.state import State, fresh
@@ -51,6 +51,9 @@ class Program:
         self.start = fresh(start, recipe.optimiser, like, self.problem.n_meta)
         self.update = Update(recipe.optimiser, recipe.clip)
         require_followed(self.update, self.start, self.steps)
+        if recipe.augmentation is not None:
+            key = recipe.seed, recipe.begins
+            require_repeatable(self.problem.tasks, recipe.augmentation, key, self.batches[0])
         plan = self.problem.settled(self.start.lam)
         self.plan = plan.with_gradient() if self.update.needs_gradient else plan
         self._batch: tuple[int, Tasks] | None = None
@@ -96,7 +99,7 @@ class Program:
     def require_in_place(self, names: Iterable[str]) -> None:
         """`InvalidRecipe` where derivatives in inputs are asked of a program that moves them about."""
         own = self.recipe.augmentation
-        adds = isinstance(own, Noise) or own is None  # of others it is only said
+        adds = type(own) is Noise or own is None  # of others it is only said
         if not adds and any(n.endswith("_x") for n in names):
             raise InvalidRecipe(
                 f"inputs are changed by {type(own).__name__} at every step, so the derivative in one of "

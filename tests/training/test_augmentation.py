@@ -170,6 +170,62 @@ def test_refused_by_name():
         Noise(0)
 
 
+@dataclass(frozen=True)
+class Global:
+    """Draws from torch's own state, now and then."""
+
+    def __call__(self, support, query, draw):
+        return support + 0.1 * torch.randn_like(support) * (torch.rand(()) < 0.5), query
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """Draws from torch's own state too, but from a seed that it was given."""
+
+    def __call__(self, support, query, draw):
+        with torch.random.fork_rng():
+            torch.manual_seed(int(torch.randint(2**31, (), generator=draw)))
+            return support + 0.1 * torch.randn_like(support), query
+
+
+def test_what_is_drawn_elsewhere_is_refused():
+    """Guards replays and derivatives of other inputs than the run had, which nothing said."""
+    with pytest.raises(InvalidRecipe, match=r"Global\(\) makes other inputs of the same draw"):
+        train(network(), replace(NOISY, augmentation=Global()), progress=False)
+    run = train(network(), replace(NOISY, augmentation=Seeded()), progress=False)
+    assert torch.equal(run.replay().lam, run.lam)
+
+
+@dataclass(frozen=True)
+class Twice(Noise):
+    """Is a Noise by inheritance, and moves inputs all the same."""
+
+    def __call__(self, support, query, draw):
+        return tuple(2 * x for x in super().__call__(support, query, draw))
+
+
+def test_a_derivative_in_inputs_is_not_taken_past_what_changes_them():
+    run = train(network(), replace(NOISY, augmentation=Twice(0.1)), progress=False)
+    with pytest.raises(InvalidRecipe, match="changed by Twice"):
+        run.influence([mi.shift("query", 0, 0, 0)])
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Returns what torch does not compute with, or one side only."""
+
+    both: bool
+
+    def __call__(self, support, query, draw):
+        return (support.numpy(), query) if self.both else support
+
+
+@pytest.mark.parametrize(("both", "got"), [(True, "got ndarray, Tensor"), (False, "got a tensor")])
+def test_what_an_augmentation_returns_is_looked_at(both, got):
+    with pytest.raises(InvalidRecipe, match=got):
+        train(network(), replace(NOISY, augmentation=Arrays(both)), progress=False)
+
+
 @pytest.mark.parametrize("shape", [(7, 8, 8), (5, 3, 6, 9), (4, 2, 3, 5, 5), (0, 8, 8)])
 def test_shifts_cut_each_image_out_of_its_frame(shape):
     """Guards channels, leading dimensions and corners that are mixed up where all images move at once."""
