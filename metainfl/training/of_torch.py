@@ -46,25 +46,45 @@ def _of_group(kind: type, g: dict[str, Any]) -> Optimiser:
     return replace(own, decoupled=decoupled)
 
 
+def carries(optimiser: torch.optim.Optimizer, parameter: Tensor) -> bool:
+    """Whether the optimiser carries something of a parameter: it took a step with it (plain SGD never)."""
+    own = optimiser.state.get(parameter) or {}
+    return all(isinstance(own.get(n), Tensor) for n in _names(optimiser))
+
+
 def state_of_torch(
     optimiser: torch.optim.Optimizer, parameters: Sequence[Tensor], lam: Tensor
 ) -> State | None:
     """Where a loop stands that has taken steps already, lam (p,) being its parameters; None before the first.
 
-    SGD does not count its steps: with a momentum it has taken one, or more, which comes to the same.
+    SGD does not count its steps: with a momentum it has taken one, or more, which comes to the same. What it
+    carries of a parameter that never had a gradient is 0, as it is in a run from the loop's start.
     """
-    own = [optimiser.state.get(p) or {} for p in parameters]
-    names = ("momentum_buffer",) if isinstance(optimiser, torch.optim.SGD) else ADAM
-    carries = [all(isinstance(s.get(n), Tensor) for n in names) for s in own]
-    if not any(carries):
+    own = [optimiser.state[p] if carries(optimiser, p) else None for p in parameters]
+    counts = {int(s.get("step", 1)) for s in own if s is not None}
+    if not counts:
         return None
-    counts = {int(s.get("step", 1)) if there else 0 for s, there in zip(own, carries, strict=True)}
     if len(counts) > 1:
-        raise InvalidRecipe(
-            f"the optimiser took {min(counts)} steps with some parameters and {max(counts)} with others: "
-            "make the recorder before it, or give those that were frozen an optimiser of their own"
-        )
+        raise joined_later(min(counts), max(counts))
     moments = (
-        torch.cat([s[n].detach().reshape(-1) for s in own]).to(lam, copy=True) for n in names
+        torch.cat(
+            [
+                torch.zeros_like(p).reshape(-1) if s is None else s[n].detach().reshape(-1)
+                for p, s in zip(parameters, own, strict=True)
+            ]
+        ).to(lam, copy=True)
+        for n in _names(optimiser)
     )
     return State(lam, tuple(moments), counts.pop())
+
+
+def joined_later(fewer: int, more: int) -> InvalidRecipe:
+    """The error for parameters with which not as many steps were taken as with others."""
+    return InvalidRecipe(
+        f"the optimiser took {fewer} steps with some parameters and {more} with others: make the recorder "
+        "before it, or give those that were frozen an optimiser of their own"
+    )
+
+
+def _names(optimiser: torch.optim.Optimizer) -> tuple[str, ...]:
+    return ("momentum_buffer",) if isinstance(optimiser, torch.optim.SGD) else ADAM

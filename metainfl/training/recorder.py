@@ -32,7 +32,7 @@ from metainfl.training.agreement import require_same
 from metainfl.training.begin import begin
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.following import explained, with_rounding
-from metainfl.training.of_torch import of_torch, state_of_torch
+from metainfl.training.of_torch import carries, joined_later, of_torch, state_of_torch
 from metainfl.training.progress import bar
 from metainfl.training.recipe import Recipe
 from metainfl.training.recorded import require_loop
@@ -53,7 +53,10 @@ class Recorder:
         self.trained = recorded.trained(net).keys()
         self.start = self._flat()
         #: with the moments of the steps that the optimiser has taken already, if any
-        self.begun = state_of_torch(optimiser, list(recorded.trained(net).values()), self.start)
+        own = list(recorded.trained(net).values())
+        self.begun = state_of_torch(optimiser, own, self.start)
+        #: those that had no gradient in any of these steps
+        self.idle = [p for p in own if self.begun and not carries(optimiser, p)]
         #: of a rate that is a tensor
         self.rate_dtype: torch.dtype | None = None
         #: rate, batch and parameters after it of every step, one record each: whole, or not there
@@ -81,6 +84,8 @@ class Recorder:
         by their places in the problem's tasks, or as `Tasks` where the loop draws new ones at each step.
         """
         recorded.require_alike(self.optimiser, of_torch(self.torch_optimiser))
+        if self.begun and any(carries(self.torch_optimiser, p) for p in self.idle):
+            raise joined_later(0, self.begun.steps)
         given = [g["lr"] for g in self.torch_optimiser.param_groups]
         rates = {float(rate) for rate in given}
         if len(rates) > 1:

@@ -35,5 +35,46 @@ def test_parameters_that_joined_later_are_named():
     optimiser = torch.optim.Adam(net.parameters(), 0.1)
     net.weight.grad = torch.ones_like(net.weight)
     optimiser.step()
+    recorder = Recorder(net, optimiser)
+    optimiser.step()
+    recorder.step([0])
+    net.bias.grad = torch.ones_like(net.bias)
+    optimiser.step()
     with pytest.raises(InvalidRecipe, match="took 0 steps with some parameters and 1 with others"):
+        recorder.step([0])
+    with pytest.raises(InvalidRecipe, match="took 1 steps with some parameters and 3 with others"):
         Recorder(net, optimiser)
+
+
+class Unread(torch.nn.Linear):
+    """Has a parameter that no output hangs on."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__(inputs, outputs)
+        self.unread = torch.nn.Parameter(torch.ones(3))
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_a_parameter_that_never_had_a_gradient_is_no_reason_to_refuse(name):
+    """Guards late recorders of loops that are accepted from their start."""
+    torch.manual_seed(0)
+    net = Unread(4, 2).double()
+    optimiser = MAKE[name](net.parameters())
+    optimiser.param_groups[0]["weight_decay"] = (
+        0.0  # which torch leaves out where there is no gradient
+    )
+    x, y = torch.randn(3, 5, 4).double(), torch.randn(3, 5, 2).double()
+    tasks = mi.Tasks(x[:, :0], y[:, :0], x, y)
+    recorders = [Recorder(net, optimiser)]
+    for step in range(3):
+        if step == 2:
+            recorders.append(Recorder(net, optimiser))
+        optimiser.zero_grad()
+        (0.5 * (net(x[step]) - y[step]).square().sum()).backward()
+        optimiser.step()
+        for recorder in recorders:
+            recorder.step([step])
+    problem = mi.Problem(net, tasks, mi.NoAdaptation(), inner_loss=mi.squared, outer_reg=0.0)
+    whole, late = (recorder.run(problem) for recorder in recorders)
+    ask = tasks.select([0]), [mi.task(2), mi.query(2, 1)]
+    assert relative(late.scores(*ask).value, whole.phase(2).scores(*ask).value) < 1e-12
