@@ -43,6 +43,11 @@ class Origin:
     def __reduce__(self) -> tuple[Any, ...]:
         return Origin, ()
 
+    def known(self) -> dict[int, object]:
+        """Those that there still are, by id."""
+        found = {i: ref() for i, (ref, _) in self._own.items()}
+        return {i: p for i, p in found.items() if p is not None}
+
     def name(self, thing: Any) -> str | None:
         """The name under which it was a parameter, if it was one."""
         found = self._own.get(id(thing))

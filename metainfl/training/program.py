@@ -1,7 +1,7 @@
 """The deterministic program that a training run is: s_{t+1} = U_t(s_t, g_t).
 
     g_t = grad_lam [ c_t sum_{i in B_t} w_i L_O^i(lam_t; u_i, v_i) + (outer_reg/2) |lam_t|^2 ]
-with c_t = 1/|B_t| (or 1 for sums). A program copies all that it reads: model, adaptation, tasks, start.
+with c_t = 1/|B_t| (or 1 for sums). A program copies all that it reads (`copied`).
 One that follows a recorded loop adds to each lam_{t+1} the rounding r_t of the loop's own step (`following`).
 """
 
@@ -16,18 +16,16 @@ from torch import Tensor
 from metainfl.derive.loop import own_stacks, total
 from metainfl.derive.problem import Problem
 from metainfl.derive.stacks import Stack, stacks
-from metainfl.errors import InvalidRecipe, InvalidTasks, NotFinite, RunNotFinite
+from metainfl.errors import InvalidRecipe, NotFinite, RunNotFinite
 from metainfl.problem.asked import require_problem
 from metainfl.problem.given import said
-from metainfl.problem.own_copy import own_copy
-from metainfl.problem.snapshot import in_precision
 from metainfl.problem.stacked import placing
 from metainfl.problem.tasks import Tasks
-from metainfl.training import joint
+from metainfl.training import copied, joint
 from metainfl.training.augmentation import Noise
 from metainfl.training.augmented import augmented, require_repeatable
 from metainfl.training.own_step import require_followed
-from metainfl.training.recipe import DTYPES, Recipe
+from metainfl.training.recipe import Recipe
 from metainfl.training.state import State, fresh
 from metainfl.training.update import Update
 
@@ -41,19 +39,18 @@ class Program:
             raise InvalidRecipe(
                 f"a run takes a metainfl.training.Recipe, Recipe(rate=0.1, steps=100) say; got {said(recipe)}"
             )
-        self.problem = _own(problem, recipe)
-        self.recipe = recipe
+        self.problem, self.recipe = copied.problem(problem, recipe), copied.recipe(recipe)
         self.batches = recipe.batches_of(problem.tasks.n_tasks)
         self.rates = recipe.rates()
         if start is None:
-            start = _start(problem)
+            start = copied.start(problem)
         like = self.problem.tasks.like
         self.start = fresh(start, recipe.optimiser, like, self.problem.n_meta)
-        self.update = Update(recipe.optimiser, recipe.clip)
+        self.update = Update(self.recipe.optimiser, recipe.clip)
         require_followed(self.update, self.start, self.steps)
-        if recipe.augmentation is not None:
+        if self.recipe.augmentation is not None:
             key = recipe.seed, recipe.begins
-            require_repeatable(self.problem.tasks, recipe.augmentation, key, self.batches[0])
+            require_repeatable(self.problem.tasks, self.recipe.augmentation, key, self.batches[0])
         plan = self.problem.settled(self.start.lam)
         self.plan = plan.with_gradient() if self.update.needs_gradient else plan
         self._batch: tuple[int, Tasks] | None = None
@@ -163,34 +160,3 @@ class Program:
             f"step {t}: every task of the batch has a finite loss and gradient, but their sum overflows",
             step=t,
         )
-
-
-def _own(problem: Problem, recipe: Recipe) -> Problem:
-    """A copy that nobody else holds, in the recipe's dtype and on its device."""
-    dtype = None if recipe.dtype is None else DTYPES[recipe.dtype]
-    try:
-        tasks = problem.tasks.owned(recipe.device, dtype)
-    except InvalidTasks as error:
-        if error.__cause__ is None:  # not torch's word on the device
-            raise
-        raise InvalidRecipe(
-            f"{error}; or leave device out to compute where the tasks are"
-        ) from error
-    like = tasks.like
-    try:
-        model, adaptation = own_copy((problem.setting.model, problem.adaptation))
-    except (RuntimeError, TypeError) as error:
-        raise InvalidRecipe(
-            f"a run keeps its own copy of model and adaptation, which cannot be copied: {error}"
-        ) from error
-    module = getattr(model, "module", None)
-    if module is not None:
-        in_precision(module.to(device=like.device), like.dtype)
-    changes = {"model": model, "adaptation": adaptation, "tasks": tasks, "lam": None}
-    return problem.replaced(**changes)
-
-
-def _start(problem: Problem) -> Tensor:
-    """problem.lam where it is set, else the module's own parameters; refused where there is neither."""
-    own = problem.own_start()
-    return problem.lam if own is None else own

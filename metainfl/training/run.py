@@ -41,6 +41,7 @@ from metainfl.training.seeds import must_draw
 from metainfl.training.smoothness import Smoothness, metasmoothness
 from metainfl.training.tangent import tangent
 from metainfl.training.trajectory import Trajectory
+from metainfl.training.unchanged import require_unchanged
 
 MOVED = (
     ". A run with the input moved by a value is run.replay({shift: value}), its derivative run.scores or "
@@ -62,6 +63,7 @@ class Run(Trajectory):
                 f"no step is left from step {first} on: this run has {steps}, the last is step {steps - 1}"
             )
         recipe = self.recipe.from_step(first, self.program.problem.tasks.n_tasks)
+        require_unchanged(self.program, self.losses)
         program = Program(self.program.problem, recipe, self.state_at(first))
         program.rounding = self.program.rounding[first:]
         return Run(Checkpoints(program, self.kept.keep))._to(self.done - first, progress)
@@ -75,6 +77,7 @@ class Run(Trajectory):
         `read` names "task_weight", "support_weight", "query_weight", "support_x", "query_x".
         """
         seeds, read = vectors(seeds, self.state.lam), fields(read)
+        require_unchanged(self.program, self.losses)
         with bar("adjoint", self.done, progress) as tell:
             return adjoint(self.kept, self.done, seeds, read, lambda t, _: tell(t, ""))
 
@@ -88,6 +91,7 @@ class Run(Trajectory):
         """d lam_S/d pi (n, p), by the tangent: one pass forwards for all perturbations together."""
         check(self.program.problem.tasks, perturbations)
         smoothness = yes_or_no(smoothness, "smoothness")
+        require_unchanged(self.program, self.losses)
         with bar("tangent", self.done, progress) as tell:
             value = tangent(self.kept, self.done, perturbations, lambda t, _: tell(t, ""))
         return RunInfluence(value, self.smoothness() if smoothness else None)
@@ -177,6 +181,7 @@ class Run(Trajectory):
         """
         factor = number(factor, "factor")
         (check if factor else removable)(self.program.problem.tasks, perturbations)
+        require_unchanged(self.program, self.losses)
         with bar("reruns", len(perturbations), progress) as tell:
             lams = replayed(self.program, self.done, perturbations, factor, jobs, store, tell)
         return torch.stack(lams)
@@ -194,6 +199,7 @@ class Run(Trajectory):
         no number, which costs the others nothing. `jobs` and `store` as in `replay_many`.
         """
         removable(self.program.problem.tasks, perturbations)
+        require_unchanged(self.program, self.losses)
         end, targets = self._end(targets)
         with bar("reruns", len(perturbations), progress) as tell:
             of = self.program, self.done, perturbations, 0.0, jobs, store, tell
@@ -226,8 +232,10 @@ class Run(Trajectory):
 
     def _beside(self, program: Program, progress: bool | Watch) -> Run:
         """Another program, for as many steps as this run took."""
+        require_unchanged(self.program, self.losses)
         return Run(Checkpoints(program, self.kept.keep))._to(self.done, progress)
 
     def smoothness(self, *, h: float = 0.1, seed: int = 0) -> Smoothness:
         """The run's metasmoothness along a random direction of its task weights: two reruns."""
+        require_unchanged(self.program, self.losses)
         return metasmoothness(self.program, self.done, self.state.lam, h=h, seed=seed)
