@@ -60,6 +60,10 @@ def state_of_torch(
     SGD does not count its steps: with a momentum it has taken one, or more, which comes to the same. What it
     carries of a parameter that never had a gradient is 0, as it is in a run from the loop's start.
     """
+    if not of_torch(
+        optimiser
+    ).n_moments:  # a momentum that was set to 0: torch keeps it, and reads it not
+        return None
     own = [optimiser.state[p] if carries(optimiser, p) else None for p in parameters]
     counts = {int(s.get("step", 1)) for s in own if s is not None}
     if not counts:

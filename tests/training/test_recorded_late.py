@@ -78,3 +78,22 @@ def test_a_parameter_that_never_had_a_gradient_is_no_reason_to_refuse(name):
     whole, late = (recorder.run(problem) for recorder in recorders)
     ask = tasks.select([0]), [mi.task(2), mi.query(2, 1)]
     assert relative(late.scores(*ask).value, whole.phase(2).scores(*ask).value) < 1e-12
+
+
+def test_a_momentum_that_was_set_to_zero_is_not_read():
+    """Guards a last phase without momentum, of whose buffers torch reads none."""
+    net = torch.nn.Linear(4, 2).double()
+    optimiser = torch.optim.SGD(net.parameters(), 0.05, momentum=0.9)
+    x, y = torch.randn(3, 5, 4).double(), torch.randn(3, 5, 2).double()
+    for step in range(3):
+        if step == 1:
+            optimiser.param_groups[0]["momentum"] = 0.0
+            recorder = Recorder(net, optimiser)
+        optimiser.zero_grad()
+        (0.5 * (net(x[step]) - y[step]).square().sum()).backward()
+        optimiser.step()
+        if step:
+            recorder.step([step])
+    tasks = mi.Tasks(x[:, :0], y[:, :0], x, y)
+    problem = mi.Problem(net, tasks, mi.NoAdaptation(), inner_loss=mi.squared, outer_reg=0.0)
+    assert relative(recorder.run(problem).lam, recorder.states[-1]) < 1e-12
