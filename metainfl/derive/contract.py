@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
+from metainfl.derive.left_out import require_left_out
 from metainfl.derive.loop import into
 from metainfl.derive.problem import Problem
 from metainfl.derive.stacks import Stack
@@ -34,6 +35,8 @@ def contract(problem: Problem, directions: Tensor, perturbations: Sequence[Pertu
     def add(stack: Stack, out: Tensor) -> None:
         place = {k: a for a, k in enumerate(stack.places.tolist())}
         here = [(i, m) for i, m in wanted if m.task in place]
+        if here and "support_weight" in fields:
+            require_left_out(problem, lam, stack.view)
         width = plan.width(len(stack.w))
         for first in range(0, out.shape[1] if here else 0, width):
             some = directions[:, first : first + width]

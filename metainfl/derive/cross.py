@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from metainfl.derive.inputs import shifted
+from metainfl.derive.left_out import require_left_out
 from metainfl.derive.loop import into
 from metainfl.derive.problem import Problem
 from metainfl.derive.stacks import Stack
@@ -60,6 +61,8 @@ def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor
         here, local = (row[:, None] == stack.places).nonzero(as_tuple=True)
         if len(here) == 0:
             return
+        if kind == "support":
+            require_left_out(problem, lam, stack.view)
         chosen, w = [members[i] for i in here.tolist()], stack.w[local, None]
         if kind.endswith("input"):
             out[here] = w * shifted(problem, kind, stack, chosen, local, mixed)

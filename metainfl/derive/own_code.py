@@ -32,7 +32,7 @@ def own_code(problem: Definition) -> bool:
     return (
         _model(problem.setting.model)
         or any(_function(f) for f in losses)
-        or _foreign(type(problem.adaptation))
+        or foreign(type(problem.adaptation))
         or _holds_code(problem.adaptation)
     )
 
@@ -59,7 +59,7 @@ def _holds_code(thing: Any) -> bool:
                 continue
             while isinstance(one, functools.partial):
                 one = one.func
-            if not isinstance(one, types.BuiltinFunctionType) and _foreign(one):
+            if not isinstance(one, types.BuiltinFunctionType) and foreign(one):
                 return True
     return False
 
@@ -71,9 +71,10 @@ def _function(f: Any) -> bool:
         f = f.func
     if isinstance(f, nn.Module):
         return any(map(_layer, f.modules()))
-    return isinstance(f, torch.jit.ScriptFunction) or _foreign(f)
+    return isinstance(f, torch.jit.ScriptFunction) or foreign(f)
 
 
-def _foreign(thing: Any) -> bool:
+def foreign(thing: Any) -> bool:
+    """Whether a type or a function is neither torch's nor ours."""
     home = getattr(thing, "__module__", None) or type(thing).__module__
     return str(home).partition(".")[0] not in KNOWN

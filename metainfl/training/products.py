@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from metainfl.derive.failure import named
+from metainfl.derive.left_out import require_left_out
 from metainfl.derive.loop import together
 from metainfl.derive.share import Of, own_part
 from metainfl.derive.stacks import Stack, tried
@@ -32,6 +33,9 @@ class Products:
         self.moved, self.read = moved, read
         with own_part():
             self.stacks = program.stacks(t, lam)
+        if "support_weight" in (*moved, *read):
+            for stack, _ in self.stacks:
+                require_left_out(program.problem, lam, stack.view)
         self.reverse = program.plan.mode == "reverse"
         self.kept: dict[int, joint.Reverse] = {}
 

@@ -1,0 +1,57 @@
+"""Kind guarded: an adaptation of one's own that forgets its weights, and numbers that are of no removal."""
+
+import pytest
+import torch
+from torch.func import grad
+
+import metainfl as mi
+from metainfl.derive import contract, cross
+from metainfl.errors import InvalidProblem
+from metainfl.problem.adaptation import Adaptation
+from metainfl.training import Recipe, train
+from tests.training.helpers import extrapolated, network
+
+
+class Own(Adaptation):
+    """One step on the mean of the support losses, or on that of them all, weighed or not."""
+
+    def __init__(self, weighed):
+        self.weighed = weighed
+
+    def adapt(self, s, lam, task, state):
+        def fit(theta):
+            losses = s.inner_loss(s.model(theta, task.support_x), task.support_y)
+            u = task.support_weight if self.weighed else torch.ones_like(losses)
+            return (u * losses).sum() / u.sum()
+
+        return lam - 0.2 * grad(fit)(lam)
+
+
+def trained(weighed):
+    problem = network().replaced(adaptation=Own(weighed))
+    return train(problem, Recipe(rate=0.1, steps=2, batch_size=3), progress=False)
+
+
+def test_weights_that_are_not_read_are_told_where_they_are_asked_for():
+    run, target = trained(weighed=False), network(seed=1).tasks.select([0])
+    assert run.scores(target, [mi.task(1), mi.query(0, 1)]).value.any()  # these are right
+    end, one = run.problem(), [mi.support(0, 1)]
+    for ask in (
+        lambda: run.scores(target, one),
+        lambda: run.influence(one),
+        lambda: run.without(one[0]),
+        lambda: cross.columns(end, one),
+        lambda: contract.contract(end, torch.ones(end.n_meta, 1).double(), one),
+    ):
+        with pytest.raises(InvalidProblem, match="of weight 0 still counts in Own"):
+            ask()
+
+
+def test_weights_that_are_read_are_differentiated():
+    run, target, one = trained(weighed=True), network(seed=1).tasks.select([0]), mi.support(0, 1)
+
+    def loss(h):
+        return run.replay({one: 1 + h}).target_losses(target)
+
+    assert torch.allclose(run.scores(target, [one]).value[0], extrapolated(loss), rtol=1e-7)
+    assert not torch.equal(run.without(one).lam, run.lam)
