@@ -2,6 +2,7 @@
 
 from metainfl.training.augmentation import Flips, Noise, Shifts, Turns
 from metainfl.training.descended import objective
+from metainfl.training.groups import Group, Groups, by_name
 from metainfl.training.optimisers import SGD, Adam, AdamW
 from metainfl.training.recipe import Recipe
 from metainfl.training.recorder import Recorder
@@ -17,6 +18,8 @@ __all__ = [
     "Adam",
     "AdamW",
     "Flips",
+    "Group",
+    "Groups",
     "Noise",
     "Recipe",
     "Recorder",
@@ -28,6 +31,7 @@ __all__ = [
     "Smoothness",
     "State",
     "Turns",
+    "by_name",
     "load",
     "objective",
     "save",

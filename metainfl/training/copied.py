@@ -15,7 +15,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidRecipe, InvalidTasks
 from metainfl.problem.own_copy import own_copy
 from metainfl.problem.snapshot import in_precision
-from metainfl.training import augmentation, optimisers
+from metainfl.training import augmentation, known
 from metainfl.training.recipe import DTYPES, Recipe
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def problem(given: Problem, recipe: Recipe) -> Problem:
 
 def recipe(given: Recipe) -> Recipe:
     """Itself where optimiser and augmentation are ours, which nothing can be written into."""
-    ours = {*optimisers.KNOWN.values(), *augmentation.KNOWN.values(), type(None)}
+    ours = {*known.KNOWN.values(), *augmentation.KNOWN.values(), type(None)}
     theirs = [n for n in ("optimiser", "augmentation") if type(getattr(given, n)) not in ours]
     if not theirs:
         return given

@@ -17,7 +17,7 @@ from metainfl.training import augmentation
 from metainfl.training.begin import begin
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.fingerprint import fingerprint
-from metainfl.training.optimisers import KNOWN
+from metainfl.training.known import KNOWN
 from metainfl.training.program import Program
 from metainfl.training.progress import Watch, watching
 from metainfl.training.recipe import Recipe

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
+from metainfl.training.groups import Group, Groups, joined
 from metainfl.training.optimisers import SGD, Adam, AdamW, Optimiser
 from metainfl.training.state import State
 
@@ -17,15 +18,53 @@ from metainfl.training.state import State
 ADAM = ("exp_avg", "exp_avg_sq")
 
 
-def of_torch(optimiser: torch.optim.Optimizer) -> Optimiser:
-    """The pure step that an optimiser of `torch.optim` takes; raises `InvalidRecipe` for others."""
-    made = [_of_group(type(optimiser), g) for g in optimiser.param_groups]
-    if any(m != made[0] for m in made):
-        raise InvalidRecipe("parameter groups with different options are not recorded")
-    return made[0]
+def of_torch(optimiser: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> Optimiser:
+    """The pure step that an optimiser of `torch.optim` takes with these; raises `InvalidRecipe` for others.
+
+    Parameter groups are `Groups`, whose rates are told from those of the steps (`in_proportion`).
+    """
+    owner = {id(p): k for k, g in enumerate(optimiser.param_groups) for p in g["params"]}
+    used = sorted({owner[id(p)] for p in parameters})
+    made = [_of_group(type(optimiser), optimiser.param_groups[k]) for k in used]
+    runs = joined((used.index(owner[id(p)]), p.numel()) for p in parameters if p.numel())
+    if len(made) == 1:
+        return made[0]
+    return Groups(tuple(Group(m) for m in made), runs)
 
 
-def _of_group(kind: type, g: dict[str, Any]) -> Optimiser:
+def rates_of(optimiser: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> list[Any]:
+    """The rate of each group that has one of these, as the optimiser holds it."""
+    mine = {id(p) for p in parameters}
+    return [g["lr"] for g in optimiser.param_groups if any(id(p) in mine for p in g["params"])]
+
+
+def in_proportion(
+    optimiser: Optimiser, rates: Sequence[tuple[float, ...]]
+) -> tuple[Optimiser, list[float]]:
+    """The optimiser with the groups' rates in proportion to the largest, and that one of each step.
+
+    Raises `InvalidRecipe` where the proportion changes on the way.
+    """
+    base = [max(of, key=abs) for of in rates]
+    if not isinstance(optimiser, Groups):
+        return optimiser, base
+    first = next((of for of in rates if any(of)), rates[0])
+    factors = [rate / (max(first, key=abs) or 1.0) for rate in first]
+    for t, (of, largest) in enumerate(zip(rates, base, strict=True)):
+        gap = max(abs(r - largest * f) for r, f in zip(of, factors, strict=True))
+        if gap > 1e-12 * abs(largest):
+            raise InvalidRecipe(
+                f"the rates of the parameter groups are {of} at step {t}, in another proportion than "
+                f"{first} before: not recorded; give all groups one schedule, or each phase an optimiser and "
+                "a recorder of its own"
+            )
+    members = [replace(m, rate=f) for m, f in zip(optimiser.members, factors, strict=True)]
+    if all(m == members[0] for m in members):
+        return members[0].optimiser, base
+    return replace(optimiser, members=tuple(members)), base
+
+
+def _of_group(kind: type, g: dict[str, Any]) -> SGD | Adam:
     if kind not in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
         raise InvalidRecipe(
             f"{kind.__name__} is not recorded; known: torch.optim's SGD, Adam, AdamW"
@@ -60,10 +99,8 @@ def state_of_torch(
     SGD does not count its steps: with a momentum it has taken one, or more, which comes to the same. What it
     carries of a parameter that never had a gradient is 0, as it is in a run from the loop's start.
     """
-    if not of_torch(
-        optimiser
-    ).n_moments:  # a momentum that was set to 0: torch keeps it, and reads it not
-        return None
+    if not of_torch(optimiser, parameters).n_moments:
+        return None  # a momentum that was set to 0: torch keeps it, and reads it not
     own = [optimiser.state[p] if carries(optimiser, p) else None for p in parameters]
     counts = {int(s.get("step", 1)) for s in own if s is not None}
     if not counts:

@@ -147,9 +147,6 @@ class AdamW(Adam):
     decoupled: bool = True
 
 
-KNOWN: dict[str, type[SGD] | type[Adam]] = {"SGD": SGD, "Adam": Adam, "AdamW": AdamW}
-
-
 def clipped(gradient: Tensor, most: float) -> Tensor:
     """g min(1, most / (|g| + 1e-6)), as `torch.nn.utils.clip_grad_norm_` has it, and differentiable at 0."""
     size = gradient.square().sum()

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from metainfl.errors import InvalidRecipe, MetainflError
 from metainfl.problem.given import said
-from metainfl.training.optimisers import KNOWN
+from metainfl.training.known import KNOWN
 from metainfl.training.state import State
 from metainfl.training.update import Update
 

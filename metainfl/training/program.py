@@ -24,6 +24,7 @@ from metainfl.problem.tasks import Tasks
 from metainfl.training import copied, joint
 from metainfl.training.augmentation import Noise
 from metainfl.training.augmented import augmented, require_repeatable
+from metainfl.training.groups import Groups
 from metainfl.training.own_step import require_followed
 from metainfl.training.recipe import Recipe
 from metainfl.training.state import State, fresh
@@ -45,6 +46,8 @@ class Program:
         if start is None:
             start = copied.start(problem)
         like = self.problem.tasks.like
+        if isinstance(recipe.optimiser, Groups):
+            recipe.optimiser.require_size(self.problem.n_meta)
         self.start = fresh(start, recipe.optimiser, like, self.problem.n_meta)
         self.update = Update(self.recipe.optimiser, recipe.clip)
         require_followed(self.update, self.start, self.steps)

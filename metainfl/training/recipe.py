@@ -18,7 +18,8 @@ from metainfl.numbers import POSITIVE, among, seed
 from metainfl.plain import as_json, from_json
 from metainfl.training import augmentation, given
 from metainfl.training.augmentation import Augmentation
-from metainfl.training.optimisers import KNOWN, SGD, Optimiser
+from metainfl.training.known import KNOWN, read, written
+from metainfl.training.optimisers import SGD, Optimiser
 
 Rates = float | Sequence[float] | Callable[[int], float]
 PLAIN = SGD()
@@ -141,7 +142,7 @@ class Recipe:
                 f"optimiser {name} is your own and cannot be written as JSON; known: {sorted(KNOWN)}"
             )
         own: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        own["optimiser"] = {"name": name, **asdict(self.optimiser)}
+        own["optimiser"] = written(self.optimiser)
         if self.augmentation is not None:
             name = type(self.augmentation).__name__
             if augmentation.KNOWN.get(name) is not type(self.augmentation):
@@ -157,8 +158,7 @@ class Recipe:
         """What `to_json` wrote."""
         try:
             own = from_json(text)
-            optimiser = own.pop("optimiser")
-            made = KNOWN[optimiser.pop("name")](**optimiser)
+            made = read(own.pop("optimiser"))
             drawn = own.pop("augmentation", None)
             if drawn is not None:
                 drawn = augmentation.KNOWN[drawn.pop("name")](**drawn)

@@ -13,6 +13,7 @@ from metainfl.errors import InvalidRecipe, InvalidTasks, NotFinite, NotReplayed
 from metainfl.problem.given import said
 from metainfl.problem.tasks import Tasks
 from metainfl.training.given import whole
+from metainfl.training.groups import Groups
 
 
 def require_loop(net: Any, optimiser: Any) -> None:
@@ -42,6 +43,9 @@ def require_loop(net: Any, optimiser: Any) -> None:
 
 def require_alike(first: Any, now: Any) -> None:
     """`InvalidRecipe` where an option of the pure step is another than when the recorder was made."""
+    if isinstance(first, Groups) != isinstance(now, Groups) or isinstance(first, Groups):
+        _require_alike_groups(first, now)
+        return
     for f in fields(first):
         was, is_now = getattr(first, f.name), getattr(now, f.name)
         if was != is_now:
@@ -50,6 +54,17 @@ def require_alike(first: Any, now: Any) -> None:
                 "step: of its options only the rate may change (torch's OneCycleLR and CyclicLR leave the "
                 "others with cycle_momentum=False); or give each phase an optimiser and a recorder of its own"
             )
+
+
+def _require_alike_groups(first: Any, now: Any) -> None:
+    """The same of each group, which hold the parameters that they held."""
+    if getattr(first, "runs", ()) != getattr(now, "runs", ()):
+        raise InvalidRecipe(
+            "a parameter went to another group of the optimiser after the recorder was made: give each phase "
+            "an optimiser and a recorder of its own"
+        )
+    for a, b in zip(first.members, now.members, strict=True):
+        require_alike(a.optimiser, b.optimiser)
 
 
 def trained(net: nn.Module) -> dict[str, Tensor]:

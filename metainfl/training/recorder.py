@@ -32,7 +32,14 @@ from metainfl.training.agreement import require_same
 from metainfl.training.begin import begin
 from metainfl.training.checkpoints import Checkpoints
 from metainfl.training.following import explained, with_rounding
-from metainfl.training.of_torch import carries, joined_later, of_torch, state_of_torch
+from metainfl.training.of_torch import (
+    carries,
+    in_proportion,
+    joined_later,
+    of_torch,
+    rates_of,
+    state_of_torch,
+)
 from metainfl.training.progress import bar
 from metainfl.training.recipe import Recipe
 from metainfl.training.recorded import require_loop
@@ -49,18 +56,19 @@ class Recorder:
     def __init__(self, net: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         require_loop(net, optimiser)
         self.net, self.torch_optimiser = net, optimiser
-        self.optimiser = of_torch(optimiser)
+        own = list(recorded.trained(net).values())
+        self.optimiser = of_torch(optimiser, own)
         self.trained = recorded.trained(net).keys()
         self.start = self._flat()
         #: with the moments of the steps that the optimiser has taken already, if any
-        own = list(recorded.trained(net).values())
         self.begun = state_of_torch(optimiser, own, self.start)
         #: those that had no gradient in any of these steps
         self.idle = [p for p in own if self.begun and not carries(optimiser, p)]
         #: of a rate that is a tensor
         self.rate_dtype: torch.dtype | None = None
-        #: rate, batch and parameters after it of every step, one record each: whole, or not there
-        self.steps: list[tuple[float, list[int] | Tasks, Tensor]] = []
+        #: rates (of each group), batch and parameters after it of every step, one record each: whole, or not
+        #: there
+        self.steps: list[tuple[tuple[float, ...], list[int] | Tasks, Tensor]] = []
         #: after `run`, which parameters (p,) ended elsewhere than in the loop, by rounding: see `agreement`
         self.loose: Tensor | None = None
 
@@ -83,22 +91,18 @@ class Recorder:
         """Call directly after each step of the optimiser, before a scheduler's: which tasks it was taken on,
         by their places in the problem's tasks, or as `Tasks` where the loop draws new ones at each step.
         """
-        recorded.require_alike(self.optimiser, of_torch(self.torch_optimiser))
+        own = list(recorded.trained(self.net).values())
+        recorded.require_alike(self.optimiser, of_torch(self.torch_optimiser, own))
         if self.begun and any(carries(self.torch_optimiser, p) for p in self.idle):
             raise joined_later(0, self.begun.steps)
-        given = [g["lr"] for g in self.torch_optimiser.param_groups]
-        rates = {float(rate) for rate in given}
-        if len(rates) > 1:
-            raise InvalidRecipe(
-                f"parameter groups have different rates, {sorted(rates)}: not recorded"
-            )
+        given = rates_of(self.torch_optimiser, own)
         after = recorded.finite(self._flat(), len(self.steps))
-        self.steps.append((rates.pop(), recorded.batch(batch), after))
+        self.steps.append((tuple(map(float, given)), recorded.batch(batch), after))
         self.rate_dtype = recorded.computed_in(given[0])
 
     def recipe(self, **options: Any) -> tuple[Recipe, Tasks | None]:
         """The recipe of what was recorded, and the tasks handed over with it (None: indices were)."""
-        rates, batches = [r for r, _, _ in self.steps], [b for _, b, _ in self.steps]
+        batches = [b for _, b, _ in self.steps]
         given = [b for b in batches if isinstance(b, Tasks)]
         if given and len(given) < len(batches):
             raise InvalidRecipe("hand over indices at every step, or tasks at every step")
@@ -110,7 +114,8 @@ class Recorder:
             for b in given:
                 starts.append(starts[-1] + b.n_tasks)
             places = [list(range(a, b)) for a, b in pairwise(starts)]
-        own: dict[str, Any] = {"rate": rates, "batches": places, "optimiser": self.optimiser}
+        optimiser, rates = in_proportion(self.optimiser, [r for r, _, _ in self.steps])
+        own: dict[str, Any] = {"rate": rates, "batches": places, "optimiser": optimiser}
         known = [f.name for f in fields(Recipe)]
         wrong = [name for name in options if name not in known]
         if wrong:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
+from metainfl.training.groups import parts
 from metainfl.training.optimisers import SGD, Adam
 from metainfl.training.run import Run
 
@@ -26,20 +27,33 @@ def step_scale(run: Run, times: Sequence[int]) -> Tensor:
 
     Raises `InvalidRecipe` for an optimiser that is neither SGD nor Adam, and for momentum that never settles.
     """
-    optimiser, lam = run.recipe.optimiser, run.state.lam
-    if isinstance(optimiser, SGD):
-        return torch.full_like(lam, _settled(optimiser))
-    if not isinstance(optimiser, Adam):
-        raise InvalidRecipe(
-            f"the size of SGD's and Adam's steps is known here, not that of {optimiser}: ask run.scores"
-        )
-    found = torch.zeros_like(lam)
+    found = _without_rates(run, times)
+    for at, _, rate in parts(run.recipe.optimiser, found):
+        found[at] *= rate
+    return found
+
+
+def _without_rates(run: Run, times: Sequence[int]) -> Tensor:
+    """The same, in units of each group's own rate."""
+    found, adam = torch.zeros_like(run.state.lam), []
+    for at, optimiser, _ in parts(run.recipe.optimiser, found):
+        if isinstance(optimiser, SGD):
+            found[at] = _settled(optimiser)
+        elif isinstance(optimiser, Adam):
+            adam.append((at, optimiser))
+        else:
+            raise InvalidRecipe(
+                f"the size of SGD's and Adam's steps is known here, not that of {optimiser}: ask run.scores"
+            )
+    if not adam:
+        return found
     for _, state in run.states_at(min(t + 1, run.done) for t in times):
-        v = state.moments[1] / (1 - optimiser.beta2**state.steps)
-        inside = optimiser.eps if optimiser.eps_inside_root else 0.0
-        outside = 0.0 if optimiser.eps_inside_root else optimiser.eps
-        found = found + 1 / ((v + inside).sqrt() + outside)
-    return found / len(times)
+        for at, optimiser in adam:
+            v = state.moments[1][at] / (1 - optimiser.beta2**state.steps)
+            inside = optimiser.eps if optimiser.eps_inside_root else 0.0
+            outside = 0.0 if optimiser.eps_inside_root else optimiser.eps
+            found[at] += 1 / ((v + inside).sqrt() + outside) / len(times)
+    return found
 
 
 def decay(run: Run, t: int) -> float | Tensor:
@@ -47,17 +61,27 @@ def decay(run: Run, t: int) -> float | Tensor:
 
     Raises what `step_scale` raises, where the decay is decoupled.
     """
-    optimiser = run.recipe.optimiser
-    amount = float(getattr(optimiser, "weight_decay", 0.0))
-    if amount and not isinstance(optimiser, (SGD, Adam)):
+    own = parts(run.recipe.optimiser, run.state.lam)
+    amounts = [float(getattr(optimiser, "weight_decay", 0.0)) for _, optimiser, _ in own]
+    wrong = [
+        o for (_, o, _), a in zip(own, amounts, strict=True) if a and not isinstance(o, (SGD, Adam))
+    ]
+    if wrong:
         raise InvalidRecipe(
-            f"what weight decay comes to is known of SGD and Adam here, not of {optimiser}: ask run.scores"
+            f"what weight decay comes to is known of SGD and Adam here, not of {wrong[0]}: ask run.scores"
         )
-    if not amount or not getattr(optimiser, "decoupled", False):
-        return amount
-    if isinstance(optimiser, SGD):
-        return amount / _settled(optimiser)
-    return amount / step_scale(run, [t])
+    apart = [bool(getattr(optimiser, "decoupled", False)) for _, optimiser, _ in own]
+    if len(own) == 1 and not (amounts[0] and apart[0]):
+        return amounts[0]
+    found = torch.zeros_like(run.state.lam)
+    scale = (
+        _without_rates(run, [t])
+        if any(a and d for a, d in zip(amounts, apart, strict=True))
+        else found
+    )
+    for (at, _, _), amount, decoupled in zip(own, amounts, apart, strict=True):
+        found[at] = amount / scale[at] if amount and decoupled else amount
+    return found
 
 
 def _settled(optimiser: SGD) -> float:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from metainfl.training.optimisers import KNOWN, Moments, Optimiser, clipped
+from metainfl.training.known import KNOWN
+from metainfl.training.optimisers import Moments, Optimiser, clipped
 from metainfl.training.state import State
 
 #: numbers of each that are pulled back together, which bounds what float64 takes

@@ -14,6 +14,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from metainfl.training.groups import parts
 from metainfl.training.optimisers import Adam
 from metainfl.training.program import Program
 from metainfl.training.state import State
@@ -27,9 +28,10 @@ class Within:
 
     def step(self, t: int, g: Tensor, d: Tensor) -> Self:
         """After step t, whose gradient is g +- d, both (p,)."""
-        lam, own = self.beside[0].lam, self.program.recipe.optimiser
-        coupled = 0.0 if getattr(own, "decoupled", False) else getattr(own, "weight_decay", 0.0)
-        read = g + coupled * lam  # what v holds the square of
+        lam, read = self.beside[0].lam, g.clone()  # what v holds the square of
+        for at, own, _ in parts(self.program.recipe.optimiser, lam):
+            if not getattr(own, "decoupled", False):
+                read[at] += getattr(own, "weight_decay", 0.0) * lam[at]
         away = torch.where(read < 0, -d, d)
         nearer = torch.where(read < 0, 1.0, -1.0) * torch.minimum(read.abs(), d)
         moved = zip(self.beside, (d, -d, away, nearer), strict=True)
@@ -40,17 +42,21 @@ class Within:
 
     def slack(self, t: int, before: State, after: State) -> Tensor:
         """The most that step t, from `before` to `after`, may end elsewhere in each coordinate (p,)."""
-        own, rate = self.program.recipe.optimiser, self.program.rates[t]
         high, low, large, small = self.beside
         ends = [high.lam, low.lam]
-        if isinstance(own, Adam):
-            first, second = after.moments
-            kept = after.lam + own.move(first, second, rate, before.steps)  # lam, decayed
+        found = torch.stack([(end - after.lam).abs() for end in ends]).amax(0)
+        for at, own, rate in parts(self.program.recipe.optimiser, found, self.program.rates[t]):
+            if not isinstance(own, Adam):
+                continue
+            first, second = (m[at] for m in after.moments)
+            kept = after.lam[at] + own.move(first, second, rate, before.steps)  # lam, decayed
             most = abs(rate) * _most(own, before.steps)
             for m in (high.moments[0], low.moments[0]):
                 for v in (large.moments[1], small.moments[1]):
-                    ends.append(kept - own.move(m, v, rate, before.steps).clamp(-most, most))
-        return torch.stack([(end - after.lam).abs() for end in ends]).amax(0)
+                    moved = own.move(m[at], v[at], rate, before.steps).clamp(-most, most)
+                    gap = (kept - moved - after.lam[at]).abs()
+                    found[at] = torch.maximum(found[at], gap)
+        return found
 
     def at(self, lam: Tensor) -> Self:
         """The same, at the parameters that the loop had."""

@@ -126,7 +126,7 @@ def test_a_step_is_recorded_whole_or_not_at_all(monkeypatch):
 def test_a_scheduler_before_the_recorder_is_among_the_reasons():
     """Guards a refusal that names everything but what is the matter: the rate of the next step."""
     recorder, problem = recorded(MAKE["sgd"])
-    rates = [0.5 * rate for rate, _, _ in recorder.steps]
+    rates = [(0.5 * rate,) for (rate,), _, _ in recorder.steps]
     recorder.steps = [(r, b, s) for r, (_, b, s) in zip(rates, recorder.steps, strict=True)]
     with pytest.raises(NotReplayed) as caught:
         recorder.run(problem)
