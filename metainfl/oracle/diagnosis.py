@@ -64,7 +64,7 @@ def _names(
     names = names or _special(own, wrong, estimand)
     if not names and estimand.linear:
         names = solver_words(wrong, right)
-    return names or _stale([*(e.case for e in own), *earlier], wrong) or row_words(wrong)
+    return names or _stale([*(e.case for e in own), *earlier], wrong) or row_words(wrong, right)
 
 
 def _special(own: list[Evidence], wrong: list[Evidence], estimand: Estimand) -> list[str]:

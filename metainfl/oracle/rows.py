@@ -14,7 +14,7 @@ MOVED = "rows of the truth, in the wrong order or repeated"
 EVEN = "each row normalised to the same length"
 
 
-def row_words(wrong: Sequence[Evidence]) -> list[str]:
+def row_words(wrong: Sequence[Evidence], right: Sequence[Evidence] = ()) -> list[str]:
     """The names that explain every failing answer. Rows whose truth is zero say nothing."""
     pools: dict[str, list[Array]] = {}
     for e in wrong:
@@ -24,7 +24,9 @@ def row_words(wrong: Sequence[Evidence]) -> list[str]:
         return [ZERO]
     if all(_moved(e, pool) for e, pool in every):
         return [MOVED]
-    return [EVEN] if all(_even(e) for e in wrong) else []
+    uneven = {e.case.name for e in wrong if not _one_length(e.want[_told(e)])}
+    denied = len(uneven) < 2 or any(not _one_length(e.want[_told(e)]) for e in right)
+    return [EVEN] if all(_even(e) for e in wrong) and not denied else []
 
 
 def _told(e: Evidence) -> Array:
@@ -54,4 +56,10 @@ def _even(e: Evidence) -> bool:
     got, want = e.got[told], e.want[told]
     lengths, size = np.linalg.norm(got, axis=1), np.linalg.norm(want, axis=1)
     turned = np.abs(np.sum(got * want, axis=1)) >= (1 - 1e-9) * lengths * size
-    return bool(turned.all()) and float(np.ptp(lengths)) <= 1e-6 * float(lengths.max())
+    return bool(turned.all()) and _one_length(got)
+
+
+def _one_length(rows: Array) -> bool:
+    """Whether they are all as long; a single one is."""
+    lengths = np.linalg.norm(rows, axis=1)
+    return not len(lengths) or float(np.ptp(lengths)) <= 1e-6 * float(lengths.max())

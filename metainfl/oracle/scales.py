@@ -34,7 +34,7 @@ def scale_words(wrong: Sequence[Evidence], right: Sequence[Evidence] = ()) -> li
             text = f"{factors[0]:.9g}"
             out = [f"the truth times {text if text != '1' else f'1 + {factors[0] - 1:.3g}'}"]
         return out
-    return _row_words(wrong)
+    return _row_words(wrong, right)
 
 
 def constants(case: Case) -> dict[str, float]:
@@ -67,13 +67,12 @@ def constants(case: Case) -> dict[str, float]:
     return out
 
 
-def _row_words(wrong: Sequence[Evidence]) -> list[str]:
-    """A factor a row that is a weight or a number of members."""
+def _row_words(wrong: Sequence[Evidence], right: Sequence[Evidence]) -> list[str]:
+    """A factor a row that is a weight or a number of members; 1 in every row that is right."""
     factors: list[Array] = []
     named: list[dict[str, Array]] = []
     for e in wrong:
-        size = np.sum(e.want**2, axis=1)
-        told = size > 1e-24 * size.max()  # padding has no influence, whatever the factor
+        size, told = np.sum(e.want**2, axis=1), _told(e)
         f = np.where(told, np.sum(e.got * e.want, axis=1) / np.where(told, size, 1.0), 0.0)
         if np.linalg.norm(e.got - f[:, None] * e.want) > e.match * np.linalg.norm(e.got):
             return []
@@ -89,9 +88,16 @@ def _row_words(wrong: Sequence[Evidence]) -> list[str]:
         )
         if not any((np.abs(v - 1) > 1e-3).any() for v in values):
             continue  # it is the truth: there are no such rows
-        if near and (varied or name.startswith("a mean")):
+        denied = any((np.abs(_row_constants(e)[name] - 1) > 1e-9)[_told(e)].any() for e in right)
+        if near and not denied and (varied or name.startswith("a mean")):
             out.append(f"each row {name}")
     return out
+
+
+def _told(e: Evidence) -> Array:
+    """Rows whose truth is not zero: padding has no influence, whatever the factor."""
+    size = np.sum(e.want**2, axis=1)
+    return size > 1e-24 * size.max()
 
 
 def _row_constants(e: Evidence) -> dict[str, Array]:
