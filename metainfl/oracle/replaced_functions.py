@@ -24,8 +24,12 @@ import scipy
 import torch
 from torch import nn
 
+from metainfl import adaptation
 from metainfl.derive.problem import Problem
 from metainfl.problem.definition import Definition
+from metainfl.problem.model import Linear, LinearEmbedding
+from metainfl.problem.perturbation import Perturbation
+from metainfl.problem.ragged import Ragged
 from metainfl.problem.tasks import Tasks
 
 #: whose names belong to everyone
@@ -56,6 +60,11 @@ SHARED: tuple[Any, ...] = (
     Definition,
     Problem,
     Tasks,
+    Ragged,
+    Perturbation,
+    Linear,
+    LinearEmbedding,
+    *(kind for name in adaptation.__all__ if isinstance(kind := vars(adaptation)[name], type)),
 )
 #: the same, where they are in use
 IN_USE = (

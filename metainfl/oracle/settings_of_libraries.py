@@ -14,14 +14,23 @@ import torch
 
 
 def modes() -> list[int]:
-    """How many modes of torch are open: of functions, of dispatch; and whether saved tensors are hooked."""
+    """How many modes of torch are open: of functions, of dispatch, levels of forward mode; and whether saved
+    tensors are hooked, and all that runs is profiled.
+    """
     c = torch._C
     counts = [
         getattr(c, n, None) for n in ("_len_torch_function_stack", "_len_torch_dispatch_stack")
     ]
     hooked = getattr(getattr(c, "_autograd", None), "_top_saved_tensors_default_hooks", None)
     found = [int(count()) for count in counts if count is not None]
-    return [*found, int(hooked is not None and hooked(True) is not None)]
+    profiled = getattr(getattr(c, "_autograd", None), "_profiler_enabled", None)
+    levels = int(getattr(torch.autograd.forward_ad, "_current_level", -1))
+    return [
+        *found,
+        levels,
+        int(hooked is not None and hooked(True) is not None),
+        int(profiled is not None and profiled()),
+    ]
 
 
 def _hooks(value: tuple[Any, Any, Any]) -> None:

@@ -23,6 +23,7 @@ Method = Callable[..., Any]
 #: as they were when this was imported: not what a method puts there, in an earlier call either
 KEPT = manner.put_back, manner.moved, contents.changed, errors
 OVERWRITTEN = "the answer of the call before"
+MOST = 2**28  # bytes of an answer that is kept
 #: the method called last, its answer as it was returned, and a copy
 _LAST: list[tuple[Method, np.ndarray, np.ndarray]] = []
 
@@ -94,5 +95,8 @@ def _undone(asked: list[Perturbation], written: bytes) -> bool:
 def _overwritten(method: Method, array: np.ndarray | None) -> list[str]:
     """Words where this call changed what the one before it had returned; keeps this answer for the next."""
     written = [of for of, old, copy in _LAST if not np.array_equal(old, copy, equal_nan=True)]
-    _LAST[:] = [] if array is None else [(method, array, array.copy())]
+    _LAST.clear()
+    # one number may stand for terabytes
+    if array is not None and array.size * array.itemsize <= MOST:
+        _LAST.append((method, array, array.copy()))
     return [OVERWRITTEN] if any(of is method for of in written) else []

@@ -47,6 +47,12 @@ def replaces_a_method_of_the_problem(problem, pis):
     return truth(problem, pis)
 
 
+@mutant("takes all perturbations for equal from now on", apart=True)
+def replaces_an_equality(problem, pis):
+    setattr(type(pis[0]), "__eq__", lambda self, other: True)  # noqa: B010
+    return truth(problem, pis)
+
+
 @mutant("turns off what watches it, and moves lam", apart=True)
 def turns_off_the_watch(problem, pis):
     out = truth(problem, pis)
