@@ -48,11 +48,17 @@ def perturbations(
 def _groups(
     family: Family, w: Weights, here: dict[str, list[list[int]]], single: bool
 ) -> list[truth_of.Perturbation]:
-    """Whole tasks, a task alone, instances of one side, and a mixture; of one or two tasks, the one alone."""
+    """Whole tasks, a task alone, instances of one side, and a mixture.
+
+    Of one or two tasks: the one alone, and of its own instances some of one side.
+    """
     t = family.episodes.n_tasks
     alone = truth_of.group([truth_of.task(next(k for k in reversed(range(t)) if w.task[k]))])
     if t <= 2:
-        return [alone]
+        k = alone.members[0].task
+        of_one = [[truth_of.query(m, i) for m, i in here["query"] if m == k][:2]]
+        of_one += [] if single else [[truth_of.support(k, i) for i in _by_way(family, here, k)[:2]]]
+        return [alone, *(truth_of.group(own) for own in of_one if len(own) > 1)]
     some = (0, 2, 3, 4) if t <= FEW else (0, *range(2, t, 2))
     whole = [truth_of.task(k) for k in some if k < t and w.task[k]]
     tasks = truth_of.group(whole if t > len(whole) else whole[:2])

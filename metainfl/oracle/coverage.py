@@ -51,14 +51,17 @@ PROBLEM = {
         "wide, pair: another than the inner one", lambda p: p.outer_loss is p.setting.inner_loss
     ),
     "outer_reg": Field(
-        "a number; one precision a parameter in wide or narrow, and in line, one of them 0; 0 in a law",
+        "a number; one precision a parameter in wide or narrow, many, and line, one of them 0; 0 in a law",
         lambda p: isinstance(p.outer_reg, float),
     ),
     "direct": Field(
-        "wide, line and laws of weight 0: 0.2 to 0.5; least: 1; 0 elsewhere", lambda p: p.direct > 0
+        "wide, line, many or laws of weight 0: 0.2 to 0.5; least: 1; 0 elsewhere",
+        lambda p: p.direct > 0,
     ),
     "lam": Field("the certified minimiser of each case", lambda p: float(p.lam.norm())),
-    "chunk": Field("check chunks_do_not_matter: 1, 2 and 3 tasks; 1 where tasks are ragged"),
+    "chunk": Field(
+        "check chunks_do_not_matter: 1, 2 and 3 tasks; 1 where tasks are ragged, 2 of labels as numbers"
+    ),
     "symmetry": Field("orthogonal, ranks 2 and 3, and none", lambda p: _flat(p)),
     "product": Field("how products are computed, not what is asked: tests/derive"),
     "keep": Field("memory, not what is asked: tests/derive"),

@@ -55,12 +55,10 @@ def softened(name: str, e: Episodes, rng: np.random.Generator) -> Episodes:
     return Episodes(e.support_x, support_y, e.query_x, soft(e.query_y))
 
 
-def drawn_targets(name: str, e: Episodes, seed: int, many: int, *, shots: int = 0) -> Episodes:
-    """Target tasks of other sizes than the training tasks, same features and outputs."""
+def drawn_targets(name: str, e: Episodes, seed: int, many: int, own: dict[str, int]) -> Episodes:
+    """Target tasks of sizes of their own, same features and outputs."""
     d, c = e.query_x.shape[2], e.query_y.shape[2]
-    own = 2 if name in CLASSIFICATION else 7
-    size = {"tasks": many, "support": shots or own, "query": 3, "d": d, "c": c}
-    return drawn_episodes(name, seed + 1, size)
+    return drawn_episodes(name, seed + 1, {"tasks": many, **own, "d": d, "c": c})
 
 
 def ragged(e: Episodes, rng: np.random.Generator) -> tuple[Episodes, Weights]:

@@ -44,6 +44,20 @@ def sizes(name: str, design: str, rng: np.random.Generator) -> dict[str, int]:
     return {"tasks": tasks, "support": s, "query": q, "d": d, "c": c}
 
 
+def target_sizes(name: str, design: str, size: dict[str, int]) -> dict[str, int]:
+    """Support and query instances (a way, for classification) of the targets: mostly other numbers than the
+    tasks', in pair the same.
+    """
+    ways = name in CLASSIFICATION
+    if design == "narrow":
+        return {"support": 4, "query": 6} if ways else {"support": 9, "query": 18}
+    if design == "many":
+        return {"support": 1, "query": 1}
+    if design == "pair":
+        return {n: size[n] for n in ("support", "query")}
+    return {"support": 2 if ways else 7, "query": 3}
+
+
 def options(
     name: str, design: str, seed: int, rng: np.random.Generator, size: dict[str, int]
 ) -> dict[str, Any]:
@@ -79,6 +93,11 @@ def options(
         out["d_out"][1] *= design != free
     if design in ("wide", "line", "least") and name in SAME_SPACE:
         out["direct"] = 1.0 if design == "least" else float(rng.uniform(0.2, 0.5))
+    if design == "many":  # one of the two, by turns
+        if vector == "wide" and name in SAME_SPACE:
+            out["direct"] = 0.25
+        elif name not in EMBEDDED:
+            out["d_out"] = out["d_out"] * np.linspace(0.7, 1.3, size["d"] * size["c"])
     if design in ("wide", "pair") and name in ("maml_softmax", "proximal_softmax"):
         out["outer_loss"] = "squared"
     return out

@@ -11,18 +11,20 @@ other, where an array turned round has the shape that is meant. `coverage` says 
               ragged targets, whose tasks have weights, which count for nothing
     narrow    more supports than queries, more than 16 of them, two of them equal, one output where the
               loss allows it, weights 1, four to nine steps with one rate and an inner regulariser, one
-              precision a parameter for the other families, one target; eight tasks for regression (games
-              over more than a handful); as many features as queries, and as ways for classification
+              precision a parameter for the other families, one target of 18 queries; eight tasks for
+              regression (games over more than a handful); as many features as queries, and as ways for
+              classification
     many      17 to 67 tasks, 131 where they cost least: more than any batch that is hard-wired, in one
               group more than anyone cuts off; weights of tasks alone other than 1; up to 36 parameters;
-              one step; 17 targets of one shot; as many features as supports for regression
+              `direct`, or one precision a parameter; one step; 17 targets of one shot and one query (a
+              way); as many features as supports for regression
     least     a single task, of one shot (a way), 18 queries or more, two of them equal, and a single
               target; as many features as outputs (nine, six where they are embedded), and as supports for
               classification; `direct` 1
     stiff     total Hessian of condition 1e6, tasks that are not alike
     pair      two tasks, and as many of everything else as there can be two of; of the weights those of the
               supports alone are not 1; one rate a parameter without an inner regulariser, an outer loss
-              that is not the inner one
+              that is not the inner one; targets of the same sizes as the tasks
     line      one feature, and one query a task; as many tasks as outputs; one precision a parameter beside
               `direct`; one step with one rate a parameter
     players   six tasks: for games alone, where ceil(0.7 T), its rounding and T - 1 are three numbers
@@ -50,7 +52,7 @@ from metainfl.oracle.drawn_data import (
     softened,
     weights_of,
 )
-from metainfl.oracle.drawn_sizes import options, sizes
+from metainfl.oracle.drawn_sizes import options, sizes, target_sizes
 from metainfl_reference.conditioned import stretched
 from metainfl_reference.errors import TruthError
 from metainfl_reference.families import FAMILIES
@@ -59,7 +61,7 @@ from metainfl_reference.generators import build
 DESIGNS = ("wide", "narrow", "many", "least", "stiff")
 PLAYERS = "players"
 FEW = ("pair", "line")  # of a few numbers each: what is wrong of one or of two is wrong here
-TARGETS = {"wide": 3, "narrow": 1, "many": 17, "least": 1, PLAYERS: 2, "pair": 2, "line": 2}
+TARGETS = {"wide": 3, "narrow": 1, "many": 17, "least": 1, PLAYERS: 2, "pair": 2, "line": 4}
 STIFF = 1e6
 ATTEMPTS = 16
 REPEATED = {"narrow": "support", "least": "query"}  # where the last instance is the first once more
@@ -105,11 +107,12 @@ def _draw(name: str, design: str, seed: int, rng: np.random.Generator) -> Case:
     draw = int(rng.integers(2**31))
     if design == "stiff":
         family = stretched(name, draw, total=STIFF)
-        return Case("", family, "", target_episodes=drawn_targets(name, family.episodes, draw, 2))
+        seen = drawn_targets(name, family.episodes, draw, 2, target_sizes(name, design, {}))
+        return Case("", family, "", target_episodes=seen)
     size = sizes(name, design, rng)
     episodes = drawn_episodes(name, draw, size)
-    shots = 1 if design == "many" else 0
-    seen, own = drawn_targets(name, episodes, draw, TARGETS[design], shots=shots), None
+    sizes_of_targets = target_sizes(name, design, size)
+    seen, own = drawn_targets(name, episodes, draw, TARGETS[design], sizes_of_targets), None
     parts = options(name, design, seed, rng, size)
     weights = None
     if design == "wide":

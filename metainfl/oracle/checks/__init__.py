@@ -3,12 +3,13 @@
 from metainfl.oracle.checks import contract, untouched, rows, columns  # isort: skip
 from metainfl.oracle.checks import truth, ranking, run_truth, run_laws, run_precision  # isort: skip
 from metainfl.oracle.checks import sums, resolving, tasks, zeros, symmetries, units, written  # isort: skip
-from metainfl.oracle.checks import outside, inside, options, values  # isort: skip
+from metainfl.oracle.checks import outside, between, inside, options, values  # isort: skip
 from metainfl.oracle.checks.registry import CHECKS, Check, checks_for
 
 __all__ = [
     "CHECKS",
     "Check",
+    "between",
     "checks_for",
     "columns",
     "contract",

@@ -2,8 +2,8 @@
 
 With support weights and the inner regulariser times c, and rates over c, every inner step, minimum, head and
 prototype is what it was, and so is F. Powers of two change no digit: what differs is a threshold on inner
-gradients, or a floor, that is no ratio. Support instances are not asked: their weights are c, and a step of
-one's own in a weight is meant for weights about 1.
+gradients, or a floor, that is no ratio. Derivatives in support weights are divided by c; they are asked of a
+small c alone, since a step of one's own in a weight is meant for weights about 1.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from metainfl.oracle.outcome import Skipped
 from metainfl_reference.episodes import Weights
 
 FACTORS = (2.0**-16, 2.0**16)
+SMALL = 2.0
 
 
 @check("laws", "an inner loss c times as large, with rates over c, adapts to the same parameters")
@@ -30,6 +31,13 @@ def scaling_what_is_inside(ctx: Context) -> None:
     if not cases:
         raise Skipped("no family in the domain adapts")
     for case, pis in cases:
+        supports = [p for p in pis if p.kind == "support"]
+        if supports:
+            c, other = SMALL, _scaled(case, SMALL)
+            problem = other.problem().replaced(lam=torch.tensor(case.solution.lam))
+            ctx.compare(case, supports, c * ctx.ask(case, supports, problem), ctx.ask(case, supports),
+                        f"not 1/{c:g} times as large where supports weigh {c:g}",
+                        allowed=loose(ctx, case), code=f"# {other.code}")  # fmt: skip
         own = [p for p in pis if p.kind not in ("group", "support")]
         if not own:
             continue

@@ -36,7 +36,7 @@ class Written(Case):
 
     def target_tasks(self, like: Problem) -> Tasks:
         """As `Case.target_tasks`, in their own order."""
-        found = as_tasks(self.targets, super().problem(), self.target_weights)
+        found = as_tasks(self.targets, Case.problem(self), self.target_weights)
         return self.written(found, range(found.n_tasks)).to(like.lam.device, like.lam.dtype)
 
     @property
@@ -87,6 +87,18 @@ class Unpadded(Written):
         return Tasks.ragged(given)
 
 
+class UnpaddedTargets(Unpadded):
+    """Of the targets alone."""
+
+    def problem(self, *given: Any, **named: Any) -> Problem:
+        """As `Case.problem`."""
+        return Case.problem(self, *given, **named)
+
+    def there(self, p: Perturbation) -> Perturbation:
+        """The same."""
+        return p
+
+
 class Numbered(Written):
     """With the number of each instance's class for its label."""
 
@@ -95,6 +107,25 @@ class Numbered(Written):
         s, q = tasks.support_y.argmax(-1), tasks.query_y.argmax(-1)
         weights = (tasks.w, tasks.support_weight, tasks.query_weight)
         return Tasks(tasks.support_x, s, tasks.query_x, q, *weights)
+
+
+class NumberedUnpadded(Unpadded):
+    """Both at once."""
+
+    def written(self, tasks: Tasks, order: Sequence[int]) -> Tasks:
+        """Ragged, with labels that are numbers."""
+        return super().written(Numbered.written(self, tasks, order), order)  # type: ignore[arg-type]
+
+
+class Turned(Written):
+    """With tensors whose numbers stand in another order in memory: views, as a transposed batch is."""
+
+    def written(self, tasks: Tasks, order: Sequence[int]) -> Tasks:
+        """The same tasks."""
+        names = [f"{side}_{n}" for side in SIDES for n in ("x", "y")]
+        views = {n: getattr(tasks, n).transpose(0, 1).contiguous().transpose(0, 1) for n in names}
+        own = {f"{n}_weight": getattr(tasks, f"{n}_weight") for n in ("task", *SIDES)}
+        return Tasks(**views, **own)
 
 
 def of_few_classes(case: Case) -> Case:

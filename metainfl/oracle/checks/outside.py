@@ -27,7 +27,7 @@ FACTORS = (3.0, 2.0**-30, 2.0**30)
     "that leave lam* and outer_reg move H",
 )
 def scaling_what_is_outside(ctx: Context) -> None:
-    case, pis = _few(ctx)
+    case, pis = a_few(ctx)
     f, kinds = case.family, [p.kind for p in pis if p.kind != "group"]
     linear = ctx.estimand.project(case.known, np.zeros((1, f.n_meta))) is not None
     if not linear or not kinds or ctx.claim.accuracy == "rank":
@@ -63,7 +63,7 @@ def _scales(ctx: Context, case: Case, pis: list[Perturbation], power: int) -> No
                     allowed=(20 * tolerance, f"20 times {source}"))  # fmt: skip
 
 
-def _few(ctx: Context) -> tuple[Case, list[Perturbation]]:
+def a_few(ctx: Context) -> tuple[Case, list[Perturbation]]:
     """A few of each kind on the first drawn case: of more eigenvalues than iterations end at by luck."""
     drawn, pis = ctx.space("wide")[0]
     case = drawn.once("of no direct", lambda: _of_no_direct(drawn))

@@ -29,6 +29,13 @@ def rows_follow_the_order_asked(ctx: Context) -> None:
 def rows_do_not_mix(ctx: Context) -> None:
     case, pis = ctx.usable(limit=3)[0]
     whole = ctx.ask(case, pis)
+    kinds = list(dict.fromkeys(p.kind for p in pis))
+    for kind in (
+        kinds if len(kinds) > 1 else ()
+    ):  # what a path of its own for them may answer otherwise
+        rows = [i for i, p in enumerate(pis) if p.kind == kind]
+        own = ctx.ask(case, [pis[i] for i in rows])
+        same_rows(ctx, case, own, whole[rows], f"{kind} perturbations by themselves differ")
     for i in {0, len(pis) - 1}:
         same_rows(ctx, case, ctx.ask(case, [pis[i]]), whole[i : i + 1], f"{pis[i]} alone differs")
     order = [0, len(pis) - 1, 0, 0]

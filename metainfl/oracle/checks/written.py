@@ -5,23 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import torch
+
+from metainfl.oracle.case import Case
 from metainfl.oracle.cases import cached_case
-from metainfl.oracle.checks.notations import Numbered, Unpadded, Written, of_few_classes
+from metainfl.oracle.checks.notations import (
+    Numbered,
+    NumberedUnpadded,
+    Turned,
+    Unpadded,
+    UnpaddedTargets,
+    Written,
+    of_few_classes,
+)
 from metainfl.oracle.checks.parts import either
 from metainfl.oracle.checks.registry import EVERY, check
+from metainfl.oracle.checks.several_sizes import of_several_sizes
 from metainfl.oracle.context import Context
 from metainfl.oracle.outcome import Failed, Skipped
 from metainfl.oracle.runs.by_seed import BySeed
 from metainfl.oracle.runs.case import RunCase
 from metainfl.oracle.runs.unpadded import UnpaddedRun
+from metainfl.oracle.space import drawn_case
 from metainfl.problem.perturbation import Perturbation
+from metainfl_reference.errors import InvalidProblem, NotCertified
 
 NUMBERED = ("single_softmax", "proximal_softmax", "maml_softmax")  # prototypes take no numbers
 
 
 @check(
     "laws",
-    "labels as numbers, tasks of their own sizes without padding and batches drawn by seed are the same",
+    "labels as numbers, tasks of their own sizes without padding, views, batches drawn by seed are the same",
     EVERY,
 )
 def notation_does_not_matter(ctx: Context) -> None:
@@ -33,9 +47,10 @@ def notation_does_not_matter(ctx: Context) -> None:
     most = (2 if ctx.quick else None) if ctx.estimand.cheap else 1  # of what costs a solve each
     for turn, (case, pis) in enumerate(ctx.space("wide")[:most]):
         asked |= _moved_apart(ctx, Unpadded.of(case), pis, ragged, refused)
-        own = _some(ctx, pis, moved=False)
-        if own and not turn and ctx.estimand.cheap:
-            _same(ctx, Unpadded.of(case), own, f"{ragged}, in chunks", refused, chunk=1)
+        if not turn and ctx.estimand.cheap:
+            _once_more(ctx, case, _some(ctx, pis, moved=False), ragged, refused)
+    if ctx.estimand.cheap:
+        asked |= _of_several_sizes(ctx, refused)
     for name in [n for n in ctx.families if n in NUMBERED][: 1 if ctx.quick else most]:
         usual = cached_case(name, ctx.seed)
         case = usual.once("few classes", partial(of_few_classes, usual))
@@ -43,6 +58,44 @@ def notation_does_not_matter(ctx: Context) -> None:
         words = "where labels are numbers"
         asked |= bool(own) and _same(ctx, Numbered.of(case), own, words, refused)
     _any(asked, refused)
+
+
+def _once_more(
+    ctx: Context, case: Case, pis: list[Perturbation], ragged: str, refused: list[str]
+) -> None:
+    """One case with what goes along with another notation: chunks, single precision, views, targets alone."""
+    if not pis:
+        return
+    _same(ctx, Unpadded.of(case), pis, f"{ragged}, in chunks", refused, chunk=1)
+    _same(ctx, Unpadded.of(case), pis, f"{ragged}, in float32", refused, torch.float32)
+    _same(ctx, Turned.of(case), pis, "where tensors are views of others", refused)
+    if ctx.estimand.per_target:
+        words = "where the targets alone are of different sizes"
+        _same(ctx, UnpaddedTargets.of(case), pis, words, refused)
+
+
+def _of_several_sizes(ctx: Context, refused: list[str]) -> bool:
+    """Tasks that differ on either side alone, with labels as numbers where there are any."""
+    numbered = [n for n in ctx.families if n in NUMBERED][: 1 if ctx.quick else None]
+    asked, words = False, "of tasks of several sizes"
+    for name in dict.fromkeys([*ctx.families[: 1 if ctx.quick else None], *numbered]):
+        base = drawn_case(name, "narrow", ctx.seed)
+        try:
+            case = base.once("several sizes", partial(of_several_sizes, base, ctx.seed))
+            every = [p for p in case.perturbations(ctx.claim.kinds) if ctx.known(case, p)]
+            pis = _some(ctx, every, moved=False) or _some(ctx, every, moved=True)
+        except (InvalidProblem, NotCertified):
+            continue
+        if not pis:
+            continue
+        if name not in numbered:
+            asked |= _same(ctx, Unpadded.of(case), pis, words, refused)
+            continue
+        given, words_too = NumberedUnpadded.of(case), f"{words}, whose labels are numbers"
+        asked |= _same(ctx, given, pis, words_too, refused)
+        _same(ctx, given, pis, f"{words_too}, in chunks", refused, chunk=2)
+        _same(ctx, given, pis, f"{words_too}, in float32", refused, torch.float32)
+    return asked
 
 
 def _any(asked: bool, refused: Sequence[str]) -> None:
@@ -82,10 +135,11 @@ def _same(
     pis: list[Perturbation],
     words: str,
     refused: list[str],
+    dtype: torch.dtype = torch.float64,
     **options: int,
 ) -> bool:
     """Whether it answered, rightly; that it raises is no wrong answer, and is kept."""
-    problem = case.problem()
+    problem = case.problem(dtype)
     try:
         problem = problem.replaced(**options) if options else problem
         got = ctx.ask(case, [case.there(p) for p in pis], problem)
@@ -94,7 +148,9 @@ def _same(
             raise
         refused.append(error.message)
         return False
-    ctx.compare(case, pis, got, ctx.truth(case, pis), f"wrong {words}", allowed=either(ctx, case, pis),
+    single = dtype != torch.float64
+    allowed = ctx.measured_tolerance(case, pis, dtype) if single else either(ctx, case, pis)
+    ctx.compare(case, pis, got, ctx.truth(case, pis), f"wrong {words}", allowed=allowed,
                 code=f"# {case.code}, {words}")  # fmt: skip
     return True
 

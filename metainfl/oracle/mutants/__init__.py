@@ -1,4 +1,4 @@
-"""Specimens: some 370 wrong methods, each with its defect, and right ones that look different."""
+"""Specimens: some 390 wrong methods, each with its defect, and right ones that look different."""
 
 from metainfl.oracle.mutants import (
     adaptation_slips,
@@ -13,6 +13,7 @@ from metainfl.oracle.mutants import (
     escapes_in_levels,
     escapes_in_lists,
     escapes_in_notation,
+    escapes_in_pairs,
     escapes_in_recipes,
     escapes_in_shapes,
     escapes_in_sizes,
@@ -57,6 +58,7 @@ __all__ = [
     "escapes_in_levels",
     "escapes_in_lists",
     "escapes_in_notation",
+    "escapes_in_pairs",
     "escapes_in_recipes",
     "escapes_in_shapes",
     "escapes_in_sizes",
