@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -82,9 +82,9 @@ class Comparing:
         *,
         allowed: tuple[float, str] | None = None,
         code: str = "",
-        diagnosis: str = "",
+        diagnosis: Callable[[], str] = str,
     ) -> None:
-        """`Failed` with numbers when got is further from want than allowed.
+        """`Failed` with numbers when got is further from want than allowed; only then is it diagnosed.
 
         A diagnosis is for `agrees_with_the_truth` to give: it alone compares with the truth everywhere.
         """
@@ -101,7 +101,7 @@ class Comparing:
             tolerance_from=source,
             condition=case.condition,
             ratio=d.ratio,
-            diagnosis=diagnosis,
+            diagnosis=diagnosis(),
             code=code or f"method({case.code}.problem(), {_code([pis[worst]])})",
         )
 

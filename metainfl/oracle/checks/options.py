@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def damping_is_added_to_the_hessian(ctx: Context) -> None:
             want = factor * solve(case, h, rhs(case, pis))
             got = ctx.ask(case, pis, None, **{name: d})
             ctx.compare(case, pis, got, want, f"damping={d:g} is not (H + damping I)^-1",
-                        diagnosis=_damped_otherwise(ctx, name))  # fmt: skip
+                        diagnosis=partial(_damped_otherwise, ctx, name))  # fmt: skip
 
 
 def _damped_otherwise(ctx: Context, option: str) -> str:

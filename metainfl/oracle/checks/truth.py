@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -24,7 +26,7 @@ def agrees_with_the_truth(ctx: Context) -> None:
         if e.wrong:
             factor = ctx.factor(e.case)
             ctx.compare(e.case, e.pis, factor * e.got, factor * e.want,
-                        f"not {ctx.estimand.words} ({e.kind})", diagnosis=ctx.diagnosis(seen),
+                        f"not {ctx.estimand.words} ({e.kind})", diagnosis=partial(ctx.diagnosis, seen),
                         allowed=ctx.measured_tolerance(e.case, e.pis))  # fmt: skip
 
 
@@ -71,11 +73,11 @@ def conditioning_sweep(ctx: Context) -> None:
         bad = next((e for e in seen if e.wrong), None)
         if bad is not None:
             plain, factor = gathered(ctx), ctx.factor(bad.case)
-            plain_right = not any(e.wrong for e in plain)
+            plain_wrong = any(e.wrong for e in plain)
+            name = str if plain_wrong else partial(ctx.diagnosis, [*plain, *seen])
             ctx.compare(bad.case, bad.pis, factor * bad.got, factor * bad.want,
                         "wrong where it is ill-conditioned",
-                        allowed=ctx.measured_tolerance(bad.case, bad.pis),
-                        diagnosis=ctx.diagnosis([*plain, *seen]) if plain_right else "")  # fmt: skip
+                        allowed=ctx.measured_tolerance(bad.case, bad.pis), diagnosis=name)  # fmt: skip
     if "proximal_ridge" not in ctx.families:
         return
     pairs = ((1e4, 1e4),) if ctx.quick else ((1e1, 1e6), (1e6, 1e1), (1e3, 1e3), (1e5, 1e5))

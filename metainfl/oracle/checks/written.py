@@ -20,6 +20,7 @@ from metainfl.oracle.checks.notations import (
 )
 from metainfl.oracle.checks.parts import either
 from metainfl.oracle.checks.registry import EVERY, check
+from metainfl.oracle.checks.run_precision import in_single
 from metainfl.oracle.checks.several_sizes import of_several_sizes
 from metainfl.oracle.context import Context
 from metainfl.oracle.outcome import Failed, Skipped
@@ -76,9 +77,10 @@ def _once_more(
 
 def _of_several_sizes(ctx: Context, refused: list[str]) -> bool:
     """Tasks that differ on either side alone, with labels as numbers where there are any."""
-    numbered = [n for n in ctx.families if n in NUMBERED][: 1 if ctx.quick else None]
+    most = 1 if ctx.quick else None
+    numbered = [n for n in ctx.families if n in NUMBERED][:most]
     asked, words = False, "of tasks of several sizes"
-    for name in dict.fromkeys([*ctx.families[: 1 if ctx.quick else None], *numbered]):
+    for name in list(dict.fromkeys([*numbered, *ctx.families]))[:most]:
         base = drawn_case(name, "narrow", ctx.seed)
         try:
             case = base.once("several sizes", partial(of_several_sizes, base, ctx.seed))
@@ -93,8 +95,8 @@ def _of_several_sizes(ctx: Context, refused: list[str]) -> bool:
             continue
         given, words_too = NumberedUnpadded.of(case), f"{words}, whose labels are numbers"
         asked |= _same(ctx, given, pis, words_too, refused)
-        _same(ctx, given, pis, f"{words_too}, in chunks", refused, chunk=2)
-        _same(ctx, given, pis, f"{words_too}, in float32", refused, torch.float32)
+        words_too = f"{words_too}, in chunks and float32"
+        _same(ctx, given, pis, words_too, refused, torch.float32, chunk=2)
     return asked
 
 
@@ -113,8 +115,12 @@ def _along_runs(ctx: Context, ragged: str, refused: list[str]) -> None:
     asked = bool(pis) and _same(ctx, case, pis, "where batches are drawn by seed", refused)
     every = [(c, own) for c, own in ctx.space() if isinstance(c, RunCase) and not c.ahead]
     padded = [(c, own) for c, own in every if not c.solution.weights.query.all()]
-    for found, own in padded[: 1 if ctx.quick else 2]:
-        asked |= _moved_apart(ctx, UnpaddedRun.of(found), own, ragged, refused)
+    for turn, (found, own) in enumerate(padded[: 1 if ctx.quick else 2]):
+        given = UnpaddedRun.of(found)
+        asked |= _moved_apart(ctx, given, own, ragged, refused)
+        if not turn and (some := _some(ctx, own, moved=False)):
+            allowed = in_single(ctx, found, some)
+            _same(ctx, given, some, f"{ragged}, in float32", refused, torch.float32, allowed)
     _any(asked, refused)
 
 
@@ -136,6 +142,7 @@ def _same(
     words: str,
     refused: list[str],
     dtype: torch.dtype = torch.float64,
+    allowed: tuple[float, str] | None = None,
     **options: int,
 ) -> bool:
     """Whether it answered, rightly; that it raises is no wrong answer, and is kept."""
@@ -148,8 +155,9 @@ def _same(
             raise
         refused.append(error.message)
         return False
-    single = dtype != torch.float64
-    allowed = ctx.measured_tolerance(case, pis, dtype) if single else either(ctx, case, pis)
+    if allowed is None:
+        single = dtype != torch.float64
+        allowed = ctx.measured_tolerance(case, pis, dtype) if single else either(ctx, case, pis)
     ctx.compare(case, pis, got, ctx.truth(case, pis), f"wrong {words}", allowed=allowed,
                 code=f"# {case.code}, {words}")  # fmt: skip
     return True

@@ -6,11 +6,13 @@ start alone, and one problem with one set of targets.
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from metainfl.oracle.mutants.parts import truth
 from metainfl.oracle.mutants.registry import mutant
 from metainfl.oracle.mutants.short_runs import WEIGHTS, otherwise
+from metainfl.problem.ragged import Ragged
 from metainfl.training import SGD, Adam, State
 
 
@@ -67,6 +69,26 @@ def root_of_adamw(run, pis):
     o = run.recipe.optimiser
     of = isinstance(o, Adam) and o.decoupled
     return _slipped(run, pis, lambda _: of, optimiser=replace(o, eps_inside_root=True) if of else o)
+
+
+@mutant("clipping ignored where SGD's decay is coupled", estimand="run_derivative", kinds=WEIGHTS)
+def clip_beside_coupled_decay(run, pis):
+    coupled = lambda o: isinstance(o, SGD) and bool(o.weight_decay) and not o.decoupled  # noqa: E731
+    return _slipped(run, pis, coupled, clip=None)
+
+
+@mutant("clipping ignored in Adam's steps of sums", estimand="run_derivative", kinds=WEIGHTS)
+def clip_of_sums_in_adam(run, pis):
+    summed = run.recipe.reduction == "sum"
+    return _slipped(run, pis, lambda o: isinstance(o, Adam) and summed, clip=None)
+
+
+@mutant("one per cent off along runs of tasks of different sizes in float32",
+        estimand="run_derivative", kinds=WEIGHTS)  # fmt: skip
+def sizes_of_a_run_in_float32(run, pis):
+    rows = run.influence(pis).value
+    tasks = run.program.problem.tasks
+    return rows * (1.01 if isinstance(tasks, Ragged) and rows.dtype == torch.float32 else 1.0)
 
 
 _OF_RUNS: dict[bytes, Tensor] = {}

@@ -15,8 +15,9 @@ WEIGHTS = ("task", "support", "query", "group")
 
 
 def otherwise(run, pis, start=None, **changes):
-    """The derivative of the same run by another recipe or from another start."""
-    recipe = replace(run.recipe, batches=run.program.batches, batch_size=None, **changes)
+    """The derivative of the same run, as far as it went, by another recipe or from another start."""
+    n_tasks = run.program.problem.tasks.n_tasks
+    recipe = replace(run.recipe.from_step(0, n_tasks, run.done), **changes)
     start = run.program.start if start is None else start
     again = train(run.program.problem, recipe, start=start, progress=False)
     return again.influence(pis).value

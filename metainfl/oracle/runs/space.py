@@ -5,7 +5,7 @@
                        before the end of its recipe
     Nesterov           decoupled decay, clipped where it acts; few states kept
     Adam               coupled decay, clipped where it acts; a last phase, that carries moments on
-    AdamW              decoupled decay, epsilon inside the root; sums over the batch
+    AdamW              decoupled decay, epsilon inside the root
     singles            batches of one task
     alone              the same of other sizes, with decay: for what is defined of such batches only
     long               110 steps; a last phase too
@@ -13,10 +13,10 @@ Tasks, support and query instances have weights other than 1 in the wide designs
 
 Families take turns, by seed: every other one is run by `OTHERS` instead, where what goes together above does
 not. Plain descent is clipped, of sums, with decoupled decay, one rate and all tasks in each batch; momentum
-has no dampening and goes on from earlier steps, of two tasks; Adam begins afresh, without decay or clipping,
-of sums of many tasks, epsilon inside the root, and is stopped early; Nesterov's decay is coupled, nothing is
-clipped, of a single task, and it goes on too; AdamW is clipped, takes means, carries moments on, and few of
-its states are kept.
+is clipped, has no dampening and goes on from earlier steps, of two tasks; Adam begins afresh, without decay
+or clipping, of sums of many tasks, epsilon inside the root, and is stopped early; Nesterov's decay is
+coupled, nothing is clipped, of a single task, and it goes on too; AdamW is clipped, of sums, carries moments
+on, and few of its states are kept.
 
 Plain runs, of which laws are asked, are of means that nothing clips under every optimiser.
 """
@@ -55,7 +55,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         "decoupled": True,
         "eps": 1e-2,
         "eps_inside_root": True,
-        "reduction": "sum",
     },
     "singles": {"momentum": 0.5},
     "long": {"momentum": 0.4, "dampening": 0.2},
@@ -63,7 +62,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 OTHERS: dict[str, dict[str, Any]] = {
     "gradient descent": {"weight_decay": 0.15, "decoupled": True, "clip": 0.8, "reduction": "sum"},
-    "momentum": {"momentum": 0.8, "weight_decay": 0.1, "decoupled": True, "clip": 0.9},
+    "momentum": {"momentum": 0.8, "weight_decay": 0.1, "clip": 0.9},
     "Adam": {
         "optimiser": "adam",
         "betas": (0.8, 0.95),
@@ -78,7 +77,8 @@ OTHERS: dict[str, dict[str, Any]] = {
         "weight_decay": 0.3,
         "decoupled": True,
         "eps": 1e-2,
-        "clip": 0.6,
+        "clip": 1.2,
+        "reduction": "sum",
     },
 }
 DESIGNS = tuple(RECIPES)
