@@ -34,12 +34,12 @@ def clip_of_plain_descent(run, pis):
     return _slipped(run, pis, _plain, clip=None)
 
 
-@mutant(
-    "decoupled decay taken for coupled in plain descent", estimand="run_derivative", kinds=WEIGHTS
-)
+@mutant("decoupled decay left out of plain descent", estimand="run_derivative", kinds=WEIGHTS)
 def decay_of_plain_descent(run, pis):
     o = run.recipe.optimiser
-    return _slipped(run, pis, _plain, optimiser=replace(o, decoupled=False))
+    return _slipped(
+        run, pis, lambda o: _plain(o) and o.decoupled, optimiser=replace(o, weight_decay=0.0)
+    )
 
 
 @mutant(
