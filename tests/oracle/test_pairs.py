@@ -27,10 +27,7 @@ RIDGE = mi.Claim(families=("proximal_ridge",))
 @pytest.mark.parametrize(
     "name, check",
     [
-        ("sizes_in_float32", "notation_does_not_matter"),
         ("sizes_by_supports_alone", "notation_does_not_matter"),
-        ("numbers_of_sizes", "notation_does_not_matter"),
-        ("reads_memory_in_order", "notation_does_not_matter"),
         ("queries_by_themselves", "rows_do_not_mix"),
         ("sides_kept_by_lam", "weight_moves_between_task_and_queries"),
         ("sides_kept_by_what_is_outside", "scaling_what_is_inside"),
