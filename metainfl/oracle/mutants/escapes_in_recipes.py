@@ -71,12 +71,6 @@ def root_of_adamw(run, pis):
     return _slipped(run, pis, lambda _: of, optimiser=replace(o, eps_inside_root=True) if of else o)
 
 
-@mutant("clipping ignored where SGD's decay is coupled", estimand="run_derivative", kinds=WEIGHTS)
-def clip_beside_coupled_decay(run, pis):
-    coupled = lambda o: isinstance(o, SGD) and bool(o.weight_decay) and not o.decoupled  # noqa: E731
-    return _slipped(run, pis, coupled, clip=None)
-
-
 @mutant("clipping ignored in Adam's steps of sums", estimand="run_derivative", kinds=WEIGHTS)
 def clip_of_sums_in_adam(run, pis):
     summed = run.recipe.reduction == "sum"

@@ -13,7 +13,7 @@ Tasks, support and query instances have weights other than 1 in the wide designs
 
 Families take turns, by seed: every other one is run by `OTHERS` instead, where what goes together above does
 not. Plain descent is clipped, of sums, with decoupled decay, one rate and all tasks in each batch; momentum
-is clipped, has no dampening and goes on from earlier steps, of two tasks; Adam begins afresh, without decay
+has no dampening and goes on from earlier steps, of two tasks; Adam begins afresh, without decay
 or clipping, of sums of many tasks, epsilon inside the root, and is stopped early; Nesterov's decay is
 coupled, nothing is clipped, of a single task, and it goes on too; AdamW is clipped, of sums, carries moments
 on, and few of its states are kept.
@@ -62,7 +62,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 OTHERS: dict[str, dict[str, Any]] = {
     "gradient descent": {"weight_decay": 0.15, "decoupled": True, "clip": 0.8, "reduction": "sum"},
-    "momentum": {"momentum": 0.8, "weight_decay": 0.1, "clip": 0.9},
+    "momentum": {"momentum": 0.8, "weight_decay": 0.1, "decoupled": True, "clip": 0.9},
     "Adam": {
         "optimiser": "adam",
         "betas": (0.8, 0.95),
