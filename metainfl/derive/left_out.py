@@ -6,20 +6,19 @@ counts: both are numbers, and neither is that of the data.
 
 from __future__ import annotations
 
-from weakref import WeakSet
-
 import torch
 from torch import Tensor
 
 from metainfl.derive.failure import passes
 from metainfl.derive.own_code import foreign
+from metainfl.derive.seen import Seen
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Definition, TaskView
 
 #: of what an instance of weight 1 changes, one of 0 may change as much, by rounding or a solver's tolerance
 SHARE = 1e-3
 #: adaptations that were seen to leave it out
-_SEEN: WeakSet[object] = WeakSet()
+_SEEN = Seen()
 
 
 def require_left_out(problem: Definition, lam: Tensor, view: TaskView) -> None:

@@ -6,24 +6,22 @@ by hand (a mean over instances, attention between them) is seen in its outputs.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from weakref import WeakKeyDictionary
-
 import torch
 from torch import Tensor
 
 from metainfl.derive.failure import passes
+from metainfl.derive.seen import Seen
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Definition, Linear, LinearEmbedding, Model, TaskView
 
 #: models that were seen to leave instances apart; nothing is written on a model, whose contents name a run
-_SEEN: WeakKeyDictionary[object, bool] = WeakKeyDictionary()
+_SEEN = Seen()
 
 
 def require_rows_apart(problem: Definition, lam: Tensor, view: TaskView) -> None:
     """`InvalidProblem` where outputs on one instance of a stack change with the others; seen once a model."""
     model = problem.setting.model
-    if isinstance(model, (Linear, LinearEmbedding)) or _seen(model):
+    if isinstance(model, (Linear, LinearEmbedding)) or model in _SEEN:
         return
     # on the larger side: mixing shows among two instances at least
     x = max((view.query_x[0], view.support_x[0]), key=len).clone()
@@ -44,15 +42,7 @@ def require_rows_apart(problem: Definition, lam: Tensor, view: TaskView) -> None
             "with the other instances (it normalises, averages or attends over them), among which it would "
             "still count: leave it out of the tasks, or normalise instance by instance (LayerNorm, GroupNorm)"
         )
-    with suppress(TypeError):  # a model that cannot be remembered is looked at again
-        _SEEN[model] = True
-
-
-def _seen(model: object) -> bool:
-    try:
-        return model in _SEEN
-    except TypeError:
-        return False
+    _SEEN.add(model)
 
 
 def _apart(model: Model, theta: Tensor, x: Tensor) -> bool:

@@ -60,7 +60,12 @@ class Groups:
             )
         if len({isinstance(m.optimiser, SGD) for m in members}) > 1:
             raise InvalidRecipe("SGD and Adam do not carry the same: give groups of one of them")
-        runs = [(whole(k, "member", 0), whole(n, "numbers of a group", 1)) for k, n in self.runs]
+        given = list(self.runs) if isinstance(self.runs, (tuple, list)) else [None]
+        if not given or not all(isinstance(r, (tuple, list)) and len(r) == 2 for r in given):
+            raise InvalidRecipe(
+                f"runs are pairs (member, how many numbers), ((0, 12), (1, 3)) say; got {said(self.runs)}"
+            )
+        runs = [(whole(k, "member", 0), whole(n, "numbers of a group", 1)) for k, n in given]
         if any(k >= len(members) for k, _ in runs):
             raise InvalidRecipe(f"runs name member {max(runs)[0]} of {len(members)}")
         put(self, "members", members)
@@ -75,6 +80,13 @@ class Groups:
     def needs_gradient(self) -> bool:
         """Whether a member's does."""
         return any(m.optimiser.needs_gradient for m in self.members)
+
+    def factors(self, like: Tensor) -> Tensor:
+        """Of each number of lam (p,) its group's factor on the rate."""
+        found = torch.empty_like(like)
+        for at, _, factor in parts(self, like):
+            found[at] = factor
+        return found
 
     def require_size(self, n_meta: int) -> None:
         """`InvalidRecipe` where these are the groups of another network."""
@@ -128,6 +140,11 @@ def by_name(net: nn.Module, others: Own | Group, named: Mapping[str, Own | Group
 
     Patterns are those of a shell. Raises `InvalidRecipe` for a pattern that no parameter has.
     """
+    if not isinstance(net, nn.Module) or not isinstance(named, Mapping):
+        raise InvalidRecipe(
+            'the order is by_name(net, AdamW(), {"*.bias": AdamW(weight_decay=0.0)}); got '
+            f"{said(net)}, {said(named)}"
+        )
     trained = {n: p for n, p in net.named_parameters() if p.requires_grad}
     for pattern in named:
         if not any(fnmatchcase(n, pattern) for n in trained):

@@ -16,7 +16,7 @@ KNOWN: dict[str, type[SGD] | type[Adam] | type[Groups]] = {
 }
 
 
-def written(optimiser: Optimiser | Group) -> dict[str, Any]:
+def written(optimiser: Optimiser) -> dict[str, Any]:
     """Name and options, those of the members of groups likewise."""
     name = type(optimiser).__name__
     own: dict[str, Any] = {f.name: getattr(optimiser, f.name) for f in fields(optimiser)}  # type: ignore[arg-type]

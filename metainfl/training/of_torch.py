@@ -39,20 +39,22 @@ def rates_of(optimiser: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> 
 
 
 def in_proportion(
-    optimiser: Optimiser, rates: Sequence[tuple[float, ...]]
+    optimiser: Optimiser, rates: Sequence[tuple[float, ...]], eps: float
 ) -> tuple[Optimiser, list[float]]:
     """The optimiser with the groups' rates in proportion to the largest, and that one of each step.
 
-    Raises `InvalidRecipe` where the proportion changes on the way.
+    Raises `InvalidRecipe` where the proportion changes on the way, beyond what a schedule rounds that makes
+    each rate of the one before: `eps` of the largest, a few times a step.
     """
     base = [max(of, key=abs) for of in rates]
     if not isinstance(optimiser, Groups):
         return optimiser, base
     first = next((of for of in rates if any(of)), rates[0])
     factors = [rate / (max(first, key=abs) or 1.0) for rate in first]
+    allowed = 4 * eps * len(rates) * max(map(abs, base))
     for t, (of, largest) in enumerate(zip(rates, base, strict=True)):
         gap = max(abs(r - largest * f) for r, f in zip(of, factors, strict=True))
-        if gap > 1e-12 * abs(largest):
+        if gap > allowed:
             raise InvalidRecipe(
                 f"the rates of the parameter groups are {of} at step {t}, in another proportion than "
                 f"{first} before: not recorded; give all groups one schedule, or each phase an optimiser and "

@@ -91,12 +91,12 @@ class Recorder:
         """Call directly after each step of the optimiser, before a scheduler's: which tasks it was taken on,
         by their places in the problem's tasks, or as `Tasks` where the loop draws new ones at each step.
         """
+        after = recorded.finite(self._flat(), len(self.steps))
         own = list(recorded.trained(self.net).values())
         recorded.require_alike(self.optimiser, of_torch(self.torch_optimiser, own))
         if self.begun and any(carries(self.torch_optimiser, p) for p in self.idle):
             raise joined_later(0, self.begun.steps)
         given = rates_of(self.torch_optimiser, own)
-        after = recorded.finite(self._flat(), len(self.steps))
         self.steps.append((tuple(map(float, given)), recorded.batch(batch), after))
         self.rate_dtype = recorded.computed_in(given[0])
 
@@ -114,7 +114,8 @@ class Recorder:
             for b in given:
                 starts.append(starts[-1] + b.n_tasks)
             places = [list(range(a, b)) for a, b in pairwise(starts)]
-        optimiser, rates = in_proportion(self.optimiser, [r for r, _, _ in self.steps])
+        rounding = torch.finfo(self.rate_dtype or torch.float64).eps
+        optimiser, rates = in_proportion(self.optimiser, [r for r, _, _ in self.steps], rounding)
         own: dict[str, Any] = {"rate": rates, "batches": places, "optimiser": optimiser}
         known = [f.name for f in fields(Recipe)]
         wrong = [name for name in options if name not in known]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from metainfl.errors import InvalidRecipe
-from metainfl.training.groups import parts
+from metainfl.training.groups import Groups, parts
 from metainfl.training.optimisers import SGD, Adam
 from metainfl.training.run import Run
 
@@ -27,10 +27,8 @@ def step_scale(run: Run, times: Sequence[int]) -> Tensor:
 
     Raises `InvalidRecipe` for an optimiser that is neither SGD nor Adam, and for momentum that never settles.
     """
-    found = _without_rates(run, times)
-    for at, _, rate in parts(run.recipe.optimiser, found):
-        found[at] *= rate
-    return found
+    found, optimiser = _without_rates(run, times), run.recipe.optimiser
+    return found * optimiser.factors(found) if isinstance(optimiser, Groups) else found
 
 
 def _without_rates(run: Run, times: Sequence[int]) -> Tensor:

@@ -1,5 +1,7 @@
 """Kind guarded: an adaptation of one's own that forgets its weights, and numbers that are of no removal."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch.func import grad
@@ -45,6 +47,24 @@ def test_weights_that_are_not_read_are_told_where_they_are_asked_for():
     ):
         with pytest.raises(InvalidProblem, match="of weight 0 still counts in Own"):
             ask()
+
+
+@dataclass
+class Compared(Own):
+    """Equal by its fields, so that it has no hash."""
+
+    weighed: bool
+
+
+def test_an_adaptation_that_has_no_hash_is_looked_at_too():
+    for weighed in (True, False):
+        problem = network().replaced(adaptation=Compared(weighed))
+        run = train(problem, Recipe(rate=0.1, steps=1), progress=False)
+        if weighed:
+            assert run.influence([mi.support(0, 1)]).value.any()
+        else:
+            with pytest.raises(InvalidProblem, match="still counts in Compared"):
+                run.influence([mi.support(0, 1)])
 
 
 def test_weights_that_are_read_are_differentiated():

@@ -8,6 +8,9 @@ from torch.optim import AdamW as TorchAdamW
 
 import metainfl as mi
 from metainfl.errors import InvalidRecipe
+from metainfl.methods.run.gradient_dot import gradient_dot
+from metainfl.methods.run.tracin import tracin
+from metainfl.methods.run.tracin_cp import tracin_cp
 from metainfl.training import (
     SGD,
     Adam,
@@ -107,7 +110,7 @@ def test_by_name_trains_as_torch_does_and_is_kept(tmp_path):
     own = by_name(
         net, AdamW(), {"*.bias": AdamW(weight_decay=0.0), "0.*": Group(AdamW(), rate=0.1)}
     )
-    assert [m.rate for m in own.members] == [1.0, 1.0, 0.1][: len(own.members)]
+    assert [m.rate for m in own.members] == [1.0, 1.0, 0.1]
     recipe = Recipe(optimiser=own, rate=0.05, steps=4, batch_size=3)
     assert Recipe.from_json(recipe.to_json()) == recipe
     run = train(problem, recipe, progress=False)
@@ -144,6 +147,32 @@ def test_what_a_step_comes_to_is_told_by_group():
     assert relative(decay(run, 0)[bias == 0], decay(plain, 0)[bias == 0]) < 1e-12
 
 
+@pytest.mark.parametrize("method", [tracin, tracin_cp, gradient_dot])
+def test_estimators_of_one_step_read_the_rates_of_groups(method):
+    """Guards one rate for all: after a single step of SGD, TracIn is the run's derivative, at lam_0."""
+    problem = network(outer_reg=0.0)
+    net = problem.setting.model.module
+    own = by_name(net, SGD(), {"*.bias": Group(SGD(), rate=0.1)})
+    # a step so small that slopes at lam_1 are those at lam_0
+    run = train(problem, Recipe(optimiser=own, rate=1e-7, steps=1), progress=False)
+    target, pis = network(seed=1).tasks.select([0]), [mi.task(0), mi.query(2, 1)]
+    assert relative(method(run, pis, target), run.scores(target, pis).value) < 1e-6
+
+
+def test_a_schedule_that_ends_at_zero_is_in_proportion():
+    """Guards a proportion of what is left of rates by rounding."""
+    net = torch.nn.Linear(3, 2)
+    optimiser = by_turns(TorchSGD, {}, {"lr": 0.3}, 0.1)(net.parameters())
+    fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 50)
+    recorder = Recorder(net, optimiser)
+    for _ in range(51):
+        optimiser.step()
+        recorder.step([0])
+        fall.step()
+    made, _ = recorder.recipe()
+    assert [m.rate for m in made.optimiser.members] == pytest.approx([1 / 3, 1.0], rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -151,6 +180,8 @@ def test_what_a_step_comes_to_is_told_by_group():
         (lambda: Groups((), ((0, 1),)), "members are Groups"),
         (lambda: Groups((Group(SGD()), Group(Adam())), ((0, 1), (1, 1))), "do not carry the same"),
         (lambda: Groups((Group(SGD()),), ((1, 4),)), "runs name member 1 of 1"),
+        (lambda: Groups((Group(SGD()),), None), "runs are pairs"),
+        (lambda: by_name(torch.nn.Linear(3, 2), {"*.bias": SGD()}, SGD()), "the order is by_name"),
         (lambda: Group(torch.optim.SGD), "is stepped by SGD"),
         (lambda: Group(SGD(), rate=-1.0), "rate of a group"),
     ],

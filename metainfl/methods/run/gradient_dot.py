@@ -28,4 +28,4 @@ def gradient_dot(run: Run, perturbations: Sequence[Perturbation], targets: Tasks
     reading = Reading(run, perturbations, targets)
     lam = run.state.lam
     scale = sum(reading.rate(t) * share_at(run, t) for t in range(run.done))
-    return -scale * contract(reading.at(lam), reading.slopes(lam).T, perturbations)
+    return -contract(reading.at(lam), (scale * reading.slopes(lam)).T, perturbations)

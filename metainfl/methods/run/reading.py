@@ -23,6 +23,7 @@ from metainfl.problem.tasks import Tasks
 from metainfl.problem.weights import check
 from metainfl.training import places
 from metainfl.training.adjoint import Sensitivities
+from metainfl.training.groups import Groups
 from metainfl.training.products import Products
 from metainfl.training.run import Run
 
@@ -62,9 +63,11 @@ class Reading:
         tasks = self.program.problem.tasks
         return Sensitivities(sums, self.run.lam, (), tasks).along(self.perturbations)
 
-    def rate(self, t: int) -> float:
-        """Of step t; of the last one at the end of the run."""
-        return self.program.rates[min(t, self.run.done - 1)]
+    def rate(self, t: int) -> float | Tensor:
+        """Of step t, of the last one at the end of the run; of groups one a parameter (p,)."""
+        rate = self.program.rates[min(t, self.run.done - 1)]
+        optimiser = self.program.recipe.optimiser
+        return optimiser.factors(self.run.lam) * rate if isinstance(optimiser, Groups) else rate
 
     def states(self, times: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
         """(t, lam_t) at the times given, in their order."""

@@ -43,7 +43,7 @@ def tracin_cp(
     out = run.state.lam.new_zeros(len(perturbations), targets.n_tasks)
     for (t, lam), steps in zip(reading.states(times), represented(times, run.done), strict=True):
         scale = steps * reading.rate(t) * share_at(run, t)
-        out = out - scale * contract(reading.at(lam), reading.slopes(lam).T, perturbations)
+        out = out - contract(reading.at(lam), (scale * reading.slopes(lam)).T, perturbations)
     return out
 
 

@@ -56,7 +56,7 @@ def tracin_ad(run: Run, targets: Tasks, *, checkpoints: int | Sequence[int] | No
     value, own = tasks.like.new_zeros(targets.n_tasks), tasks.like.new_zeros(tasks.n_tasks)
     for (t, lam), steps in zip(reading.states(times), represented(times, run.done), strict=True):
         scale = steps * reading.rate(t) * share_at(run, t)
-        value += scale * reading.slopes(lam).square().sum(1)
-        own += scale * reading.at(lam).task_gradients(lam).square().sum(1)
+        value += (scale * reading.slopes(lam).square()).sum(1)
+        own += (scale * reading.at(lam).task_gradients(lam).square()).sum(1)
     tail = (1 + (own[:, None] >= value).sum(0)).to(own) / (len(own) + 1)
     return Anomaly(value, own, tail)

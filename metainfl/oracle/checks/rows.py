@@ -29,10 +29,9 @@ def rows_follow_the_order_asked(ctx: Context) -> None:
 def rows_do_not_mix(ctx: Context) -> None:
     case, pis = ctx.usable(limit=3)[0]
     whole = ctx.ask(case, pis)
+    # of one kind alone, for which a method may have a path of its own
     kinds = list(dict.fromkeys(p.kind for p in pis))
-    for kind in (
-        kinds if len(kinds) > 1 else ()
-    ):  # what a path of its own for them may answer otherwise
+    for kind in kinds if len(kinds) > 1 else ():
         rows = [i for i, p in enumerate(pis) if p.kind == kind]
         own = ctx.ask(case, [pis[i] for i in rows])
         same_rows(ctx, case, own, whole[rows], f"{kind} perturbations by themselves differ")
