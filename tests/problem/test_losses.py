@@ -53,7 +53,7 @@ LABELS = torch.tensor([[0, 1, 2, 0], [2, 1, 0, 0]])
         (lambda o, y: squares(o, y).sum(), "one loss an instance"),
         (lambda o, y: squares(o, y).to(torch.complex128), "complex128.*not real"),
         (lambda o, y: squares(o, y).half(), "float16.*too coarse"),
-        (lambda o, y: squares(o, y) * random.random(), "different values.*random"),
+        (lambda o, y: squares(o, y) * random.random(), "draws random numbers .Python.s random"),
         (lambda o, y: squares(o, y) * np.random.default_rng().random(), "different values.*random"),
         (counted, "different values.*state"),
         (overwritten, "writes into its targets"),
