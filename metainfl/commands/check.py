@@ -77,7 +77,9 @@ def check(
     itself: Annotated[
         bool,
         typer.Option(
-            "--self", help="Judge the oracle: mutation score, false alarms, sole killers."
+            "--self",
+            help="Judge the oracle: mutation score, false alarms, sole killers (with --quick no wrong method "
+            "is asked further than to its death).",
         ),
     ] = False,
     progress: Annotated[bool, typer.Option(help="Show a progress bar on a terminal.")] = True,
@@ -110,7 +112,7 @@ def check(
         writable_folder(reproduce, "--reproduce")
     if itself:
         drawn = range(seed, seed + (seeds or (1 if quick else 3)))
-        raise typer.Exit(_self(drawn, json_file, progress))
+        raise typer.Exit(_self(drawn, quick, json_file, progress))
     if on is not None:
         assert target is not None  # --on without one was refused above
         minutes = 5.0 if minutes is None else minutes
@@ -140,10 +142,10 @@ def _built_in(quick: bool, json_file: Path | None, progress: bool) -> int:
     return 0 if all(r.verdict == "holds" for r in rows) else 1
 
 
-def _self(seeds: range, json_file: Path | None, progress: bool) -> int:
+def _self(seeds: range, until_killed: bool, json_file: Path | None, progress: bool) -> int:
     from metainfl.oracle.self_check import self_check
 
     with bar(progress, "judgements") as show:
-        found = self_check(seeds=seeds, progress=show)
+        found = self_check(until_killed=until_killed, seeds=seeds, progress=show)
     print_self_check(found, json_file)
     return 0 if found.passed else 1

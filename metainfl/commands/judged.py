@@ -28,7 +28,12 @@ def print_self_check(found: Any, json_file: Path | None) -> None:
     from metainfl.oracle.checks import CHECKS
     from metainfl.report.tables import self_check_grid, show
 
-    show(self_check_grid(list(CHECKS), found.kills, found.sole_killers))
+    if found.whole:
+        show(self_check_grid(list(CHECKS), found.kills, found.sole_killers))
+    else:
+        print(
+            "each wrong method was asked until killed; without --quick a table shows what each check kills"
+        )
     killed = len(found.kills) - len(found.survivors)
     print(f"\nmutation score: {killed} of {len(found.kills)} wrong methods killed")
     print(f"false alarms: {len(found.alarms)} in {found.right_runs} judgements of right methods")
@@ -45,6 +50,7 @@ def print_self_check(found: Any, json_file: Path | None) -> None:
     if json_file is not None:
         data = {
             "environment": environment(),
+            "every_check_made": found.whole,
             "kills": found.kills,
             "diagnoses": found.diagnoses,
             "names": {

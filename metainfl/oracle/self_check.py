@@ -1,4 +1,8 @@
-"""The oracle judged: every mutant killed, every check earning its place, no right method failed."""
+"""The oracle judged: every mutant killed, every check earning its place, no right method failed.
+
+In quick, of a wrong method only as much is asked as is needed to kill it: the checks that name a fault, those
+that it is a witness of, and where it passes all of these, the others one by one.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from metainfl.oracle.confusion import Confusion, confusion
 from metainfl.oracle.judging import run_one
 from metainfl.oracle.mutants import MUTANTS, RIGHT, Specimen
 from metainfl.oracle.mutants.names import NAMES
+from metainfl.oracle.mutants.witnesses import WITNESSES
 from metainfl.oracle.outcome import Outcome
 from metainfl.oracle.random_state import keep_rng
 from metainfl.oracle.runs.context import context
@@ -22,6 +27,8 @@ from metainfl.oracle.runs.context import context
 Progress = Callable[[int, int, str], None]
 #: checks that cannot fail here for want of hardware
 NEEDS_HARDWARE = ("other_device",)
+#: checks that say what a method computes in place of what it claims
+NAMING = ("agrees_with_the_truth", "conditioning_sweep", "damping_is_added_to_the_hessian")
 
 
 @dataclass
@@ -35,6 +42,7 @@ class SelfCheck:
     alarms: dict[str, list[Outcome]] = field(default_factory=dict)
     diagnoses: dict[str, str] = field(default_factory=dict)
     right_runs: int = 0
+    whole: bool = True  # every check was made on every wrong method
 
     @property
     def survivors(self) -> list[str]:
@@ -49,8 +57,10 @@ class SelfCheck:
 
     @property
     def sole_killers(self) -> dict[str, list[str]]:
-        """For each check, the mutants that only it kills."""
+        """For each check, the mutants that only it kills; none where not every check was made."""
         out: dict[str, list[str]] = {}
+        if not self.whole:
+            return out
         for m, checks in self.kills.items():
             if len(checks) == 1:
                 out.setdefault(checks[0], []).append(m)
@@ -69,18 +79,18 @@ class SelfCheck:
 
 def self_check(
     *,
-    quick: bool = True,
+    until_killed: bool = False,
     seeds: Sequence[int] = (0,),
     mutants: Sequence[str] | None = None,
     progress: Progress = lambda done, total, what: None,
 ) -> SelfCheck:
-    """Every mutant at the first seed, every right method at all seeds."""
+    """Every mutant at the first seed, `until_killed` where so asked; every right method at all seeds."""
     names = list(MUTANTS if mutants is None else mutants)
     # right methods first: some take long, and at the end one core would wait for them
     work = [(n, s) for s in seeds for n in RIGHT] + [(n, seeds[0]) for n in names]
-    out = SelfCheck(right_runs=len(RIGHT) * len(seeds))
+    out = SelfCheck(right_runs=len(RIGHT) * len(seeds), whole=not until_killed)
     pool = Parallel(n_jobs=-1, return_as="generator", batch_size=1)
-    results = pool(delayed(_judge)(name, quick, seed) for name, seed in work)
+    results = pool(delayed(_judge)(name, until_killed, seed) for name, seed in work)
     for done, ((name, seed), outcomes) in enumerate(zip(work, results, strict=True)):
         progress(done, len(work), f"{name}, seed {seed}")
         failed = [o for o in outcomes if o.status == "fail"]
@@ -98,23 +108,34 @@ def self_check(
     return out
 
 
-def _judge(name: str, quick: bool, seed: int) -> list[Outcome]:
+def _judge(name: str, until_killed: bool, seed: int) -> list[Outcome]:
     """One specimen in a worker process, one thread."""
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
-    return judge_specimen({**MUTANTS, **RIGHT}[name], quick=quick, seed=seed)
+    if name in RIGHT:
+        return judge_specimen(RIGHT[name], quick=True, seed=seed)
+    return judge_specimen(MUTANTS[name], quick=True, seed=seed, until_killed=until_killed)
 
 
-def judge_specimen(specimen: Specimen, *, quick: bool, seed: int) -> list[Outcome]:
-    """All checks on one specimen; those that would harm this process are given one of their own."""
+def judge_specimen(
+    specimen: Specimen, *, quick: bool, seed: int, until_killed: bool = False
+) -> list[Outcome]:
+    """All checks on one specimen; those that would harm this process are given one of their own.
+
+    `until_killed`: the checks that name faults and those it is a witness of, then others while none failed.
+    """
     child = Child(specimen.method, seed=seed, memory=2.0) if specimen.apart else None
     try:
         seconds = 2.0 if specimen.apart else 60.0
         ctx = context(
             specimen.method, specimen.claim, quick=quick, seed=seed, seconds=seconds, runner=child
         )
-        out = []
-        for name in checks_for(ctx.estimand.evidence):
+        checks = checks_for(ctx.estimand.evidence)
+        first = _first(specimen.name, checks) if until_killed else checks
+        out: list[Outcome] = []
+        for name in [*first, *(c for c in checks if c not in first)]:
+            if name not in first and any(o.status == "fail" for o in out):
+                break
             with keep_rng():
                 out.append(run_one(ctx, name))
             if child is not None and child.given_up:
@@ -123,3 +144,13 @@ def judge_specimen(specimen: Specimen, *, quick: bool, seed: int) -> list[Outcom
     finally:
         if child is not None:
             child.close()
+
+
+def _first(mutant: str, checks: Sequence[str]) -> list[str]:
+    """The checks that tell most of this wrong method, in their order."""
+    asked = {c for c, of in WITNESSES.items() if mutant in of}
+    if not MUTANTS[
+        mutant
+    ].apart:  # of those that end their process the first answer is what there is
+        asked.update(NAMING)
+    return [c for c in checks if c in asked]

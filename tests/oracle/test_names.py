@@ -93,3 +93,13 @@ def test_names_are_counted_against_those_deserved():
 
 def test_names_are_of_mutants_there_are():
     assert set(NAMED) <= set(MUTANTS)
+
+
+def test_every_check_has_a_wrong_method_that_it_fails():
+    """Guards checks that a quick self-check would call idle, and witnesses of another name."""
+    from metainfl.oracle.checks import CHECKS
+    from metainfl.oracle.mutants.witnesses import WITNESSES
+    from metainfl.oracle.self_check import NAMING, NEEDS_HARDWARE
+
+    assert set(CHECKS) == {*WITNESSES, *NAMING, *NEEDS_HARDWARE}
+    assert {m for of in WITNESSES.values() for m in of} <= set(MUTANTS)
