@@ -1,7 +1,8 @@
 """A method in a process of its own, which can be ended from outside whatever the method does.
 
-The process is started without fork and leads its own process group: what the method starts ends with
-it. The checks and the truth stay here: a method cannot touch them.
+The process is started without fork, in a process group of its own, and its parent is a guard: what the method
+starts ends with it, and what it does to its parent does not reach the judge. The checks and the truth stay
+here: a method cannot touch them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import threading
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -33,6 +35,7 @@ from metainfl.oracle.time_limit import overdue
 from metainfl.oracle.watched import Method
 from metainfl.problem.perturbation import Perturbation
 
+GUARD = str(Path(__file__).with_name("guard.py"))
 START = 120.0  # seconds for python, torch and the method's own imports
 ENDS = 2  # a method that ended its process so often is not asked again
 NOT_OWN = ("metainfl/oracle/", "<frozen", "site-packages")
@@ -76,8 +79,9 @@ class Child:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115
         descriptor = self._printed.fileno()
+        command = sys.executable, "-m", "metainfl.oracle.child_main"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "metainfl.oracle.child_main", str(descriptor)],
+            [sys.executable, "-I", "-S", GUARD, *command, str(descriptor)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -5,6 +5,7 @@ to its process for somebody else's.
 """
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ from metainfl.oracle.judging import run_one
 from metainfl.oracle.mutants import MUTANTS
 from metainfl.oracle.mutants.parts import truth
 from metainfl.oracle.outcome import Failed
+from metainfl.oracle.processes_left import _at_work
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,7 @@ def test_a_bad_manner_is_a_failed_check_that_names_it(child, name):
     [
         ("exits_at_once", "exit status 0"),
         ("segfaults", "killed by SIGSEGV"),
+        ("ends_its_parent", "killed by SIGKILL"),
         ("closes_descriptors", "ended the process"),
     ],
 )
@@ -116,6 +119,25 @@ def test_a_process_that_is_lost_is_told_and_started_again(child, name, words):
     found = outcome(child, name, "returns_an_array")
     assert found.status == "fail" and words in found.message
     assert outcome(child, "prints", "is_quiet").status == "fail"  # judged in the next process
+
+
+def test_what_a_lost_process_started_ends_with_it(child):
+    """Guards programs that outlive the judge: the method ended its process and left one in a session of
+    its own."""
+    child.load(starts_and_ends)
+    with pytest.raises(Failed, match="exit status 3") as failed:
+        child.call(small_case("single_ridge").problem(), [mi.task(0)])
+    started = int(failed.value.found["cause"].splitlines()[-1].split()[-1])
+    end = time.monotonic() + 10
+    while _at_work(started) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not _at_work(started)
+
+
+def starts_and_ends(problem, pis):
+    started = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    os.write(2, f"started {started.pid}\n".encode())
+    os._exit(3)
 
 
 def test_a_method_that_evades_timers_is_ended_from_outside(child):

@@ -32,6 +32,12 @@ def hangs_and_swallows(problem, pis):
             continue
 
 
+@mutant("ends the process that started its own", apart=True)
+def ends_its_parent(problem, pis):
+    os.kill(os.getppid(), signal.SIGKILL)
+    return truth(problem, pis)
+
+
 @mutant("forks, and lets both processes return", apart=True)
 def forks(problem, pis):
     if os.fork() == 0:

@@ -9,6 +9,7 @@ WITNESSES: dict[str, tuple[str, ...]] = {
         "writes_where_answers_go",
         "hangs",
         "exits_at_once",
+        "ends_its_parent",
         "segfaults",
         "hangs_and_swallows",
         "closes_descriptors",
@@ -31,6 +32,7 @@ WITNESSES: dict[str, tuple[str, ...]] = {
         "leaves_a_thread",
     ),
     "leaves_its_inputs_alone": (
+        "turns_off_the_watch",
         "empties_padding",
         "writes_into_its_last_answer",
         "moves_lam",
