@@ -7,12 +7,10 @@ What is none is refused by its name and with what it should be, in the error typ
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Container
 from operator import index
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from metainfl.errors import InvalidProblem, MetainflError
 
@@ -57,7 +55,7 @@ def whole(
     bound = "" if least is None else f" of at least {least}"
     bound += "" if most is None else f" and at most {most}"
     told = f"{name} must be a whole number{bound}, got {said(value)}"
-    if isinstance(value, bool) or getattr(value, "dtype", None) is torch.bool:
+    if isinstance(value, bool) or str(getattr(value, "dtype", "")) == "torch.bool":
         raise error(f"{told}: a mask is given as the places that it marks")
     try:
         found = index(value)
@@ -104,10 +102,17 @@ def function(
 
 def said(value: Any) -> str:
     """A value in a few words."""
-    if isinstance(value, Tensor) and value.is_nested:
+    tensor = _is_tensor(value)
+    if tensor and value.is_nested:
         return "a nested tensor"
-    if isinstance(value, Tensor) and value.numel() > 1:
+    if tensor and value.numel() > 1:
         return f"a tensor {tuple(value.shape)}"
     text = repr(value).splitlines()[0]
     text = text if len(text) <= 40 else f"{text[:40]}..."
-    return text if isinstance(value, (int, float, Tensor)) else f"{type(value).__name__} {text}"
+    return text if tensor or isinstance(value, (int, float)) else f"{type(value).__name__} {text}"
+
+
+def _is_tensor(value: Any) -> bool:
+    """Of a program that has torch: it is not imported for that, so that a pool's workers start at once."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -38,7 +39,8 @@ def child():
 def outcome(child, name, check, seconds=20.0):
     specimen = MUTANTS[name]
     child.load(specimen.method)
-    ctx = Context(specimen.method, specimen.claim, quick=True, seconds=seconds, runner=child)
+    claim = replace(specimen.claim, families=("single_ridge",))
+    ctx = Context(specimen.method, claim, quick=True, seconds=seconds, runner=child)
     return run_one(ctx, check)
 
 
