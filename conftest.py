@@ -12,7 +12,7 @@ torch.set_num_threads(1)  # pytest-xdist already uses every core
 settings.register_profile("dev", max_examples=10, deadline=None)
 settings.register_profile(
     "ci",
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

@@ -44,6 +44,8 @@ def print_self_check(found: Any, json_file: Path | None) -> None:
         print(f"survived: {name}")
     for name in found.idle:
         print(f"kills nothing: {name}")
+    for words in found.unseen:
+        print(f"its witness passed: {words}")
     for name, outcomes in found.alarms.items():
         for o in outcomes:
             print(f"false alarm: {name}: {o.check}: " + "; ".join(o.lines()))

@@ -27,6 +27,7 @@ from metainfl.oracle.runs.context import context
 Progress = Callable[[int, int, str], None]
 #: checks that cannot fail here for want of hardware
 NEEDS_HARDWARE = ("other_device",)
+ENOUGH = 0.8  # of the wrong methods that have a name of their own, those that are to be given it
 #: checks that say what a method computes in place of what it claims
 NAMING = ("agrees_with_the_truth", "conditioning_sweep", "damping_is_added_to_the_hessian")
 
@@ -72,9 +73,20 @@ class SelfCheck:
         return confusion(self.diagnoses, NAMES)
 
     @property
+    def unseen(self) -> list[str]:
+        """Witnesses that their check did not fail, as `mutant: check`."""
+        every = ((m, c) for c, of in WITNESSES.items() for m in of if m in self.kills)
+        return [f"{m}: {c}" for m, c in every if c not in self.kills[m] and not self._ended(m)]
+
+    def _ended(self, name: str) -> bool:
+        """It ended its process, so that nothing more was asked of it."""
+        return MUTANTS[name].apart and bool(self.kills[name])
+
+    @property
     def passed(self) -> bool:
-        """No survivor, no idle check, no false alarm, no wrong name."""
-        return not (self.survivors or self.idle or self.alarms or self.names.wrong)
+        """No survivor, no idle check, no witness unseen, no false alarm, no wrong name, most names right."""
+        told = not self.names.wrong and self.names.share >= ENOUGH
+        return told and not (self.survivors or self.idle or self.unseen or self.alarms)
 
 
 def self_check(

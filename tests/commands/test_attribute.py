@@ -210,7 +210,7 @@ def test_sigterm_keeps_what_was_trained(here):
     """Guards training that a scheduler ends: it is kept, the status says so, and the same command goes on."""
     (here / "ended.py").write_text(ENDED)
     command = [sys.executable, "-m", "metainfl", "attribute", "ended.py:question", "--reruns", "0"]
-    run = {"capture_output": True, "text": True, "timeout": 120, "cwd": here}
+    run = {"capture_output": True, "text": True, "timeout": 300, "cwd": here}
     first = subprocess.run([*command, "--no-progress"], **run)
     assert first.returncode == 128 + signal.SIGTERM == 143, first.stderr
     assert "interrupted: training stopped after" in first.stderr

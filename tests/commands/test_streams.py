@@ -13,7 +13,7 @@ COMMAND = f"{sys.executable} -m metainfl"
 
 
 def shell(line):
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=300)
     assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
     return done
 

@@ -176,17 +176,17 @@ from tests.training.helpers import network
 log = Path(sys.argv[2])
 
 def cell(size, seed, data):
-    run = trained(network(), Recipe(rate=0.01, steps=20, batch_size=4, seed=seed))
-    lams = reruns(run, [task(k) for k in range(6)])
+    run = trained(network(), Recipe(rate=0.01, steps=6, batch_size=4, seed=seed))
+    lams = reruns(run, [task(k) for k in range(3)])
     def made(k):
         time.sleep(0.1)
         with log.open("a") as file:
             file.write(f"{seed} {k}\\n")
-        return lams[k % 6].tolist()
+        return lams[k % 3].tolist()
     return {str(k): step(str(k), lambda: made(k)) for k in range(12)}
 
 EXPERIMENTS["slow"] = Experiment("slow", "000", "nowhere", "Slow.", cell, (), lambda cells: [])
-reproduce("slow", out=sys.argv[1], seeds=3)
+reproduce("slow", out=sys.argv[1], seeds=2)
 """
 
 
@@ -205,7 +205,7 @@ def test_killed_twice_at_random_the_same_numbers(tmp_path):
     draw, ends = random.Random(time.time_ns()), time.monotonic() + 280
     for _ in range(2):
         process, log = start("cut")
-        before, more = len(log.read_text().split("\n")), draw.randint(1, 16)
+        before, more = len(log.read_text().split("\n")), draw.randint(1, 11)
         while len(log.read_text().split("\n")) < before + more:
             assert process.poll() is None and time.monotonic() < ends
             time.sleep(0.005)
@@ -217,4 +217,4 @@ def test_killed_twice_at_random_the_same_numbers(tmp_path):
     assert last.wait(timeout=280) == 0
     assert cells(tmp_path / "cut") == cells(tmp_path / "whole")
     made = log.read_text().split()
-    assert 3 * 12 <= len(made) // 2 <= 3 * 12 + 2
+    assert 2 * 12 <= len(made) // 2 <= 2 * 12 + 2

@@ -147,7 +147,7 @@ def test_store_survives_a_cut_line_and_names_a_broken_one(tmp_path):
 @pytest.mark.slow
 def test_killed_and_resumed_gives_the_same_numbers(tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    work = cells_of(chosen(["damping", "stationarity"]), True)
+    work = cells_of(chosen(["damping"]), True)
     run(Store(whole), work)
     command = [
         sys.executable,
@@ -155,7 +155,6 @@ def test_killed_and_resumed_gives_the_same_numbers(tmp_path):
         "metainfl",
         "bench",
         "damping",
-        "stationarity",
         "--quick",
         "--out",
         str(cut),

@@ -39,7 +39,7 @@ def child():
 def outcome(child, name, check, seconds=20.0):
     specimen = MUTANTS[name]
     child.load(specimen.method)
-    claim = replace(specimen.claim, families=("single_ridge",))
+    claim = replace(specimen.claim, families=("proximal_ridge",))
     ctx = Context(specimen.method, claim, quick=True, seconds=seconds, runner=child)
     return run_one(ctx, check)
 

@@ -135,6 +135,6 @@ def test_settling_on_the_usual_way_to_start_processes_is_no_change():
         "assert read() != other\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr

@@ -33,18 +33,18 @@ def test_what_wrong_methods_start_from_is_right():
 
 @pytest.mark.slow
 def test_full_check_of_an_exact_method():
-    report = check_method(exact)
+    report = check_method(exact, families=["proximal_ridge", "maml_softmax", "prototypes"])
     assert report.passed, str(report)
 
 
-@parametrize_with_checks([exact, mi.task_if], quick=True, in_process=True)
+@parametrize_with_checks([mi.task_if], quick=True, in_process=True)
 def test_built_in_methods_as_pytest_tests(run_check):
     run_check()
 
 
 @pytest.mark.parametrize("name", ["another_sign_and_scale", "finite_differences", "retraining"])
 def test_declared_conventions_are_respected(name):
-    report = judge(name)
+    report = judge(name, families=("proximal_ridge", "maml_softmax"))
     assert report.passed, str(report)
 
 

@@ -13,9 +13,6 @@ from tests.oracle.judged import judge
         "rank_numbers_of_a_run",
         "shapley_ranked_on_another_scale",
         "run_within_a_thousandth",
-        pytest.param("rank_numbers", marks=pytest.mark.slow),
-        pytest.param("within_a_thousandth", marks=pytest.mark.slow),
-        pytest.param("run_by_five_points", marks=pytest.mark.slow),
     ],
 )
 def test_what_lies_within_its_claim_is_not_failed(name):

@@ -85,7 +85,7 @@ def test_a_games_values_on_a_cluster():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore")
 def test_on_a_cluster_killed_workers_lose_nothing_and_the_work_is_given_up(tmp_path, monkeypatch):
     """Guards a call that waits for ever for a task that dask gave up because it kills every worker."""
@@ -103,7 +103,7 @@ def test_on_a_cluster_killed_workers_lose_nothing_and_the_work_is_given_up(tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore")
 def test_on_ray_work_that_always_kills_is_given_up(monkeypatch):
     """Guards Ray's own error, ten lines long, at the first worker that is killed."""
@@ -137,7 +137,7 @@ def fails(x):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore")
 def test_on_a_cluster_what_is_shared_is_sent_once():
     """Guards a run that travels once for each of its removals; errors come through as they are."""

@@ -205,7 +205,7 @@ def test_another_process_has_the_same(tmp_path):
         "import edited; from metainfl.problem.digest import digest;"
         "print(digest(edited.Net(), edited.loss, edited.Own()))"
     )
-    run = {"capture_output": True, "text": True, "check": True, "timeout": 60}
+    run = {"capture_output": True, "text": True, "check": True, "timeout": 300}
     place = {"cwd": tmp_path}
     found = {subprocess.run([sys.executable, "-c", code], **run, **place).stdout for _ in range(2)}
     assert len(found) == 1
