@@ -32,8 +32,9 @@ TERMS: dict[str, tuple[str, str]] = {
     ),
     "Gamma": (
         r"\bGamma\b",
-        "The curvature of Theorem 5.1 of paper 001: a Gauss-Newton matrix of the adapted losses, "
-        "without the second derivatives of model and adaptation.",
+        "What Theorem 5.1 of paper 001 puts in the place of two terms of the total Hessian: the sum of the "
+        "tasks' 1-norms of dL_O/dtheta, times the identity. Where the outer loss reads lam through "
+        "adaptation alone, nothing else is left, and influence becomes a scaled gradient.",
     ),
     "Gauss-Newton": (
         r"Gauss-Newton",
