@@ -51,7 +51,7 @@ def corrupt(
     them), "flip" one of the other classes, evenly. `side` is "support", "query" or "both". Numbers are
     rounded to the nearest; larger shares with the same seed choose those of smaller ones and others.
     Targets are one-hot or class numbers; a task's classes are those that occur in it with a weight.
-    Padding is never touched. Paper 001, section 5.4, flips 40 % of the labels of 80 % of the tasks.
+    Padding is never touched. Paper 001, section 6.3, flips 40 % of the labels of 80 % of the tasks.
     """
     share(tasks_share, "tasks_share")
     share(within, "within")

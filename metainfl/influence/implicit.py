@@ -1,10 +1,10 @@
-"""The implicit function theorem, once, for every kind of data (GROUND TRUTH: one idea).
+"""The implicit function theorem, once, for every kind of data (001, Thm 4.3; 002, eqs 4, 9 and 13).
 
     d lam*/d pi = - C^{-1} d(grad F)/d pi
 
 with C the chosen curvature (the exact total Hessian unless asked otherwise) plus damping. Sign: the
 derivative of lam* in the weight, so lam* without the datum ~ lam* - influence. Scale: weights are 1
-and F is a sum over tasks; for a mean over T tasks divide weights by T, which multiplies by 1.
+and F is a sum over tasks. 002 has a mean over M of them and adds epsilon L_j: M times this.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ EXPERIMENT = Experiment(
               most("decay 1e-05", -1), BESIDE),
         Claim("Table 2", "with weight decay 0.0001, real tasks score above noise", "89 of 128",
               most("decay 0.0001"), BESIDE),
-        Claim("Table 2", "with weight decay 0.0005, real tasks score above noise", "88 of 128",
+        Claim("Table 4", "with weight decay 0.0005, real tasks score above noise", "88 of 128",
               most("decay 0.0005"), BESIDE),
         Claim("Table 2", "with weight decay 0.001, real tasks score above noise", "100 of 128",
               most("decay 0.001"), BESIDE),

@@ -1,4 +1,4 @@
-"""LeafRefit (Sharchilev et al. 2018; 003, section 5.1.1.3): removal with the structure of the trees fixed.
+"""LeafRefit (Sharchilev et al. 2018; 003, section 4.1.3): removal with the structure of the trees fixed.
 
     value[i, t] = L_t(leaves fitted without i) - L_t,       every round's values, and f_0, fitted again
 Estimand: that, exactly; the removal itself where no split would change. Sign: positive = the data helped.

@@ -1,9 +1,9 @@
-"""Classical influence functions (Koh and Liang; 001, eq. 1) and their EK-FAC form (Grosse et al.).
+"""Classical influence functions (Koh and Liang; 002, eq. 1; 003, eqs 30 and 33), and their EK-FAC form.
 
     IF(z) = -(H + d I)^{-1} grad l(z),  H a sum over all instances, for single-level problems
-`classical_if` is exact. EK-FAC-IF puts a Kronecker-factored Fisher matrix in place of H, of the type
-named: the type-2 Fisher is the Gauss-Newton matrix, the sampled one its estimate, the empirical one
-something else. Exact for one linear layer under the squared loss.
+`classical_if` is exact. EK-FAC-IF (Grosse et al.) puts a Kronecker-factored Fisher matrix in place of H, of
+the type named: the type-2 Fisher is the Gauss-Newton matrix, the sampled one its estimate, the empirical
+one something else. Exact for one linear layer under the squared loss.
 """
 
 from functools import partial
@@ -15,7 +15,7 @@ from metainfl.methods.method import Method
 
 SINGLE = ("single_ridge", "single_softmax")
 classical_if = Method(
-    "classical IF", "001, eq. 1", claim=Claim(kinds=("query", "task"), families=SINGLE)
+    "classical IF", "002, eq. 1; 003, eq. 30", claim=Claim(kinds=("query", "task"), families=SINGLE)
 )
 
 

@@ -5,7 +5,8 @@ g is the mean, a quantile, or the mean without the largest and smallest shares. 
 labelled first. Estimand: itself (FI by `influence_measure`, corrected: 004's is n^2 times as large, which
 changes no rank). Sign: never negative. Cost: FI of all labelled data, once for all unlabelled.
 
-`predicted_ranks`: exact FI-active of a share of the pool, and a random forest for the ranks of the rest.
+`predicted_ranks`: exact FI-active of a share of the pool, and a random forest for the ranks of the rest
+(Algorithm 4).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def fi_active(
 
     labelled    query instances of the problem, `metainfl.query(k, j)`
     aggregate   "mean", or a quantile in [0, 1];   trim   share left out at each end before the mean
-    rank        singular values kept of each datum's mixed derivative (KFSVD, Algorithm 4); None: all
+    rank        singular values kept of each datum's mixed derivative (KFSVD, Algorithm 2); None: all
     `how` as in `influence`. Raises what `influence_measure` raises, `InvalidTasks` where the pool's tasks
     differ in their numbers of query instances, `NotFinite` where a slope is not.
     """

@@ -1,4 +1,4 @@
-"""Expected influence (003, section 3 after eq. 6, and Remark 1): the mean of an estimate over retrainings.
+"""Expected influence (003, section 3.2 after eq. 6, and Remark 1): the mean of an estimate over retrainings.
 
     mean_r value_r[pi, t],    error = sd_r / sqrt(R)        over runs r from R seeds (or starts)
 Estimand: E over seeds of what the method estimates on one run: by default the exact derivative of the run

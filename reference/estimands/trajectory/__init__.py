@@ -6,8 +6,8 @@ support and query instances, and D_i the total gradient of task i's query loss,
     s_{t+1} = U_t(s_t, g_t)                              s = lam and the optimiser's moments
 (the sum over the batch, where the recipe says so; and g_t may be clipped by its norm).
 What it ends in, lam_S, is a smooth function of the weights:
-    tangent  d lam_S/d pi for one weight (HyDRA in full, 003 eqs 59-61)
-    adjoint  D L_t . d lam_S/d pi for every weight at once (SGD-influence, 003 eq. 64)
+    tangent  d lam_S/d pi for one weight (HyDRA in full, 003 eqs 57-61, 79)
+    adjoint  D L_t . d lam_S/d pi for every weight at once (SGD-influence, 003 section 5.2.2.3)
     removal  the same program with the weight at 0
 """
 

@@ -2,7 +2,7 @@
 
     s_bar_S = (D L_t(lam_S), 0, 0),    (s_bar_t, g_bar_t) = transpose of dU_t applied to s_bar_{t+1}
     weight_bar += g_bar_t . d g_t/d weight,    lam_bar_t += H_{B_t} g_bar_t
-SGD-influence (Hara et al. 2019; 003, eq. 64) for any optimiser and any weight.
+SGD-influence (Hara et al. 2019; 003, section 5.2.2.3) for any optimiser and any weight.
 """
 
 from __future__ import annotations

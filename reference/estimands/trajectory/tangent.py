@@ -1,7 +1,7 @@
 """Forwards through the run: what one weight does to every state.
 
     ds_0 = 0,    dg_t = H_{B_t} d lam_t + d g_t/d pi,    ds_{t+1} = dU_t(ds_t, dg_t)
-HyDRA with Hessians (003, eqs 59-61), for any optimiser and any weight or input shift.
+HyDRA with Hessians (003, eqs 57-61, 79), for any optimiser and any weight or input shift.
 """
 
 from __future__ import annotations
