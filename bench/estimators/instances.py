@@ -17,7 +17,7 @@ from metainfl.methods.implicit.bald import laplace
 from metainfl.methods.implicit.influence_measure import influence_measure
 from metainfl_reference.episodes import Episodes
 from metainfl_reference.estimands import representer
-from metainfl_reference.estimands.input_shift import influence_measure as exact_fi
+from metainfl_reference.estimands.influence_measure import influence_measure as exact_fi
 from metainfl_reference.families.single_softmax import SingleSoftmax
 from metainfl_reference.perturbation import query
 

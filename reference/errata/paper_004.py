@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from metainfl_reference.errata.erratum import Erratum, Measured
-from metainfl_reference.estimands.input_shift import influence_measure
+from metainfl_reference.estimands.influence_measure import influence_measure
 from metainfl_reference.families import SingleSoftmax
 from metainfl_reference.generators import classification
 from metainfl_reference.local import TaskData

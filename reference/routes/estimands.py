@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from metainfl_reference.estimands import cook, direct, input_shift, removal, representer
+from metainfl_reference.estimands import cook, direct, influence_measure, removal, representer
 from metainfl_reference.families import SingleRidge, SingleSoftmax
 from metainfl_reference.family import Family
 from metainfl_reference.generators import classification, regression, small
@@ -83,7 +83,8 @@ def fi_measure() -> Agreement:
     moves = np.stack([complex_step.solution_derivative(family, p, at) for p in pis])
     x, y = np.ones(3), np.eye(3)[1]
     one, two = (
-        input_shift.influence_measure(family, at, 0, 1, x, y, moves=m).value for m in (None, moves)
+        influence_measure.influence_measure(family, at, 0, 1, x, y, moves=m).value
+        for m in (None, moves)
     )
     return compare(family.name, "FI of an input shift", "complex step", one, two.value, 1e-9)
 

@@ -10,7 +10,7 @@ from metainfl_reference.errors import NotCertified
 from metainfl_reference.estimands import (
     cook,
     direct,
-    input_shift,
+    influence_measure,
     removal,
     representer,
     subsampling,
@@ -43,7 +43,7 @@ def answers(family, at):
         yield "alpha", representer.values(family, at)
         yield "prediction parts", representer.prediction_parts(family, at, np.ones(3))
     if family.name == "single_softmax":
-        fi = input_shift.influence_measure(family, at, 0, 1, np.ones(3), np.eye(3)[1])
+        fi = influence_measure.influence_measure(family, at, 0, 1, np.ones(3), np.eye(3)[1])
         yield "FI", fi.value
 
 

@@ -88,7 +88,7 @@ def test_rotations_leave_fi_alone():
     """Theorem 1 of 004 does hold for orthogonal maps, in and out of G's range."""
     family, at = paper_004._problem(2, 3)
     q = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
-    from metainfl_reference.estimands.input_shift import influence_measure
+    from metainfl_reference.estimands.influence_measure import influence_measure
 
     fi = influence_measure(family, at, 0, 3, np.ones(3), np.eye(2)[0])
     turned = np.linalg.pinv(q @ fi.metric @ q.T, rcond=1e-10, hermitian=True)

@@ -10,7 +10,7 @@ from metainfl_reference.errors import InvalidProblem
 from metainfl_reference.estimands import (
     cook,
     direct,
-    input_shift,
+    influence_measure,
     knn_shapley,
     removal,
     representer,
@@ -212,10 +212,10 @@ def test_cooks_shift_has_the_sign_of_eq_5(name):
         assert shift.value @ first > 0  # lam* - lam*_{-p} is + influence to first order
 
 
-def test_input_shift_measure():
+def test_influence_measure():
     case = small_case("single_softmax", 1)
     x, y = np.ones(3), np.eye(3)[1]
-    fi = input_shift.influence_measure(case.family, case.solution, 0, 1, x, y)
+    fi = influence_measure.influence_measure(case.family, case.solution, 0, 1, x, y)
     assert fi.rank == 2 and fi.value.value >= 0
     h = 1e-5
     moved = []
