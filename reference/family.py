@@ -1,4 +1,4 @@
-"""The contract of every family: F(lam; weights), its minimiser, influence and removal.
+"""The contract of every family (001, eqs 4-5; 002, eq. 2): F, its minimiser, influence and removal.
 
     F(lam; w, u, v) = sum_i w_i L_O^i(lam, theta_i(lam; u_i); v_i) + (d_out/2) |lam|^2
     influence       = d lam*/d pi = -H^+ d(grad F)/d pi          (H total, d_out included)

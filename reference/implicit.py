@@ -1,5 +1,8 @@
 """The implicit-function page: d lam*/d pi = -H^+ d(grad F)/d pi, and a bound on its error.
 
+For a task's weight it is task-IF (001, Thm 4.3; 002, eq. 4, and eq. 12 off flat directions), for a query
+instance's 001's Thm 4.5, for a support instance's Prop. 4.8, for a group's the sum of its members (002, eqs
+8-9), for one level the classical influence function (002, eq. 1; 003, eq. 30). The page is 002's eq. 13.
 Functions of a family and its solution; `Family` offers them as methods.
 """
 

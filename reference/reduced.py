@@ -14,8 +14,8 @@ the derivatives of the total loss, in lam and in any weight or input pi, are
     d D L/d pi = Lag_lpi + J' Lag_zpi + (Lag_lz + J' Lag_zz) d z/d pi
 
 (the reduced Hessian of constrained optimisation; mu is held fixed while Lag is differentiated).
-For z = argmin of an inner loss, G = d L_I/d theta, and these are eqs 8-9 and Remark 4.4 of paper
-001, with d2 theta/d lam2 hidden in the contraction mu . G_zz: no third-order tensor is needed.
+For z = argmin of an inner loss, G = d L_I/d theta, and these are 001's Thm 4.1, eqs 8-9 and Remark 4.4 (002,
+eqs 15-16), with d2 theta/d lam2 hidden in the contraction mu . G_zz: no third-order tensor is needed.
 """
 
 from __future__ import annotations

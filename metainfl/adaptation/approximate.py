@@ -2,8 +2,8 @@
 
     theta(lam) is exact,  d theta/d lam = d_in B,  d2 theta/d lam2 left out
 with B standing for the inverse of the inner Hessian: EK-FAC or K-FAC of the support set (paper 001,
-section 5, in its place in Theorem 4.3), its diagonal, or the exact inverse, which is what freezing
-it means. One chord step from theta* has just these derivatives: see `proximal`.
+section 5.1 and eq. 20 with lambda_l = d_in, in its place in eq. 8), its diagonal, or the exact inverse, which
+is what freezing it means. One chord step from theta* has just these derivatives: see `proximal`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Prototypical networks: classes are the weighted means of their support embeddings.
+"""Prototypical networks (002, section 3): classes are the weighted means of their support embeddings.
 
     C_k = sum_j u_j y_jk e_j / sum_j u_j y_jk,  e = model(lam, x),  outputs_k = -|model(lam, x) - C_k|^2
 

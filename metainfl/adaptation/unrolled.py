@@ -1,4 +1,4 @@
-"""MAML: adaptation by a fixed number of gradient steps, differentiated as it is run.
+"""MAML (002, section 3): adaptation by a fixed number of gradient steps, differentiated as it is run.
 
     theta_0 = lam,  theta_t = theta_{t-1} - alpha * grad [sum_j u_j l(theta; z_j) + (d_in/2)|theta - lam|^2]
 

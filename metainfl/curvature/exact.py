@@ -1,4 +1,4 @@
-"""The exact total Hessian: H = sum_i w_i D^2 L_O^i + outer_reg I (001, Def. 4.2; 002, eq. 5).
+"""The exact total Hessian: H = sum_i w_i D^2 L_O^i + outer_reg I (001, Def. 4.2; 002, eqs 5, 15).
 
 Products by a second derivative through the adaptation (see `product`; 001, Remark 4.4); d2 theta/d lam2
 is in them, never formed.

@@ -1,4 +1,4 @@
-"""Removal edits: lam* without a datum or a group, and what becomes of adapted tasks afterwards.
+"""Removal edits (001, section 5.2): lam* without a datum or a group, and adapted tasks afterwards.
 
 first order    lam* + lam',              lam' = -sum_m w_m d lam*/d w_m over the members
 second order   lam* + lam' + lam''/2     with the members' interaction

@@ -1,7 +1,7 @@
 """Influence on targets, I_perf of 002 (eq. 7): d L_t/d pi = D L_t . d lam*/d pi, by the adjoint.
 
-One solve a target, however many tasks. The score of a *removal* is minus that, the loss after removal
-minus before: positive = the data helped.
+One solve a target, however many tasks: s_test of the survey (003, eqs 34-35). The score of a *removal* is
+minus that, the loss after removal minus before: positive = the data helped.
 """
 
 from __future__ import annotations

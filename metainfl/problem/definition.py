@@ -1,4 +1,4 @@
-"""What a bilevel problem consists of: parts, lam, and the loss of one task.
+"""What a bilevel problem consists of: parts, lam, and the loss of one task (001, eqs 4-5; 002, eq. 2).
 
     F(lam) = sum_i w_i [sum_j v_ij l(z_ij; lam, theta_i(lam)) + (direct/2) |theta_i - lam|^2]
              + (outer_reg/2) |lam|^2

@@ -1,4 +1,4 @@
-"""LiSSA: the Neumann recursion with the Hessian of a few tasks at a time (Agarwal et al.).
+"""LiSSA (Agarwal et al. 2017; 003, section 5.1.1): Neumann's recursion with the Hessian of a few tasks.
 
     x_j = x_{j-1} + c (b - A_j x_{j-1}),  A_j from `batch` tasks drawn without replacement, unbiased
 repeated and averaged. With all tasks in every batch it is the Neumann series. Its error has a bias

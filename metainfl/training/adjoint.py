@@ -3,7 +3,8 @@
     s_bar_S = (seed, 0, ...);   (lam_bar, moment_bars, g_bar) = vjp of U_t at s_t, g_t;   then
     w_bar_i += c_t D L_i(lam_t) . g_bar,   lam_bar += (c_t H_B + outer_reg) g_bar
 and likewise for u, v and inputs: all of them one joint Hessian product (see `joint`). Source: reverse-mode
-differentiation of the run (Hara et al. 2019 for SGD; Ilyas and Engstrom 2025, MAGIC, for one level).
+differentiation of the run (Hara et al. 2019 for SGD; 003, section 5.2.2.3; Ilyas and Engstrom 2025, MAGIC,
+for one level).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Optimisers as pure steps, each equal to its namesake in `torch.optim`, and differentiable everywhere.
+"""SGD, Adam and AdamW as pure steps, each equal to its namesake in `torch.optim`, differentiable everywhere.
 
     step(lam, moments, gradient, rate, count) -> (lam, moments)
 count is the number of steps taken before. Weight decay is coupled (wd * lam is added to the gradient) or

@@ -2,8 +2,8 @@
 
     d g_t = (c_t H_B + outer_reg) d lam_t + c_t d(grad L_B)/d pi,
     d s_{t+1} = jvp of U_t along (d s_t, d g_t)
-One joint Hessian product a step and row (see `joint`). In full it is what HyDRA (Chen et al. 2021)
-truncates.
+One joint Hessian product a step and row (see `joint`). It is HyDRA in full (Chen et al. 2021; 003, eqs 57-61
+and 79), which its fast form truncates.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ members of p at once:
     first order    lam* + lam'                     lam' = -sum_m w_m d lam*/d w_m
     second order   lam* + lam' + lam''/2,          H lam'' = -d2/ds2 [grad F](lam* + s lam', s)
     Newton         lam* - H_-^{-1} grad F_-(lam*)  with F_- the removed objective
-The Newton step is exact where F is quadratic. For task removal it is lam* + (H - H_k)^{-1} g_k.
+The Newton step is exact where F is quadratic. For task removal it is lam* + (H - H_k)^{-1} g_k. `score` of
+`exact` is leave-one-out (003, eq. 8).
 Each returns an `Answer`: the point (p,), and a bound on its distance from the truth.
 """
 

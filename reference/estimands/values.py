@@ -1,7 +1,7 @@
 """Semivalues over players by enumeration of all 2^n subsets (003, sections 4.1 and 4.3).
 
     phi_i = sum_S weight(|S|) [v(S + i) - v(S)],   S over subsets without i,
-    Shapley  1 / (n C(n-1, s))                 (eq. 17)
+    Shapley  1 / (n C(n-1, s))                 (eqs 17 and 18)
     Beta     B(s + b, n - 1 - s + a) / B(a, b) (Kwon and Zou; a = b = 1 is Shapley)
     Banzhaf  1 / 2^(n-1)                       (eq. 27)
 with v = minus the target's loss, so that positive = the data helped.

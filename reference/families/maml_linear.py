@@ -1,4 +1,4 @@
-"""MAML with k gradient steps on a linear model with squared loss: theta_k is affine in lam.
+"""MAML (002, section 3), k gradient steps, linear model, squared loss: theta_k is affine in lam.
 
     theta_t = B theta_{t-1} + b,   B = I - alpha (X'UX + d_in I),   b = alpha (X'UY + d_in lam)
 

@@ -1,4 +1,4 @@
-"""MAML with k gradient steps and cross-entropy: adaptation is a finite program, not an argmin.
+"""MAML (002, section 3) with k gradient steps and cross-entropy: a finite program, not an argmin.
 
     theta_0 = lam,  theta_t = theta_{t-1} - alpha (sum u x (x) l'(theta_{t-1}) + d_in (theta_{t-1} - lam))
     L_O     = sum v l(theta_k' x', y') + (direct/2) |theta_k - lam|^2

@@ -1,4 +1,4 @@
-"""Prototypical networks with a linear embedding, e = Lam x, Lam (r, d).
+"""Prototypical networks (002, section 3) with a linear embedding, e = Lam x, Lam (r, d).
 
     C_k = sum_j u_j y_jk Lam x_j / sum_j u_j y_jk = Lam m_k         (the prototype of class k)
     s_jk = -|Lam x_j - C_k|^2,     L_O = sum_j v_j CE(s_j, y_j)

@@ -1,4 +1,4 @@
-"""Proximal ridge: paper 001, eqs 3-5, with squared loss. The anchor: linear algebra only.
+"""Proximal ridge: paper 001, eqs 2-5, with squared loss. The anchor: linear algebra only.
 
 With X, Y, U = diag(u) the support set, Z, T, V = diag(v) the query set, k = d_in, e = direct:
 

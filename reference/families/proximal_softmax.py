@@ -1,4 +1,4 @@
-"""Proximal softmax: paper 001, eqs 3-5, with cross-entropy.
+"""Proximal softmax: paper 001, eqs 2-5, with cross-entropy.
 
     theta_i = argmin sum_j u_ij l(theta' x_ij, y_ij) + (d_in/2) |theta - lam|^2
     L_O^i   = sum_j v_ij l(theta_i' x'_ij, y'_ij) + (direct/2) |theta_i - lam|^2

@@ -1,4 +1,4 @@
-"""Average marginal effect (Lin et al. 2022): marginals on random subsets of random density.
+"""Average marginal effect (Lin et al. 2022; 003, section 4.3.2): marginals on subsets of random density.
 
     phi_i = E_q E_{S ~ Bernoulli(q) without i} [v(S + i) - v(S)],        q uniform on `probabilities`
     x_i   = 1/q if i in S, -1/(1-q) if not:        E[x_i v(S)] = phi_i,   E[x_i x_j] = [i = j] V

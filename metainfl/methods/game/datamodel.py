@@ -1,4 +1,4 @@
-"""Datamodels (Ilyas et al. 2022): the best linear prediction of v from who is in.
+"""Datamodels (Ilyas et al. 2022; 003, section 3.2): the best linear prediction of v from who is in.
 
     v(S) ~ b + sum_{i in S} w_i,       minimise (1/2K) sum_k [v(S_k) - b - w(S_k)]^2 + penalty |w|_1
 Estimand (penalty 0): the coefficients of the best linear fit over the distribution of S. Over all 2^n

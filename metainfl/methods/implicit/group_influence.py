@@ -1,7 +1,7 @@
 """Group influence: the effect of removing several data together, to first and second order.
 
 First order is the sum of the members' influences (002, eq. 9); the second order adds how they bend
-one another (Basu et al. 2020). Both return lam* without the group, one row a group.
+one another (Basu et al. 2020; 003, section 5.1.1.3). Both return lam* without the group, one row a group.
 """
 
 from __future__ import annotations

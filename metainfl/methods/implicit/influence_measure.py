@@ -4,9 +4,9 @@
     G  = sum_c P_c s_c s_c',   s_c = d log P(c | x + omega, lam(omega))/d omega     (total: lam moves too)
     FI = b' G^+ b;             FI-util: b of the mean over all targets
 d lam/d omega = -H^{-1} d_x d_lam L (004 prints + and a second 1/n). Outputs of a datum are those of its own
-task, through its adaptation. Estimand: itself; invariant under any change of coordinates of omega within G's
-range, where b need not lie wholly: what is outside does not count. Sign: never negative. Scale: loss
-squared. Cost: one right-hand side a feature of each datum, and a derivative of its outputs.
+task, through its adaptation. Estimand: itself; invariant under any change of coordinates of omega (Theorem 1)
+within G's range, where b need not lie wholly: what is outside does not count. Sign: never negative. Scale:
+loss squared. Cost: one right-hand side a feature of each datum, and a derivative of its outputs.
 """
 
 from __future__ import annotations

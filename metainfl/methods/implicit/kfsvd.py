@@ -1,4 +1,4 @@
-"""KFSVD (004, section 4): FI with the mixed derivative of each datum cut to k singular values.
+"""KFSVD (004, section 4, Algorithm 2): FI with the mixed derivative of each datum cut to k singular values.
 
     d_x d_theta L = U_k S_k V_k' (m x d, by SVD);   d lam/d omega = -C^{-1} U_k S_k V_k'
 C is the K-FAC of the Hessian in the paper: `curvature=metainfl.curvature.kfac`, where layers are Kronecker
