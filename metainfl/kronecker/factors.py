@@ -4,10 +4,10 @@ With a the inputs of a layer and g = the gradient at its outputs of each factor 
     A = sum_n w_n a a',   G = sum_n w_n sum_k g g' / sum_n w_n
     K-FAC     S = outer product of the eigenvalues of A and G
     EK-FAC    S_ab = sum_n w_n sum_k (Q_A' a)_a^2 (Q_G' g)_b^2, the diagonal of F in that basis
-`apply` with f = 1/(S + damping) is the damped inverse (001, eq. 20; A.3 there has EK-FAC's S, too, and takes
-gradients of the whole L_I, which are zero at its minimum: an instance's are meant). Exact for one linear
-layer under the squared loss, where G is a multiple of I. Which Fisher matrix it is must be said: see
-`fisher`. Sums over instances, as F is one.
+`apply` with f = 1/(S + damping) is the damped inverse (001, eq. 20; A.3 there has EK-FAC's S, too, with Q for
+Q', and takes gradients of the whole L_I, which are zero at its minimum: an instance's are meant). Exact for
+one linear layer under the squared loss, where G is a multiple of I. Which Fisher matrix it is must be said:
+see `fisher`. Sums over instances, as F is one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from metainfl_reference.errata import (
     paper_001,
+    paper_001_ekfac,
+    paper_001_expansions,
     paper_001_experiments,
     paper_001_proofs,
     paper_002,
@@ -15,6 +17,8 @@ from metainfl_reference.errata.erratum import Erratum, Measured
 ERRATA = (
     *paper_001.ERRATA,
     *paper_001_proofs.ERRATA,
+    *paper_001_ekfac.ERRATA,
+    *paper_001_expansions.ERRATA,
     *paper_001_experiments.ERRATA,
     *paper_002.ERRATA,
     *paper_003.ERRATA,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metainfl_reference.errata import ERRATA, paper_001, paper_004
+from metainfl_reference.errata import ERRATA, paper_001, paper_001_ekfac, paper_004
 from metainfl_reference.generators import small
 from metainfl_reference.perturbation import task
 
@@ -30,6 +30,10 @@ ERRORS = {
     "eq-38-norm": 1e-12,
     "eq-75-index": 1e-13,
     "eq-61-rate": 1e-13,
+    "eq-18-regulariser": 1e-12,
+    "a.3-ekfac": 1e-12,
+    "sect-5.1-neumann": 1e-12,  # (1 - 1.10/4.31)^100 = 2e-13
+    "a.1-validation": 1e-12,
 }
 
 
@@ -75,6 +79,15 @@ def test_figures_of_the_newer_rows():
     assert abs(m["alg-1-units"].corrected - 1) < 1e-9
     assert abs(m["alg-1-validation"].printed / (12 / 40) ** 2 - 1) < 1e-9
     assert (m["remark-9"].printed, m["remark-9"].corrected) == (1, 6)
+    assert 0.2 < m["eq-18-regulariser"].printed < 0.24
+
+
+def test_no_order_or_sign_of_eigenvectors_saves_the_printed_diagonal():
+    """An eigendecomposition fixes neither, and with (Q grad)^2 the figure hangs on both."""
+    printed = list(paper_001_ekfac.ekfac_errors(paper_001_ekfac.ekfac_as_printed))
+    right = list(paper_001_ekfac.ekfac_errors(paper_001_ekfac.ekfac_corrected))
+    assert len(printed) == (6 * 4) ** 2 and min(printed) > 0.1 and max(printed) > 1
+    assert max(right) < 1e-12
 
 
 def test_refuted_rows_are_gone():
