@@ -34,6 +34,8 @@ ERRORS = {
     "a.3-ekfac": 1e-12,
     "sect-5.1-neumann": 1e-12,  # (1 - 1.10/4.31)^100 = 2e-13
     "a.1-validation": 1e-12,
+    "a.3-square": 1e-12,
+    "sect-2-outside": 1e-12,
 }
 
 
@@ -80,6 +82,7 @@ def test_figures_of_the_newer_rows():
     assert abs(m["alg-1-validation"].printed / (12 / 40) ** 2 - 1) < 1e-9
     assert (m["remark-9"].printed, m["remark-9"].corrected) == (1, 6)
     assert 0.2 < m["eq-18-regulariser"].printed < 0.24
+    assert abs(m["sect-2-outside"].printed - 39 / 40) < 1e-12
 
 
 def test_no_order_or_sign_of_eigenvectors_saves_the_printed_diagonal():
