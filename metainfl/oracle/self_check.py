@@ -1,7 +1,7 @@
 """The oracle judged: every mutant killed, every check earning its place, no right method failed.
 
-In quick, of a wrong method only as much is asked as is needed to kill it: the checks that name a fault, those
-that it is a witness of, and where it passes all of these, the others one by one.
+In quick, of a wrong method only as much is asked as is needed to kill it: the checks that it is a witness
+of, those that name a fault where it has a name or is no witness, and, while it passes, the others one by one.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def judge_specimen(
 ) -> list[Outcome]:
     """All checks on one specimen; those that would harm this process are given one of their own.
 
-    `until_killed`: the checks that name faults and those it is a witness of, then others while none failed.
+    `until_killed`: the checks it is a witness of and those that name faults, then others while none failed.
     """
     child = Child(specimen.method, seed=seed, memory=2.0) if specimen.apart else None
     try:
