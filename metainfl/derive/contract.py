@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
+from metainfl.derive.beside_lam import require_followed
 from metainfl.derive.left_out import require_left_out
 from metainfl.derive.loop import into
 from metainfl.derive.problem import Problem
@@ -37,6 +38,8 @@ def contract(problem: Problem, directions: Tensor, perturbations: Sequence[Pertu
         here = [(i, m) for i, m in wanted if m.task in place]
         if here and "support_weight" in fields:
             require_left_out(problem, lam, stack.view)
+        if here:
+            require_followed(problem, lam, stack, fields)
         width = plan.width(len(stack.w))
         for first in range(0, out.shape[1] if here else 0, width):
             some = directions[:, first : first + width]

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
+from metainfl.derive.beside_lam import require_followed
 from metainfl.derive.inputs import shifted
 from metainfl.derive.left_out import require_left_out
 from metainfl.derive.loop import into
@@ -63,6 +64,8 @@ def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor
             return
         if kind == "support":
             require_left_out(problem, lam, stack.view)
+        named = stack._replace(places=torch.tensor([used[k] for k in stack.places.tolist()]))
+        require_followed(problem, lam, named, [FIELD[kind]])
         chosen, w = [members[i] for i in here.tolist()], stack.w[local, None]
         if kind.endswith("input"):
             out[here] = w * shifted(problem, kind, stack, chosen, local, mixed)

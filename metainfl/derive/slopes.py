@@ -1,10 +1,8 @@
 """The derivative of every task's loss, held against differences of that loss: one task may go another way.
 
-    excess(h) = ( | <g_i, v> - (L_i(lam + h v) - L_i(lam - h v)) / 2h | - allowed(h) )+
-    allowed(h) = 2 (max(|L_i(lam + h v) - 2 L_i(lam) + L_i(lam - h v)|, noise) + 4 eps |L_i|) / h
-the least over h, relative to |g_i| / sqrt(p), or to a hundredth of the mean of that where it is more. The
-second difference bounds what a kink within h explains, and at the smaller h it is the noise of whatever
-precision the code computes in. A branch that is hidden from differentiation explains nothing.
+    excess = | <g_i, v> - (L_i(lam + h v) - L_i(lam - h v)) / 2h | as far as no kink explains it (`kinks`),
+relative to |g_i| / sqrt(p), or to a hundredth of the mean of that where it is more. A branch that is hidden
+from differentiation explains nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ from torch import Tensor
 from torch.func import grad
 
 from metainfl.derive.derived import Derived
+from metainfl.derive.kinks import Ends, unexplained
 from metainfl.derive.loop import each
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Tasks, TaskView
@@ -25,7 +24,6 @@ from metainfl.problem import Tasks, TaskView
 T = TypeVar("T")
 MOST = 64  # tasks that are looked at, evenly spaced
 PROBES = 3
-STEPS = (1.0, 0.1)  # of eps^(1/3) max(1, |lam|)
 WRONG = 1e-3
 
 
@@ -60,19 +58,12 @@ def slope_errors(problem: Derived, seed: int = 0) -> Tensor:
     slopes, sizes = found[:, :-1].T, found[:, -1] / math.sqrt(len(lam))
     scale = sizes.clamp(min=1e-2 * float(sizes.mean()))
     here, eps = problem.losses(lam), torch.finfo(lam.dtype).eps
+
+    def ends(h: float) -> list[Ends]:
+        return [(problem.losses(lam + h * d), problem.losses(lam - h * d)) for d in v]
+
     base = eps ** (1 / 3) * max(1.0, float(lam.norm()))
-    gaps, seconds = [], []
-    for s in STEPS:
-        ends = [(problem.losses(lam + s * base * d), problem.losses(lam - s * base * d)) for d in v]
-        slope = torch.stack([(a - b) / (2 * s * base) for a, b in ends])
-        gaps.append((slope - slopes).abs())
-        seconds.append(torch.stack([(a - 2 * here + b).abs() for a, b in ends]))
-    noise = seconds[-1].amax(0)
-    allowed = [
-        2 * (second.clamp(min=noise) + 4 * eps * here.abs()) / (s * base)
-        for s, second in zip(STEPS, seconds, strict=True)
-    ]
-    excess = (torch.stack(gaps) - torch.stack(allowed)).clamp(min=0).amin(0)
+    excess = unexplained(slopes, here, ends, base, 4 * eps * here.abs())
     return torch.where(excess > 0, excess / scale, 0.0).median(0).values
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from metainfl.derive.beside_lam import require_followed
 from metainfl.derive.failure import named
 from metainfl.derive.left_out import require_left_out
 from metainfl.derive.loop import together
@@ -36,6 +37,9 @@ class Products:
         if "support_weight" in (*moved, *read):
             for stack, _ in self.stacks:
                 require_left_out(program.problem, lam, stack.view)
+        for stack, where in self.stacks:
+            own = stack._replace(places=where)
+            require_followed(program.problem, lam, own, {*moved, *read})
         self.reverse = program.plan.mode == "reverse"
         self.kept: dict[int, joint.Reverse] = {}
 
