@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, jacrev, vjp, vmap
 
+from metainfl.curvature.both_ways import require_both_ways
 from metainfl.derive.failure import named
 from metainfl.derive.loop import total
 from metainfl.derive.problem import Problem
@@ -31,6 +32,7 @@ from metainfl.solve.operator import SymmetricOperator
 def gauss_newton(problem: Problem) -> SymmetricOperator:
     """G at problem.lam, as products."""
     lam = problem.lam
+    require_both_ways(problem)
 
     def one(v: Tensor, task: TaskView, state: Any) -> Tensor:
         def outputs(at: Tensor) -> tuple[Tensor, Tensor]:

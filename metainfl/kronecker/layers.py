@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from metainfl.errors import InvalidProblem
+from metainfl.kronecker.read_alone import MOST, require_read_alone
 from metainfl.problem.model import FromModule, Linear, Model
 
 
@@ -61,13 +62,19 @@ class LinearLayers:
             )
 
     def width(self, theta: Tensor, x: Tensor) -> int:
-        """How many outputs the model has, which need not be those of any one layer."""
+        """How many outputs the model has, which need not be those of any one layer.
+
+        `InvalidProblem` where they hang on theta in other ways than through these layers.
+        """
         outputs = self.model(theta.detach(), x[:1])
         if outputs.ndim != 2:
             raise InvalidProblem(
                 f"Kronecker factors are of models with outputs (n, c); this one returned "
                 f"{tuple(outputs.shape)} for one instance"
             )
+        if self.modules:
+            some = x[:MOST]
+            require_read_alone(self.run, self.places, self.offsets(some), theta, some)
         return outputs.shape[1]
 
     def offsets(self, x: Tensor) -> list[Tensor]:
