@@ -36,9 +36,8 @@ def contract(problem: Problem, directions: Tensor, perturbations: Sequence[Pertu
     def add(stack: Stack, out: Tensor) -> None:
         place = {k: a for a, k in enumerate(stack.places.tolist())}
         here = [(i, m) for i, m in wanted if m.task in place]
-        if here and "support_weight" in fields:
-            require_left_out(problem, lam, stack.view)
         if here:
+            require_left_out(problem, lam, stack.view, fields)
             require_followed(problem, lam, stack, fields)
         width = plan.width(len(stack.w))
         for first in range(0, out.shape[1] if here else 0, width):

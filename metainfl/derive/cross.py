@@ -62,8 +62,7 @@ def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor
         here, local = (row[:, None] == stack.places).nonzero(as_tuple=True)
         if len(here) == 0:
             return
-        if kind == "support":
-            require_left_out(problem, lam, stack.view)
+        require_left_out(problem, lam, stack.view, [FIELD[kind]])
         named = stack._replace(places=torch.tensor([used[k] for k in stack.places.tolist()]))
         require_followed(problem, lam, named, [FIELD[kind]])
         chosen, w = [members[i] for i in here.tolist()], stack.w[local, None]

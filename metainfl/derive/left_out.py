@@ -1,10 +1,13 @@
-"""Whether an adaptation of one's own leaves a support instance of weight 0 out.
+"""Whether an adaptation of one's own leaves a support or query instance of weight 0 out.
 
 One that forgets `support_weight` has derivatives of exactly 0 in those weights, and what is removed still
-counts: both are numbers, and neither is that of the data.
+counts: both are numbers, and neither is that of the data. The same of one that reads the query set
+(transductive) and forgets `query_weight`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -18,22 +21,39 @@ from metainfl.problem import Definition, TaskView
 #: of what an instance of weight 1 changes, one of 0 may change as much, by rounding or a solver's tolerance
 SHARE = 1e-3
 #: adaptations that were seen to leave it out
-_SEEN = Seen()
+_SEEN = {"support": Seen(), "query": Seen()}
 
 
-def require_left_out(problem: Definition, lam: Tensor, view: TaskView) -> None:
-    """`InvalidProblem` where adapted parameters change with a support instance of weight 0; seen once.
+def require_left_out(
+    problem: Definition, lam: Tensor, view: TaskView, fields: Iterable[str]
+) -> None:
+    """`InvalidProblem` where adapted parameters change with an instance of weight 0 on a side whose weights
+    are among the fields; seen once.
 
-    Looked at on the first task of a stack, where it has two support instances that differ.
+    Looked at on the first task of a stack, where it has two instances there that differ.
     """
-    own = problem.adaptation
-    if not foreign(type(own)) or own in _SEEN or view.support_weight.shape[1] < 2:
+    for side in _SEEN:
+        if f"{side}_weight" in fields:
+            _require(problem, lam, view, side)
+
+
+def without_weight(view: TaskView) -> list[str]:
+    """The fields of weights that are 0 somewhere."""
+    return [
+        f"{side}_weight" for side in _SEEN if bool((getattr(view, f"{side}_weight") == 0).any())
+    ]
+
+
+def _require(problem: Definition, lam: Tensor, view: TaskView, side: str) -> None:
+    own, seen = problem.adaptation, _SEEN[side]
+    if not foreign(type(own)) or own in seen or getattr(view, f"{side}_weight").shape[1] < 2:
         return
     one = TaskView(*(t[:1] for t in view))
-    other = _with_the_first_twice(one)
+    other = _with_the_first_twice(one, side)
     try:
         there, gone = (
-            _adapted(problem, lam, _weighing(other, w)) - _adapted(problem, lam, _weighing(one, w))
+            _adapted(problem, lam, _weighing(other, side, w))
+            - _adapted(problem, lam, _weighing(one, side, w))
             for w in (1.0, 0.0)
         )
     except Exception as error:  # told where it is computed, with what it was given
@@ -44,25 +64,26 @@ def require_left_out(problem: Definition, lam: Tensor, view: TaskView) -> None:
         return
     if float(gone.norm()) > SHARE * float(there.norm()):
         raise InvalidProblem(
-            f"a support instance of weight 0 still counts in {type(own).__name__}: derivatives in such "
+            f"a {side} instance of weight 0 still counts in {type(own).__name__}: derivatives in such "
             "weights, and removals, would be of something else; let adapt weigh each instance's loss, "
-            "(task.support_weight * losses).sum() say"
+            f"(task.{side}_weight * losses).sum() say"
         )
-    _SEEN.add(own)
+    seen.add(own)
 
 
-def _with_the_first_twice(one: TaskView) -> TaskView:
-    """The last support instance replaced by the first."""
-    x, y = one.support_x.clone(), one.support_y.clone()
-    x[:, -1], y[:, -1] = x[:, 0], y[:, 0]
-    return one._replace(support_x=x, support_y=y)
+def _with_the_first_twice(one: TaskView, side: str) -> TaskView:
+    """The last instance of a side replaced by the first."""
+    given = {name: getattr(one, name).clone() for name in (f"{side}_x", f"{side}_y")}
+    for t in given.values():
+        t[:, -1] = t[:, 0]
+    return one._replace(**given)
 
 
-def _weighing(one: TaskView, weight: float) -> TaskView:
-    """The last support instance at this weight, the others at 1."""
-    weights = torch.ones_like(one.support_weight)
+def _weighing(one: TaskView, side: str, weight: float) -> TaskView:
+    """The last instance of a side at this weight, the others at 1."""
+    weights = torch.ones_like(getattr(one, f"{side}_weight"))
     weights[:, -1] = weight
-    return one._replace(support_weight=weights)
+    return one._replace(**{f"{side}_weight": weights})
 
 
 def _adapted(problem: Definition, lam: Tensor, one: TaskView) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from metainfl.derive.failure import Tried, named
 from metainfl.derive.freed import kept_by_the_allocator
-from metainfl.derive.left_out import require_left_out
+from metainfl.derive.left_out import require_left_out, without_weight
 from metainfl.derive.modes import require_plain
 from metainfl.derive.padding import without_padding
 from metainfl.derive.rows_apart import require_rows_apart
@@ -60,8 +60,7 @@ def stacks(
             view = without_padding(given)
             if view is not given:
                 require_rows_apart(problem, lam, view)
-                if bool((given.support_weight == 0).any()):
-                    require_left_out(problem, lam, view)
+                require_left_out(problem, lam, view, without_weight(given))
             # all tasks in one stack, where influences are taken: prepared once and kept
             kept = whole and problem.at(lam)
             own = lam, tasks, view, problem.adaptation, problem.setting

@@ -34,12 +34,10 @@ class Products:
         self.moved, self.read = moved, read
         with own_part():
             self.stacks = program.stacks(t, lam)
-        if "support_weight" in (*moved, *read):
-            for stack, _ in self.stacks:
-                require_left_out(program.problem, lam, stack.view)
+        fields = {*moved, *read}
         for stack, where in self.stacks:
-            own = stack._replace(places=where)
-            require_followed(program.problem, lam, own, {*moved, *read})
+            require_left_out(program.problem, lam, stack.view, fields)
+            require_followed(program.problem, lam, stack._replace(places=where), fields)
         self.reverse = program.plan.mode == "reverse"
         self.kept: dict[int, joint.Reverse] = {}
 

@@ -75,3 +75,40 @@ def test_weights_that_are_read_are_differentiated():
 
     assert torch.allclose(run.scores(target, [one]).value[0], extrapolated(loss), rtol=1e-7)
     assert not torch.equal(run.without(one).lam, run.lam)
+
+
+class Transductive(Adaptation):
+    """One step on the squares of the query outputs, weighed or not."""
+
+    def __init__(self, weighed):
+        self.weighed = weighed
+
+    def adapt(self, s, lam, task, state):
+        def fit(theta):
+            squares = s.model(theta, task.query_x).square().sum(1)
+            return (task.query_weight * squares if self.weighed else squares).sum()
+
+        return lam - 0.05 * grad(fit)(lam)
+
+
+def test_a_query_instance_that_still_counts_is_told_too():
+    """Guards removals of what an adaptation goes on reading in the query set."""
+    one, other = [mi.query(0, 1)], [mi.task(1), mi.support(0, 1)]
+    for weighed in (True, False):
+        problem = network().replaced(adaptation=Transductive(weighed))
+        run = train(problem, Recipe(rate=0.1, steps=2), progress=False)
+        end = run.problem()
+        assert run.influence(other).value.isfinite().all()
+        gone = end.replaced(tasks=end.tasks.scaled(one, 0.0))
+        asked = (
+            lambda run=run: run.influence(one).value,
+            lambda run=run: run.scores(network(seed=1).tasks, one).value,
+            lambda end=end: cross.columns(end, one),
+            lambda gone=gone: gone.gradient(gone.lam),
+        )
+        for ask in asked:
+            if weighed:
+                assert ask().any()
+                continue
+            with pytest.raises(InvalidProblem, match="a query instance of weight 0 still counts"):
+                ask()
