@@ -6,7 +6,7 @@ detached, a weight read as a number. With g_k the gradient of one task's loss in
     | d<g_k, v> along d - (<g_k, v>(x + h d) - <g_k, v>(x - h d)) / 2h |
 
 as far as no kink explains it (`kinks`). Each task is looked at once, and not more than
-`MOST` of a problem.
+`MOST` of a problem at one lam.
 """
 
 from __future__ import annotations
@@ -36,13 +36,21 @@ INPUTS = {"support_x": "support inputs", "query_x": "query inputs"}
 WEIGHTS = {"support_weight": "support weights"}
 
 
-def require_followed(problem: Derived, lam: Tensor, stack: Stack, fields: Iterable[str]) -> None:
-    """`InvalidProblem` where torch does not follow how a task's gradient changes with one of the fields."""
+def require_followed(
+    problem: Derived, lam: Tensor, stack: Stack, fields: Iterable[str], *, everywhere: bool = True
+) -> None:
+    """`InvalidProblem` where torch does not follow how a task's gradient changes with one of the fields.
+
+    `everywhere`: at each lam anew, where another branch may be taken; else at one is enough.
+    """
+    where = digest(lam)[:8] if everywhere else ""
     of = {**(INPUTS if own_code(problem) else {}), **(WEIGHTS if _own(problem) else {})}
     for field in [f for f in fields if f in of and getattr(stack.view, f).shape[1]]:
-        names = [f"{field} {digest(*(t[i] for t in stack.view))}" for i in range(len(stack.w))]
+        names = [
+            f"{field}{where} {digest(*(t[i] for t in stack.view))}" for i in range(len(stack.w))
+        ]
         known = problem.slopes_hold
-        left = MOST - sum(n.startswith(f"{field} ") for n in known)
+        left = MOST - sum(n.startswith(f"{field}{where} ") for n in known)
         new = [i for i, n in enumerate(names) if n not in known][: max(left, 0)]
         if not new:
             continue

@@ -45,7 +45,7 @@ class Derived(Definition):
 
     @cached_property
     def slopes_hold(self) -> set[str]:
-        """Digests of the tasks whose losses' slopes were compared with differences (`preflight`)."""
+        """Digests of the lam and tasks where losses' slopes were compared with differences (`preflight`)."""
         return set()
 
     # -- how ---------------------------------------------------------------------------------------

@@ -62,12 +62,14 @@ def _of_its_adaptation(problem: Derived, tasks: Tasks) -> str:
 
 
 def _derivatives(problem: Derived, tasks: Tasks, what: str) -> None:
-    """Differences, once for a problem's parts and once for each content of tasks that it is asked about."""
+    """Differences, once for a problem's parts, and once for each lam and content of tasks that it is asked
+    about: another branch may be taken at another.
+    """
     if not problem.derivatives_hold:
         check_derivatives(aside(problem))
     places = sample(tasks)
     some = problem.replaced(tasks=tasks.select(places))
-    content = digest(*(t for _, batch in some.tasks.groups() for t in batch.view()))
+    content = digest(some.lam, *(t for _, batch in some.tasks.groups() for t in batch.view()))
     if content in problem.slopes_hold:
         return
     try:

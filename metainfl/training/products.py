@@ -37,7 +37,8 @@ class Products:
         fields = {*moved, *read}
         for stack, where in self.stacks:
             require_left_out(program.problem, lam, stack.view, fields)
-            require_followed(program.problem, lam, stack._replace(places=where), fields)
+            own = stack._replace(places=where)
+            require_followed(program.problem, lam, own, fields, everywhere=False)
         self.reverse = program.plan.mode == "reverse"
         self.kept: dict[int, joint.Reverse] = {}
 

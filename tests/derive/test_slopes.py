@@ -59,6 +59,27 @@ def test_a_branch_of_a_target_is_found_after_clean_tasks_passed():
         mi.scores(problem, [mi.task(0)], tasks_with([5]), **away)
 
 
+def test_a_branch_of_another_lam_is_found_after_one_passed():
+    """Guards a check at one lam that is believed of every other."""
+
+    class Large(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.a = nn.Linear(3, 1).double()
+
+        def forward(self, x):
+            y = self.a(x)
+            return torch.where(y.abs() > 4, 2 * y.detach() - y.detach().sign() * 4, y)
+
+    problem = problem_of(Large(), tasks_with([]))
+    away = {"allow_nonstationary": True, "damping": 10.0}
+    assert torch.isfinite(mi.influence(problem, [mi.task(0)], **away).value).all()
+    problem.lam = 100 * problem.lam
+    with pytest.raises(mi.InvalidProblem, match="is not its derivative"):
+        mi.influence(problem, [mi.task(0)], **away)
+
+
 def test_a_half_per_cent_is_found():
     """Guards a tolerance beneath which influences were 6 % wrong without a word."""
 
