@@ -17,8 +17,14 @@ from metainfl.problem.asked import suited
 from metainfl.problem.digest import digest
 
 
-def preflight(problem: Derived, tasks: Tasks, what: str = "task") -> None:
-    """Raises `InvalidProblem` where model, losses and tasks cannot work together, or not repeatably."""
+def preflight(
+    problem: Derived, tasks: Tasks, what: str = "task", *, products: bool = False
+) -> None:
+    """Raises `InvalidProblem` where model, losses and tasks cannot work together, or not repeatably.
+
+    `products`: H will be used at this lam, so that a user's own code is held to differences here, too, and
+    not only where it was first.
+    """
     if tasks is not problem.tasks:
         tasks = suited(problem, problem.lam, tasks, f"{what}s")
     first = looked_at(problem, tasks, what)
@@ -32,7 +38,7 @@ def preflight(problem: Derived, tasks: Tasks, what: str = "task") -> None:
             instance=row,
         )
     if own_code(problem):
-        _derivatives(problem, tasks, what)
+        _derivatives(problem, tasks, what, products)
     problem.derivatives_hold = True
 
 
@@ -61,12 +67,14 @@ def _of_its_adaptation(problem: Derived, tasks: Tasks) -> str:
     return ": its adapted parameters are not (lower the inner rate, or look at its support set)"
 
 
-def _derivatives(problem: Derived, tasks: Tasks, what: str) -> None:
+def _derivatives(problem: Derived, tasks: Tasks, what: str, products: bool = False) -> None:
     """Differences, once for a problem's parts, and once for each lam and content of tasks that it is asked
     about: another branch may be taken at another.
     """
-    if not problem.derivatives_hold:
+    here = f"products {digest(problem.lam)}"
+    if not problem.derivatives_hold or (products and here not in problem.slopes_hold):
         check_derivatives(aside(problem))
+        problem.slopes_hold.add(here)
     places = sample(tasks)
     some = problem.replaced(tasks=tasks.select(places))
     content = digest(some.lam, *(t for _, batch in some.tasks.groups() for t in batch.view()))

@@ -80,7 +80,7 @@ def examined(
 
 def _flown(problem: Problem, tasks: Tasks, what: str) -> None:
     with placing(problem, tasks, what):
-        preflight(problem, tasks, what)
+        preflight(problem, tasks, what, products=True)
 
 
 def _raise(wrong: list[MetainflError]) -> None:

@@ -138,7 +138,8 @@ def test_only_code_of_ones_own_is_differenced():
     assert own_code(problem_with(net))
 
 
-def test_it_is_asked_once(monkeypatch):
+def test_it_is_asked_once_at_a_lam(monkeypatch):
+    """Guards time spent again, and a second derivative that is hidden at another lam only."""
     calls = []
     import metainfl.derive.preflight as at
 
@@ -146,10 +147,40 @@ def test_it_is_asked_once(monkeypatch):
     problem = problem_with(Function(torch.tanh))
     asked(problem)
     asked(problem)
-    asked(problem.replaced(lam=problem.lam + 0.1))
-    assert len(calls) == 1
-    asked(problem.replaced(outer_loss=mi.squared))
+    there = problem.replaced(lam=problem.lam + 0.1)
+    for _ in range(2):
+        asked(there)
     assert len(calls) == 2
+    asked(problem.replaced(outer_loss=mi.squared))
+    assert len(calls) == 3
+
+
+class Cube(torch.autograd.Function):
+    """x^3/6, whose second derivative is hidden where x is large."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return x**3 / 6
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * torch.where(x.abs() > 3, x.detach(), x).square() / 2
+
+
+def test_a_second_derivative_that_is_hidden_at_another_lam_is_found():
+    """Guards a Hessian that was right where it was looked at first."""
+    problem = problem_with(Function(Cube.apply), adaptation=mi.NoAdaptation())
+    assert torch.isfinite(asked(problem).value).all()
+    problem.lam = 60 * problem.lam
+    with pytest.raises(InvalidProblem, match="Hessian product is not the derivative"):
+        asked(problem)
 
 
 def test_a_run_asks_once(monkeypatch, tmp_path):
