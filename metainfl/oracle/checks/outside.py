@@ -93,6 +93,7 @@ def _moved(ctx: Context, case: Case, pis: Sequence[Perturbation], weights: Weigh
     problem.lam = torch.tensor(case.solution.lam)
     moved = ctx.estimand.project(case.known, case.influence(pis, at))
     assert moved is not None
+    ctx.ask(case, pis)  # what a cache by lam and outer_reg would answer with
     want = ctx.factor(case) * moved.reshape(len(pis), -1)
     ctx.compare(case, pis, ctx.ask(case, pis, problem), want,
                 "answers for other query weights, of which lam* and outer_reg are the same",
