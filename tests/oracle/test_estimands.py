@@ -22,16 +22,14 @@ def theta_moves(problem, pis, targets):
     return adapted.adaptation_influence(problem, rows, targets).transpose(0, 1)
 
 
+TWO = ("proximal_ridge", "maml_softmax")
 NONLINEAR = ("single_softmax", "maml_softmax")
 METHODS = {
-    "adapted": (
-        theta_moves,
-        {"families": ("proximal_ridge", "linear_representation", "maml_softmax", "prototypes")},
-    ),
+    "adapted": (theta_moves, {"families": ("linear_representation", "maml_softmax")}),
     "inner": (inner_if, {"kinds": ("support",)}),
     "second_order": (
         lambda p, q: removal.second_order(p, q),
-        {"kinds": ("task", "support"), "accuracy": 1e-8},  # it differences
+        {"kinds": ("task", "support"), "accuracy": 1e-8, "families": TWO},  # it differences
     ),
     "first_order": (lambda p, q: removal.first_order(p, q), {"kinds": ("task", "query")}),
     "score": (lambda p, q, t: mi.scores(p, q, t).value, {}),
