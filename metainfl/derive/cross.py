@@ -63,8 +63,8 @@ def _members(problem: Problem, kind: str, members: list[Perturbation]) -> Tensor
         if len(here) == 0:
             return
         require_left_out(problem, lam, stack.view, [FIELD[kind]])
-        named = stack._replace(places=torch.tensor([used[k] for k in stack.places.tolist()]))
-        require_followed(problem, lam, named, [FIELD[kind]])
+        places = torch.tensor([used[k] for k in stack.places.tolist()], device=stack.places.device)
+        require_followed(problem, lam, stack._replace(places=places), [FIELD[kind]])
         chosen, w = [members[i] for i in here.tolist()], stack.w[local, None]
         if kind.endswith("input"):
             out[here] = w * shifted(problem, kind, stack, chosen, local, mixed)
