@@ -25,8 +25,11 @@ def local() -> Exception:
     [(TwoWords("no", "layer"), "TwoWords: no layer"), (local(), "Mine: no such layer")],
 )
 def test_an_error_that_cannot_be_sent_goes_as_its_words(error: Exception, words: str) -> None:
-    """Guards a rank that fails on telling what it failed on, which the others wait for."""
-    assert str(pickle.loads(pickle.dumps(sendable(error)))) == words
+    """Guards a rank that fails on telling what it failed on, which the others wait for.
+
+    Where dask was imported before, whose tblib teaches pickle more of errors, one may go as it is.
+    """
+    assert str(pickle.loads(pickle.dumps(sendable(error)))) in (words, str(error))
 
 
 def test_others_go_as_they_are() -> None:
