@@ -78,8 +78,8 @@ def check(
         bool,
         typer.Option(
             "--self",
-            help="Judge the oracle: mutation score, false alarms, sole killers (with --quick no wrong method "
-            "is asked further than to its death).",
+            help="Judge the oracle: mutation score, false alarms, sole killers (with --quick each wrong "
+            "method is asked until it is killed).",
         ),
     ] = False,
     progress: Annotated[bool, typer.Option(help="Show a progress bar on a terminal.")] = True,

@@ -20,6 +20,7 @@ from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.operations.forward import jvp
 from metainfl.problem import TaskView
+from metainfl.problem.normal import normal
 
 WRONG = 1e-3
 
@@ -53,15 +54,10 @@ def require_both_ways(problem: Problem) -> None:
 
 
 def _gap(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    v = _drawn(x, 0)
+    v = normal(*x.shape, like=x)
     y, along = jvp(f, (x,), (v,))
-    u = _drawn(y, 1)
+    u = normal(*y.shape, like=y, seed=1)
     (back,) = vjp(f, x)[1](u)
     return ((u * along).sum() - (back * v).sum()).abs() / (
         back.norm() * v.norm() + torch.finfo(x.dtype).tiny
     )
-
-
-def _drawn(like: Tensor, seed: int) -> Tensor:
-    draw = torch.Generator().manual_seed(seed)
-    return torch.randn(*like.shape, generator=draw, dtype=torch.float64, device="cpu").to(like)

@@ -31,6 +31,7 @@ from metainfl.derive.stacks import Stack
 from metainfl.errors import InvalidProblem, MetainflError
 from metainfl.problem import Tasks, TaskView
 from metainfl.problem.digest import digest
+from metainfl.problem.normal import normal
 
 INPUTS = {"support_x": "support inputs", "query_x": "query inputs"}
 WEIGHTS = {"support_weight": "support weights"}
@@ -78,8 +79,8 @@ def _errors(problem: Derived, lam: Tensor, view: TaskView, field: str) -> Tensor
 def _differences(problem: Derived, field: str) -> Tensor:
     lam, tasks = problem.lam, problem.tasks
     x, eps = getattr(tasks, field), torch.finfo(lam.dtype).eps
-    v = _drawn(PROBES, len(lam), like=lam, seed=0)
-    d = [_drawn(*x.shape, like=lam, seed=1 + i) for i in range(PROBES)]
+    v = _rows(PROBES, len(lam), like=lam, seed=0)
+    d = [_rows(*x.shape, like=lam, seed=1 + i) for i in range(PROBES)]
 
     def along(task: TaskView, state: Any) -> Tensor:
         def bent(value: Tensor, one: Tensor) -> Tensor:
@@ -114,11 +115,10 @@ def _slopes(problem: Derived, field: str, value: Tensor) -> Tensor:
     return problem.task_gradients(problem.lam, Tasks(**{**given, field: value}))
 
 
-def _drawn(*shape: int, like: Tensor, seed: int) -> Tensor:
+def _rows(*shape: int, like: Tensor, seed: int) -> Tensor:
     """Random rows of length 1."""
-    draw = torch.Generator().manual_seed(seed)
-    rows = torch.randn(*shape, generator=draw, dtype=torch.float64, device="cpu")
-    return (rows / rows.flatten(1).norm(dim=1).reshape(-1, *[1] * (len(shape) - 1))).to(like)
+    rows = normal(*shape, like=like, seed=seed)
+    return rows / rows.flatten(1).norm(dim=1).reshape(-1, *[1] * (len(shape) - 1))
 
 
 def _require_none(errors: Tensor, places: Tensor, what: str) -> None:

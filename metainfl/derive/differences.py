@@ -23,6 +23,7 @@ from metainfl.derive.derived import Derived
 from metainfl.derive.tape import Tape
 from metainfl.errors import InvalidProblem
 from metainfl.problem.model import FromModule
+from metainfl.problem.normal import normal
 
 STEPS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e2, 1e3)  # the last two for single precision inside a model
 ASIDE = 1e-3  # of |lam|/sqrt(p): far enough from a kink that lam sits on
@@ -87,8 +88,7 @@ def derivative_errors(problem: Derived, probes: int = 3, seed: int = 0) -> Deriv
 def aside(problem: Derived, seed: int = 0) -> Derived:
     """The problem a little beside its lam: there a kink that lam sits on (biases at zero) is none."""
     lam = problem.lam
-    draw = torch.Generator().manual_seed(seed)
-    v = torch.randn(len(lam), generator=draw, dtype=torch.float64, device="cpu").to(lam)
+    v = normal(len(lam), like=lam, seed=seed)
     size = max(float(lam.norm()) / math.sqrt(len(lam)), 1e-3)
     return problem.replaced(lam=lam + ASIDE * size * v)
 
@@ -102,10 +102,8 @@ def check_derivatives(problem: Derived) -> DerivativeErrors:
 
 
 def _errors(few: Derived, kept: int, probes: int, seed: int) -> DerivativeErrors:
-    lam, generator = few.lam, torch.Generator().manual_seed(seed)
-    v = torch.randn(probes, len(lam), generator=generator, dtype=torch.float64, device="cpu").to(
-        lam
-    )
+    lam = few.lam
+    v = normal(probes, len(lam), like=lam, seed=seed)
     v = v / v.norm(dim=1, keepdim=True)
     size = few.task_gradients(lam).norm(dim=1)
     reg = few.prior(lam).norm()

@@ -13,6 +13,7 @@ from metainfl.derive.failure import passes
 from metainfl.derive.seen import Seen
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Definition, Linear, LinearEmbedding, Model, TaskView
+from metainfl.problem.normal import normal
 
 #: models that were seen to leave instances apart; nothing is written on a model, whose contents name a run
 _SEEN = Seen()
@@ -65,8 +66,7 @@ def _apart(model: Model, theta: Tensor, x: Tensor) -> bool:
 
 def _beside(model: Model, lam: Tensor) -> Tensor:
     """Parameters near lam: at zero, where many begin, nothing that is mixed is seen."""
-    draw = torch.Generator().manual_seed(0)
-    noise = torch.randn(model.n_params, generator=draw, dtype=torch.float64, device="cpu").to(lam)
+    noise = normal(model.n_params, like=lam)
     if lam.shape != noise.shape:
         return 0.1 * noise
     return lam.detach() + lam.detach().square().mean().sqrt().clamp(min=0.1) * noise

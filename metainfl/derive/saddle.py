@@ -13,6 +13,7 @@ from torch import Tensor
 
 from metainfl.derive.metric import affordable
 from metainfl.derive.minimise import Minimisation, Objective, Products
+from metainfl.problem.normal import normal
 
 Found = Literal["minimum", "left", "held"]
 
@@ -21,8 +22,7 @@ LOOK = 40  # products with which negative curvature is looked for
 
 def lowest(products: Products, like: Tensor, run: Minimisation) -> tuple[float, float, Tensor]:
     """Smallest and largest Ritz value after `LOOK` Lanczos steps, and the vector of the smallest."""
-    g = torch.Generator().manual_seed(0)
-    q = torch.randn(len(like), generator=g, dtype=torch.float64, device="cpu").to(like)
+    q = normal(len(like), like=like)
     basis, image = [q / q.norm()], []
     for _ in range(min(LOOK, len(like))):
         image.append(products(basis[-1]))

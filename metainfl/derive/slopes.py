@@ -20,6 +20,7 @@ from metainfl.derive.kinks import Ends, unexplained
 from metainfl.derive.loop import each
 from metainfl.errors import InvalidProblem
 from metainfl.problem import Tasks, TaskView
+from metainfl.problem.normal import normal
 
 T = TypeVar("T")
 MOST = 64  # tasks that are looked at, evenly spaced
@@ -46,8 +47,7 @@ def spread(items: Sequence[T], most: int) -> list[T]:
 def slope_errors(problem: Derived, seed: int = 0) -> Tensor:
     """The relative errors above at problem.lam, the median over random directions of each task (T,)."""
     lam = problem.lam
-    draw = torch.Generator().manual_seed(seed)
-    v = torch.randn(PROBES, len(lam), generator=draw, dtype=torch.float64, device="cpu").to(lam)
+    v = normal(PROBES, len(lam), like=lam, seed=seed)
     v = v / v.norm(dim=1, keepdim=True)
 
     def along(task: TaskView, state: Any) -> Tensor:

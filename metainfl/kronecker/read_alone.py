@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.func import vjp
 
 from metainfl.errors import InvalidProblem
+from metainfl.problem.normal import normal
 
 #: outputs, and the inputs of each layer, from theta, x and offsets
 Run = Callable[[Tensor, Tensor, Sequence[Tensor]], tuple[Tensor, list[Tensor]]]
@@ -29,8 +30,7 @@ def require_read_alone(
     """`InvalidProblem` where outputs at x (n, ...) have another derivative than a chain of linear layers."""
     theta = theta.detach()
     y, inputs = run(theta, x, offsets)
-    draw = torch.Generator().manual_seed(0)
-    u = torch.randn(*y.shape, generator=draw, dtype=torch.float64, device="cpu").to(y)
+    u = normal(*y.shape, like=y)
     (whole,) = vjp(lambda at: run(at, x, offsets)[0], theta)[1](u)
     slopes = vjp(lambda *to: run(theta, x, to)[0], *offsets)[1](u)
     read = torch.zeros_like(theta)
@@ -41,5 +41,5 @@ def require_read_alone(
             "the outputs hang on the linear layers' parameters in other ways than through W a + b: a forward "
             "hook or a forward of its own changes what a layer returns, or something beside it reads its "
             "weight or bias. Kronecker factors would be of another model: take "
-            "curvature=metainfl.curvature.gauss_newton"
+            "curvature=metainfl.curvature.gauss_newton, or, in an adaptation, metainfl.Proximal"
         )

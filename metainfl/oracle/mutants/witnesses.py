@@ -170,6 +170,7 @@ WITNESSES: dict[str, tuple[str, ...]] = {
         "sizes_of_a_run_in_float32",
     ),
     "scaling_what_is_outside": (
+        "cg_of_absolute_tolerance",
         "short_sides_dropped",
         "cache_by_lam_and_regulariser",
         "cache_by_lam_in_scores",
@@ -180,7 +181,7 @@ WITNESSES: dict[str, tuple[str, ...]] = {
         "sides_kept_by_what_is_outside",
     ),
     "chunks_do_not_matter": ("chunks_forget_weights",),
-    "single_precision": ("direct_as_task_if",),
+    "single_precision": ("slightly_wrong_in_float32",),
     "divergence_raises": ("direct_as_task_if",),
     "cost_grows_tamely": ("exponential_cost",),
     "values_are_efficient": ("walks_that_end_early",),
