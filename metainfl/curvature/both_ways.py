@@ -1,6 +1,6 @@
-"""Whether what a user's own code gives forwards is what it gives backwards: Gauss-Newton needs both.
+"""Whether what a user's own code gives forwards is what it gives backwards, where both are needed.
 
-    <u, J v> = <J' u, v> of the outputs, and the same of the loss's gradient at them
+    <u, J v> = <J' u, v> of the outputs and of the loss's gradient at them (Gauss-Newton), or of theta(lam)
 Products of H go one way, which is held to differences (`derive.differences`); the jvp of a
 torch.autograd.Function is another program than its backward.
 """
@@ -19,19 +19,18 @@ from metainfl.derive.own_code import own_code
 from metainfl.derive.problem import Problem
 from metainfl.errors import InvalidProblem
 from metainfl.operations.forward import jvp
-from metainfl.problem import TaskView
+from metainfl.problem import Tasks, TaskView
 from metainfl.problem.normal import normal
 
+#: a function, and where it is looked at
+Along = tuple[Callable[[Tensor], Tensor], Tensor]
 WRONG = 1e-3
 
 
 def require_both_ways(problem: Problem) -> None:
-    """`InvalidProblem` where forward and reverse derivatives of one task disagree."""
-    if not own_code(problem):
-        return
-    lam = problem.lam
+    """`InvalidProblem` where forward and reverse derivatives of one task's outputs or loss disagree."""
 
-    def one(task: TaskView, state: Any) -> Tensor:
+    def one(task: TaskView, state: Any) -> list[Along]:
         def outputs(at: Tensor) -> Tensor:
             return problem.outputs(at, at, task, state)
 
@@ -41,15 +40,40 @@ def require_both_ways(problem: Problem) -> None:
             )(y)
             return found
 
-        return torch.stack([_gap(outputs, lam), _gap(slope, outputs(lam))])
+        return [(outputs, problem.lam), (slope, outputs(problem.lam))]
 
-    gaps = each(problem, lam, one, size=problem.plan.chunk).amax(1)
-    worst = int(gaps.argmax())
-    if gaps[worst] > WRONG:
+    _require(problem, one, None, "the model or a loss", "Gauss-Newton needs it")
+
+
+def require_adapted_both_ways(problem: Problem, targets: Tasks) -> None:
+    """The same of the adapted parameters of each target."""
+
+    def one(task: TaskView, state: Any) -> list[Along]:
+        return [(lambda at: problem.adapted(at, task, state), problem.lam)]
+
+    _require(problem, one, targets, "the adaptation", "its influence needs it")
+
+
+def _require(
+    problem: Problem,
+    along: Callable[[TaskView, Any], list[Along]],
+    tasks: Tasks | None,
+    whose: str,
+    why: str,
+) -> None:
+    if not own_code(problem):
+        return
+
+    def gaps(task: TaskView, state: Any) -> Tensor:
+        return torch.stack([_gap(f, x) for f, x in along(task, state)])
+
+    found = each(problem, problem.lam, gaps, tasks, size=problem.plan.chunk).amax(1)
+    worst = int(found.argmax())
+    if found[worst] > WRONG:
         raise InvalidProblem(
-            f"the forward derivative of the model or a loss is not its reverse one on task {worst} (relative "
-            f"difference {float(gaps[worst]):.2g}): the jvp of a torch.autograd.Function is wrong, and "
-            "Gauss-Newton needs it; correct or remove it, or write the operation in plain torch"
+            f"the forward derivative of {whose} is not its reverse one on task {worst} (relative difference "
+            f"{float(found[worst]):.2g}): the jvp of a torch.autograd.Function is wrong, and {why}; correct "
+            "or remove it, or write the operation in plain torch"
         )
 
 

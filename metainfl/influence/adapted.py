@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 from torch.func import grad, vmap
 
+from metainfl.curvature.both_ways import require_adapted_both_ways
 from metainfl.derive.finite import finite_rows
 from metainfl.derive.loop import each
 from metainfl.derive.problem import Problem
@@ -63,6 +64,7 @@ def adaptation_influence(problem: Problem, influence: Tensor, targets: Tasks) ->
     influence = rows(influence, lam, "influence")
     if not len(influence):  # as many numbers a target as theta has
         return parameters(problem, targets)[:, None][:, :0]
+    require_adapted_both_ways(problem, targets)
 
     def one(task: TaskView, state: Any) -> Tensor:
         def theta(at: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from torch import nn
 
 import metainfl as mi
 from metainfl.curvature import gauss_newton
+from metainfl.influence.adapted import adaptation_influence
 
 D = torch.float64
 
@@ -48,10 +49,10 @@ class Net(nn.Module):
         return self.f(self.layer(x))
 
 
-def problem_of(net, **options):
-    draw = torch.Generator().manual_seed(0)
+def problem_of(net, adaptation=None, **options):
+    draw, adaptation = torch.Generator().manual_seed(0), adaptation or mi.NoAdaptation()
     x, y = (torch.randn(3, 4, n, generator=draw, dtype=D) for n in (4, 3))
-    problem = mi.Problem(net, mi.Tasks(x, y, x, y), mi.NoAdaptation(), outer_reg=1.0, **options)
+    problem = mi.Problem(net, mi.Tasks(x, y, x, y), adaptation, outer_reg=1.0, **options)
     problem.lam = problem.own_start()
     return problem
 
@@ -71,3 +72,14 @@ def test_a_wrong_jvp_is_refused_where_it_is_used():
 def test_a_right_one_is_not():
     found, want = (gauss_newton(problem_of(Net(f))).dense() for f in (Sine.apply, torch.sin))
     assert torch.allclose(found, want, rtol=1e-10)
+
+
+def test_influence_on_adapted_parameters_needs_it_too():
+    """Guards a derivative along each influence that was a tenth off, without a word."""
+    inner = mi.Unrolled(1, 0.05)
+    wrong, right, plain = (problem_of(Net(f), inner) for f in (Half.apply, Sine.apply, torch.sin))
+    rows = mi.influence(plain, [mi.task(0)], **AWAY).value
+    found, want = (adaptation_influence(p, rows, p.tasks) for p in (right, plain))
+    assert torch.allclose(found, want, rtol=1e-10)
+    with pytest.raises(mi.InvalidProblem, match="forward derivative of the adaptation"):
+        adaptation_influence(wrong.replaced(product="reverse"), rows, plain.tasks)
