@@ -45,6 +45,7 @@ def inner_influence(problem: Problem, task: int) -> Tensor:
     require_problem(problem)
     check(problem.tasks, [Perturbation("task", task)])
     lam, alone = problem.lam, problem.tasks.select([task])
+    require_adapted_both_ways(problem, alone)
 
     def one(view: TaskView, state: Any) -> Tensor:
         def theta(u: Tensor) -> Tensor:

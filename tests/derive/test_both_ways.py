@@ -6,7 +6,7 @@ from torch import nn
 
 import metainfl as mi
 from metainfl.curvature import gauss_newton
-from metainfl.influence.adapted import adaptation_influence
+from metainfl.influence.adapted import adaptation_influence, inner_influence
 
 D = torch.float64
 
@@ -83,3 +83,6 @@ def test_influence_on_adapted_parameters_needs_it_too():
     assert torch.allclose(found, want, rtol=1e-10)
     with pytest.raises(mi.InvalidProblem, match="forward derivative of the adaptation"):
         adaptation_influence(wrong.replaced(product="reverse"), rows, plain.tasks)
+    assert torch.allclose(inner_influence(right, 1), inner_influence(plain, 1), rtol=1e-10)
+    with pytest.raises(mi.InvalidProblem, match="forward derivative of the adaptation"):
+        inner_influence(wrong, 1)
